@@ -1,0 +1,71 @@
+//! Builds the bundled plugins, so that `bundled = "acl"` works from the binary alone.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// Name in the configuration, and package.
+const BUNDLED: [(&str, &str); 4] = [
+    ("acl", "hookwire-acl"),
+    ("password-file", "hookwire-password-file"),
+    ("content-router", "hookwire-content-router"),
+    ("will-guard", "hookwire-will-guard"),
+];
+
+fn main() {
+    let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join("..");
+    let out = PathBuf::from(variable("OUT_DIR"));
+    for watched in ["plugins", "plugin-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    if !root.join("plugins/acl/Cargo.toml").exists() { fs::write(out.join("bundled.rs"), "&[]").unwrap(); return; } // TEMP
+    require_target();
+    let components = build(&root, &guests_dir(&out));
+    write_list(&components, &out.join("bundled.rs"));
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
+}
+
+/// Beside the profiles' folders, so that every profile, and the guests of the tests, share one build of what all plugins are made of.
+fn guests_dir(out: &Path) -> PathBuf {
+    out.ancestors().nth(4).expect("OUT_DIR lies four levels below the target directory").join("guests")
+}
+
+fn require_target() {
+    let rustc = variable("RUSTC");
+    let libraries = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
+        .output()
+        .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    assert!(
+        libraries.is_ok_and(|path| path.is_dir()),
+        "the plugins are built for wasm32-wasip2, which this toolchain lacks; run: rustup target add wasm32-wasip2"
+    );
+}
+
+fn build(root: &Path, target_dir: &Path) -> Vec<(&'static str, PathBuf)> {
+    let mut cargo = Command::new(variable("CARGO"));
+    cargo.current_dir(root).args(["build", "--profile", "plugin", "--target", "wasm32-wasip2", "--target-dir"]);
+    cargo.arg(target_dir);
+    for (_, package) in BUNDLED {
+        cargo.args(["--package", package]);
+    }
+    // What is set for the broker's own build (wrappers of clippy, flags of coverage) is not for the guests.
+    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_TARGET_DIR"] {
+        cargo.env_remove(name);
+    }
+    let status = cargo.status().expect("cargo starts");
+    assert!(status.success(), "the bundled plugins do not build");
+    let built = target_dir.join("wasm32-wasip2").join("plugin");
+    BUNDLED.map(|(name, package)| (name, built.join(format!("{}.wasm", package.replace('-', "_"))))).into()
+}
+
+fn write_list(components: &[(&str, PathBuf)], list: &Path) {
+    let entries: String = components
+        .iter()
+        .map(|(name, path)| format!("    BundledPlugin {{ name: {name:?}, bytes: include_bytes!({path:?}) }},\n"))
+        .collect();
+    fs::write(list, format!("&[\n{entries}]\n")).expect("OUT_DIR can be written");
+}

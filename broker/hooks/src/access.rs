@@ -1,0 +1,58 @@
+//! Questions and answers of the authorize hook.
+
+use std::time::Duration;
+
+use bytestring::ByteString;
+use hookwire_protocol::QoS;
+
+use crate::ClientKey;
+
+/// What a client wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Publish to a topic.
+    Publish,
+    /// Subscribe to a filter.
+    Subscribe,
+    /// Be sent a message.
+    Deliver,
+    /// Leave a will, or have it published.
+    Will,
+}
+
+/// One question to the authorize hook.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    /// Whose right is in question.
+    pub client: ClientKey,
+    /// What it wants.
+    pub action: Action,
+    /// Topic name; for [`Action::Subscribe`] the filter without its share prefix.
+    pub topic: &'a str,
+    /// QoS of the message or subscription.
+    pub qos: QoS,
+    /// RETAIN flag of the message.
+    pub retain: bool,
+}
+
+/// One plugin's decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessDecision {
+    /// No opinion.
+    Next,
+    /// Allowed.
+    Allow,
+    /// Refused; reason string.
+    Deny(Option<ByteString>),
+    /// Refused, and the connection is closed; reason string.
+    Disconnect(Option<ByteString>),
+}
+
+/// A decision, and how long the same question need not be asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessAnswer {
+    /// The decision.
+    pub decision: AccessDecision,
+    /// Zero: ask again.
+    pub cache_for: Duration,
+}

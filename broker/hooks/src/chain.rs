@@ -1,0 +1,334 @@
+//! The chain: plugins in the order of the configuration, and how their answers combine.
+//!
+//! | hook | order of asking | what ends it | when nobody decides | failure, unless configured |
+//! | --- | --- | --- | --- | --- |
+//! | authenticate | as configured | first allow, deny or unavailable | the listener's rule for anonymous clients | refused |
+//! | authorize | as configured | first allow, deny or disconnect | the configured default | refused |
+//! | on-publish | as configured, each sees the last one's change | drop, reject, disconnect | the message goes on | rejected |
+//! | route | as configured, each narrows or adds to the last | nothing | the broker's own choice | no change |
+//! | on-will | as configured, each sees the last one's change | suppress, delay | the will is published | no change |
+//! | events | everybody | nothing | | dropped and counted |
+//!
+//! A chain is one generation of policy and never changes; a reload makes another chain.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use hookwire_protocol::{ConnectReason, PublishReason, TopicName};
+
+use crate::{
+    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, Failure, Grant, Hook,
+    HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause, WillDecision,
+};
+
+/// How long an answer holds that no plugin had a part in: until the chain changes.
+const FOR_EVER: Duration = Duration::MAX;
+
+/// What the configuration says where no plugin does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Defaults {
+    /// Whether an access is allowed about which no plugin decides. `None`: refused where a plugin was asked, allowed
+    /// where none wants to be asked.
+    pub access: Option<bool>,
+}
+
+/// What came of a CONNECT.
+#[derive(Debug, Clone)]
+pub enum AuthenticationOutcome {
+    /// No plugin knew the client.
+    Undecided,
+    /// Admitted.
+    Allow(Box<Grant>),
+    /// Refused.
+    Deny(Denial),
+}
+
+/// What came of an access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessOutcome {
+    /// Never [`AccessDecision::Next`].
+    pub decision: AccessDecision,
+    /// How long the same question has the same answer, as long as the chain stays; zero: not at all.
+    pub cache_for: Duration,
+}
+
+impl AccessOutcome {
+    /// Whether it is allowed.
+    pub fn is_allowed(&self) -> bool {
+        self.decision == AccessDecision::Allow
+    }
+}
+
+/// What becomes of a published message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is routed.
+    Pass,
+    /// Nobody receives it, the publisher sees success.
+    Drop,
+    /// Nobody receives it, the publisher sees the reason.
+    Reject(Rejection),
+    /// Nobody receives it, the publisher is disconnected.
+    Disconnect(Rejection),
+}
+
+/// A message on its way through the on-publish hook.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// As the plugins asked so far have changed it.
+    pub message: Message,
+    /// Their judgement so far.
+    pub fate: Fate,
+    /// For how long its publisher is not read from.
+    pub throttle: Duration,
+    /// The plugin that published it, which is not asked.
+    pub origin: Option<Arc<str>>,
+}
+
+impl Publication {
+    /// A message that nobody has judged yet.
+    pub fn new(message: Message) -> Self {
+        Self { message, fate: Fate::Pass, throttle: Duration::ZERO, origin: None }
+    }
+
+    fn apply(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Pass => {}
+            Verdict::Replace(replacement) => replacement.apply(&mut self.message),
+            Verdict::Drop => self.fate = Fate::Drop,
+            Verdict::Reject(rejection) => self.fate = Fate::Reject(rejection),
+            Verdict::Disconnect(rejection) => self.fate = Fate::Disconnect(rejection),
+            Verdict::Throttle(ms) => self.throttle = self.throttle.max(Duration::from_millis(u64::from(ms))),
+        }
+    }
+
+    fn is_for(&self, plugin: &dyn Plugin) -> bool {
+        self.fate == Fate::Pass
+            && self.origin.as_deref() != Some(plugin.name())
+            && plugin.wants_topic(Hook::OnPublish, &self.message.topic)
+    }
+}
+
+/// What becomes of a will.
+#[derive(Debug, Clone)]
+pub enum WillOutcome {
+    /// It is published as it now stands.
+    Publish,
+    /// It is not published.
+    Suppress,
+    /// Ask again later.
+    Delay(Duration),
+}
+
+struct Link {
+    plugin: Arc<dyn Plugin>,
+    failures: AtomicU64,
+}
+
+impl Link {
+    /// The configured stand-in for a verdict. Logged at every doubling, so that a plugin that always fails does not flood the log.
+    fn failed(&self, hook: Hook, failure: &Failure) -> OnFailure {
+        let count = self.failures.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let on_failure = self.plugin.on_failure(hook);
+        if count.is_power_of_two() {
+            tracing::warn!(
+                plugin = self.plugin.name(),
+                hook = hook.as_str(),
+                count,
+                ?on_failure,
+                "plugin failed: {failure}"
+            );
+        }
+        on_failure
+    }
+}
+
+/// One generation of policy.
+pub struct Chain {
+    generation: u64,
+    defaults: Defaults,
+    links: Vec<Link>,
+    hooks: HookSet,
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.links.iter().map(|link| link.plugin.name()).collect();
+        f.debug_struct("Chain").field("generation", &self.generation).field("plugins", &names).finish()
+    }
+}
+
+impl Chain {
+    /// A chain of `plugins`, asked in this order.
+    pub fn new(generation: u64, plugins: Vec<Arc<dyn Plugin>>, defaults: Defaults) -> Self {
+        let hooks = plugins.iter().flat_map(|plugin| plugin.hooks().iter()).fold(HookSet::EMPTY, HookSet::with);
+        let links = plugins.into_iter().map(|plugin| Link { plugin, failures: AtomicU64::new(0) }).collect();
+        Self { generation, defaults, links, hooks }
+    }
+
+    /// Counts the chains that were in force before.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether any plugin implements a hook; the one branch that a hook costs that nobody has.
+    #[inline]
+    pub fn has(&self, hook: Hook) -> bool {
+        self.hooks.contains(hook)
+    }
+
+    /// The plugins that implement a hook.
+    pub fn plugins(&self, hook: Hook) -> impl Iterator<Item = &Arc<dyn Plugin>> {
+        self.asked(hook).map(|link| &link.plugin)
+    }
+
+    fn asked(&self, hook: Hook) -> impl Iterator<Item = &Link> {
+        self.links.iter().filter(move |link| link.plugin.hooks().contains(hook))
+    }
+
+    /// Who may connect. Blocks as long as the plugins take: call it from a thread that may wait.
+    pub fn authenticate(&self, who: &Credentials) -> AuthenticationOutcome {
+        let unavailable = || AuthenticationOutcome::Deny(Denial::new(ConnectReason::ServerUnavailable));
+        for link in self.asked(Hook::Authenticate) {
+            match link.plugin.authenticate(who) {
+                Ok(Authentication::Next) => {}
+                Ok(Authentication::Allow(grant)) => return AuthenticationOutcome::Allow(grant),
+                Ok(Authentication::Deny(denial)) => return AuthenticationOutcome::Deny(denial),
+                Ok(Authentication::Unavailable) => return unavailable(),
+                Err(failure) => match link.failed(Hook::Authenticate, &failure) {
+                    OnFailure::Pass => {}
+                    OnFailure::Deny | OnFailure::Disconnect => return unavailable(),
+                },
+            }
+        }
+        AuthenticationOutcome::Undecided
+    }
+
+    /// Whether any plugin wants to be asked about an action.
+    pub fn wants_access(&self, action: Action) -> bool {
+        self.has(Hook::Authorize) && self.asked(Hook::Authorize).any(|link| link.plugin.wants_access(action))
+    }
+
+    /// Whether an action can be refused at all: a plugin wants to be asked about it, or the configuration says "deny".
+    pub fn restricts(&self, action: Action) -> bool {
+        self.wants_access(action) || self.default_access(action, false) != AccessDecision::Allow
+    }
+
+    /// Whether an access is allowed.
+    pub fn authorize(&self, access: &Access<'_>) -> AccessOutcome {
+        let mut cache_for = FOR_EVER;
+        let mut asked = false;
+        for link in self.asked(Hook::Authorize).filter(|link| link.plugin.wants_access(access.action)) {
+            asked = true;
+            match link.plugin.authorize(access) {
+                Ok(answer) => {
+                    cache_for = cache_for.min(answer.cache_for);
+                    if answer.decision != AccessDecision::Next {
+                        return AccessOutcome { decision: answer.decision, cache_for };
+                    }
+                }
+                Err(failure) => match link.failed(Hook::Authorize, &failure) {
+                    OnFailure::Pass => cache_for = Duration::ZERO,
+                    OnFailure::Deny => return failed_access(AccessDecision::Deny(Some(POLICY_FAILED))),
+                    OnFailure::Disconnect => return failed_access(AccessDecision::Disconnect(Some(POLICY_FAILED))),
+                },
+            }
+        }
+        AccessOutcome { decision: self.default_access(access.action, asked), cache_for }
+    }
+
+    /// A configured "deny" is about what clients ask for; a delivery follows from a subscription that was allowed.
+    fn default_access(&self, action: Action, asked: bool) -> AccessDecision {
+        let allow = match self.defaults.access {
+            Some(allow) => allow || (action == Action::Deliver && !asked),
+            None => !asked,
+        };
+        if allow { AccessDecision::Allow } else { AccessDecision::Deny(None) }
+    }
+
+    /// Judges a run of messages of one connection, in order.
+    pub fn on_publish(&self, run: &mut [Publication]) {
+        let mut wanted = Vec::new();
+        for link in self.asked(Hook::OnPublish) {
+            wanted.clear();
+            wanted.extend((0..run.len()).filter(|&at| run[at].is_for(&*link.plugin)));
+            if wanted.is_empty() {
+                continue;
+            }
+            let messages: Vec<&Message> = wanted.iter().map(|&at| &run[at].message).collect();
+            let verdicts = link.plugin.on_publish(&messages);
+            debug_assert_eq!(verdicts.len(), wanted.len(), "a verdict for each message");
+            for (&at, verdict) in wanted.iter().zip(verdicts) {
+                match verdict {
+                    Ok(verdict) => run[at].apply(verdict),
+                    Err(failure) => run[at].fate = failed_publish(link.failed(Hook::OnPublish, &failure)),
+                }
+            }
+        }
+    }
+
+    /// Whether any plugin wants to route messages of this topic.
+    pub fn wants_route(&self, topic: &TopicName) -> bool {
+        self.has(Hook::Route) && self.asked(Hook::Route).any(|link| link.plugin.wants_topic(Hook::Route, topic))
+    }
+
+    /// How the recipients of a message change.
+    pub fn route(&self, message: &Message, recipients: &Recipients) -> Routing {
+        let mut routing = Routing::default();
+        for link in self.asked(Hook::Route).filter(|link| link.plugin.wants_topic(Hook::Route, &message.topic)) {
+            match link.plugin.route(message, recipients) {
+                Ok(next) => routing.then(next),
+                Err(failure) => match link.failed(Hook::Route, &failure) {
+                    OnFailure::Pass => {}
+                    OnFailure::Deny | OnFailure::Disconnect => routing.only = Some(Vec::new()),
+                },
+            }
+        }
+        routing
+    }
+
+    /// Whether and how a will is published; changes are written into `message`.
+    pub fn on_will(&self, client: ClientKey, cause: WillCause, message: &mut Message) -> WillOutcome {
+        for link in self.asked(Hook::OnWill) {
+            match link.plugin.on_will(client, cause, message) {
+                Ok(WillDecision::Publish) => {}
+                Ok(WillDecision::Replace(replacement)) => replacement.apply(message),
+                Ok(WillDecision::Suppress) => return WillOutcome::Suppress,
+                Ok(WillDecision::Delay(delay)) => return WillOutcome::Delay(delay),
+                Err(failure) => match link.failed(Hook::OnWill, &failure) {
+                    OnFailure::Pass => {}
+                    OnFailure::Deny | OnFailure::Disconnect => return WillOutcome::Suppress,
+                },
+            }
+        }
+        WillOutcome::Publish
+    }
+
+    /// Tells every plugin of the events that it wants. Blocks as long as the plugins take.
+    pub fn events(&self, events: &[Event]) {
+        for link in self.asked(Hook::Events) {
+            let wanted: Vec<Event> =
+                events.iter().filter(|event| link.plugin.wants_event(event)).cloned().collect();
+            if !wanted.is_empty() {
+                link.plugin.events(&wanted);
+            }
+        }
+    }
+}
+
+const POLICY_FAILED: ByteString = ByteString::from_static("policy failed");
+
+fn failed_access(decision: AccessDecision) -> AccessOutcome {
+    AccessOutcome { decision, cache_for: Duration::ZERO }
+}
+
+fn failed_publish(on_failure: OnFailure) -> Fate {
+    let rejection = Rejection { reason: PublishReason::ImplementationSpecific, text: Some(POLICY_FAILED) };
+    match on_failure {
+        OnFailure::Pass => Fate::Pass,
+        OnFailure::Deny => Fate::Reject(rejection),
+        OnFailure::Disconnect => Fate::Disconnect(rejection),
+    }
+}

@@ -1,0 +1,29 @@
+//! The hook chain: which policy is asked at which hook, in what order, how verdicts combine, what a failure means.
+//!
+//! The broker calls a [`Chain`]; a chain asks [`Plugin`]s; a plugin may call back through [`Host`]. This crate knows
+//! neither wasmtime nor sockets, so the rules of the chain can be read, and tested, without either.
+#![forbid(unsafe_code)]
+
+mod access;
+mod authenticate;
+mod chain;
+mod client;
+mod event;
+mod host;
+mod message;
+mod plugin;
+mod publish;
+mod route;
+mod will;
+
+pub use access::{Access, AccessAnswer, AccessDecision, Action};
+pub use authenticate::{Authentication, Credentials, Denial, Grant, RuleAction, TopicRule};
+pub use chain::{AccessOutcome, AuthenticationOutcome, Chain, Defaults, Fate, Publication, WillOutcome};
+pub use client::{ClientFacts, ClientKey};
+pub use event::{DropCause, Event, EventKind};
+pub use host::{Host, NoHost, PluginPublish};
+pub use message::{Message, Source};
+pub use plugin::{Failure, FailureKind, Hook, HookSet, OnFailure, Plugin};
+pub use publish::{Rejection, Replacement, Verdict};
+pub use route::{Pick, Recipients, Routing, SharedGroup};
+pub use will::{WillCause, WillDecision};

@@ -1,0 +1,59 @@
+//! The published message, shared by everyone who carries it.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use hookwire_protocol::{PublishProperties, QoS, TopicName};
+
+use crate::ClientKey;
+
+/// Who put a message into the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A connected client.
+    Client(ClientKey),
+    /// The will of a client whose connection ended.
+    Will(ClientKey),
+    /// A plugin, in the `hops`-th answer to another plugin's message (1 when nobody's).
+    Plugin {
+        /// Length of the chain of plugin publishes that led to this message.
+        hops: u8,
+    },
+}
+
+impl Source {
+    /// The client behind the message, if there is one.
+    pub fn client(self) -> Option<ClientKey> {
+        match self {
+            Self::Client(key) | Self::Will(key) => Some(key),
+            Self::Plugin { .. } => None,
+        }
+    }
+
+    /// How many plugin publishes led to this message.
+    pub fn hops(self) -> u8 {
+        match self {
+            Self::Plugin { hops } => hops,
+            Self::Client(_) | Self::Will(_) => 0,
+        }
+    }
+}
+
+/// An application message on its way through the broker.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Who published it.
+    pub source: Source,
+    /// Topic name, mount point included.
+    pub topic: TopicName,
+    /// Application payload.
+    pub payload: Bytes,
+    /// The QoS it was published with.
+    pub qos: QoS,
+    /// The RETAIN flag it was published with.
+    pub retain: bool,
+    /// MQTT 5 properties that travel with it.
+    pub properties: PublishProperties,
+    /// When it expires; from the message expiry interval, counted from its arrival.
+    pub expires_at: Option<Instant>,
+}

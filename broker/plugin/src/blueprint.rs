@@ -1,0 +1,82 @@
+//! From a compiled component to instances that can be asked.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use hookwire_hooks::{Failure, FailureKind};
+use wasmtime::component::InstancePre;
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+use crate::guest::{Budget, Guest};
+use crate::hook::lifecycle::{self, Interests};
+use crate::instance::{self, ExportIndices, Instance};
+use crate::services::Services;
+use crate::{LoadError, failure};
+
+/// All that it takes to make one more instance of a plugin.
+pub(crate) struct Blueprint {
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) exports: ExportIndices,
+    pub(crate) services: Arc<Services>,
+    /// The plugin's configuration, as JSON.
+    pub(crate) config: String,
+    pub(crate) memory_bytes_max: usize,
+    /// CPU time for instantiating, and once more for configuring.
+    pub(crate) deadline: Duration,
+}
+
+impl Blueprint {
+    /// Makes an instance and configures it.
+    pub(crate) fn build(&self) -> Result<(Instance, Interests), LoadError> {
+        let budget = Budget::new(self.deadline);
+        let mut store = self.store();
+        instance::begin(&mut store, budget);
+        let component = self.pre.instantiate(&mut store).map_err(|error| LoadError::Failed {
+            stage: "instantiation",
+            failure: failure::of_call(&error, store.data_mut()),
+        })?;
+        let exports = self.exports.load(&mut store, &component)?;
+        let mut instance = Instance::new(store, exports);
+        let interests = lifecycle::configure(&mut instance, budget, &self.config)?;
+        Ok((instance, interests))
+    }
+
+    /// Makes one more instance while the plugin is in force.
+    pub(crate) fn build_another(&self) -> Result<Instance, Failure> {
+        match self.build() {
+            Ok((instance, _)) => Ok(instance),
+            Err(LoadError::Failed { stage, failure }) => {
+                Err(Failure { kind: failure.kind, detail: format!("{stage} of a new instance: {}", failure.detail) })
+            }
+            Err(other) => Err(Failure {
+                kind: FailureKind::NoInstance,
+                detail: format!("a new instance cannot start: {other}"),
+            }),
+        }
+    }
+
+    /// A store with every limit in place.
+    fn store(&self) -> Store<Guest> {
+        let limits = self.services.limits();
+        let guest = Guest::new(self.services.clone(), self.memory_bytes_max);
+        let mut store = Store::new(self.pre.engine(), guest);
+        store.limiter(|guest| &mut guest.memory);
+        store.set_hostcall_fuel(limits.answer_bytes_max);
+        store.set_max_component_handles(limits.handles_max);
+        store.epoch_deadline_callback(on_tick);
+        store
+    }
+
+    /// Notes how large an instance has grown.
+    pub(crate) fn measure(&self, instance: &Instance) {
+        self.services.counters.memory_bytes_peak.fetch_max(instance.memory_bytes(), Relaxed);
+    }
+}
+
+/// Called in the middle of a guest's work when a tick has passed.
+fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
+    let guest = store.data_mut();
+    guest.services.foundation.ticker.mark();
+    if guest.watch.tick() { Ok(UpdateDeadline::Continue(1)) } else { Ok(UpdateDeadline::Interrupt) }
+}

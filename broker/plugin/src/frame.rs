@@ -1,0 +1,374 @@
+//! The frames of the batch hook; `wit/on-publish.wit` has the layout byte by byte.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use hookwire_hooks::{Message, Rejection, Replacement, Source, Verdict};
+use hookwire_protocol::{
+    PublishProperties, PublishReason, QoS, decode_publish_properties, encode_publish_properties,
+};
+
+use crate::hook::convert::{self, Invalid, Shown};
+use crate::hook::on_publish::THROTTLE_MS_MAX;
+
+/// Version of both layouts.
+const VERSION: u8 = 1;
+
+/// Bytes of a message beyond its topic, payload and properties.
+const MESSAGE_HEAD_BYTES: usize = 1 + 8 + 1 + 4 + 4 + 4;
+
+const SOURCE_CLIENT: u8 = 0;
+const SOURCE_WILL: u8 = 1;
+const SOURCE_PLUGIN: u8 = 2;
+
+const FLAG_RETAIN: u8 = 1 << 2;
+const FLAG_PROPERTIES: u8 = 1 << 3;
+
+const HAS_TOPIC: u8 = 1 << 0;
+const HAS_PAYLOAD: u8 = 1 << 1;
+const HAS_QOS: u8 = 1 << 2;
+const HAS_RETAIN: u8 = 1 << 3;
+const HAS_PROPERTIES: u8 = 1 << 4;
+
+/// Writes the frame of some messages in place of what `out` holds.
+pub(crate) fn encode(messages: &[&Message], shown: Shown, out: &mut Vec<u8>) {
+    out.clear();
+    out.push(VERSION);
+    put_len(out, messages.len());
+    for message in messages {
+        encode_message(message, shown, out);
+    }
+}
+
+fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>) {
+    let (kind, key) = match message.source {
+        Source::Client(key) => (SOURCE_CLIENT, key.0),
+        Source::Will(key) => (SOURCE_WILL, key.0),
+        Source::Plugin { .. } => (SOURCE_PLUGIN, 0),
+    };
+    let properties = shown.properties(message);
+    let retain = if message.retain { FLAG_RETAIN } else { 0 };
+    let has_properties = if properties.is_some() { FLAG_PROPERTIES } else { 0 };
+    let topic = message.topic.as_str().as_bytes();
+    let payload = shown.payload(message);
+
+    out.push(kind);
+    out.extend_from_slice(&key.to_le_bytes());
+    out.push(message.qos as u8 | retain | has_properties);
+    put_len(out, topic.len());
+    put_len(out, payload.len());
+    let properties_len_at = out.len();
+    put_len(out, 0);
+    out.extend_from_slice(topic);
+    out.extend_from_slice(payload);
+    if let Some(values) = properties {
+        let start = out.len();
+        encode_publish_properties(values, out);
+        let len = len_bytes(out.len() - start);
+        out[properties_len_at..properties_len_at + len.len()].copy_from_slice(&len);
+    }
+}
+
+fn put_len(out: &mut Vec<u8>, len: usize) {
+    out.extend_from_slice(&len_bytes(len));
+}
+
+/// Lengths here come from packets, which are far smaller than 4 GiB; a larger one would make the guest refuse the frame.
+fn len_bytes(len: usize) -> [u8; 4] {
+    u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// How many bytes a message takes in a frame, its properties not counted exactly.
+pub(crate) fn approximate_len(message: &Message, shown: Shown) -> usize {
+    let properties = shown.properties(message).map_or(0, |values| {
+        let pairs: usize = values.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum();
+        pairs + values.correlation_data.as_ref().map_or(0, Bytes::len) + 64
+    });
+    MESSAGE_HEAD_BYTES + message.topic.as_str().len() + shown.payload(message).len() + properties
+}
+
+/// Reads the verdicts on `count` messages. Every byte must be accounted for.
+pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Invalid> {
+    let mut reader = Reader { bytes: frame.into(), at: 0 };
+    let version = reader.u8()?;
+    if version != VERSION {
+        return Err(Invalid(format!("verdict frame of version {version}, expected {VERSION}")));
+    }
+    let found = reader.len()?;
+    if found != count {
+        return Err(Invalid(format!("{found} verdicts on {count} messages")));
+    }
+    let verdicts = (0..count).map(|_| verdict(&mut reader)).collect::<Result<_, _>>()?;
+    match reader.left() {
+        0 => Ok(verdicts),
+        left => Err(Invalid(format!("{left} bytes behind the last verdict"))),
+    }
+}
+
+fn verdict(reader: &mut Reader) -> Result<Verdict, Invalid> {
+    Ok(match reader.u8()? {
+        0 => Verdict::Pass,
+        1 => Verdict::Replace(Box::new(replacement(reader)?)),
+        2 => Verdict::Drop,
+        3 => Verdict::Reject(rejection(reader)?),
+        4 => Verdict::Disconnect(rejection(reader)?),
+        5 => Verdict::Throttle(reader.u32()?.min(THROTTLE_MS_MAX)),
+        other => return Err(Invalid(format!("verdict {other} does not exist"))),
+    })
+}
+
+fn replacement(reader: &mut Reader) -> Result<Replacement, Invalid> {
+    let has = reader.u8()?;
+    if has >= HAS_PROPERTIES << 1 {
+        return Err(Invalid(format!("replacement with unknown fields {has:#04x}")));
+    }
+    Ok(Replacement {
+        topic: when(has & HAS_TOPIC, || convert::topic(reader.text()?))?,
+        payload: when(has & HAS_PAYLOAD, || reader.blob())?,
+        qos: when(has & HAS_QOS, || reader.qos())?,
+        retain: when(has & HAS_RETAIN, || reader.bool())?,
+        properties: when(has & HAS_PROPERTIES, || properties(&reader.blob()?))?,
+    })
+}
+
+fn when<T>(bit: u8, read: impl FnOnce() -> Result<T, Invalid>) -> Result<Option<T>, Invalid> {
+    if bit == 0 { Ok(None) } else { read().map(Some) }
+}
+
+fn properties(bytes: &Bytes) -> Result<PublishProperties, Invalid> {
+    let values =
+        decode_publish_properties(bytes).map_err(|error| Invalid(format!("replacement's properties: {error}")))?;
+    if !values.subscription_identifiers.is_empty() {
+        return Err(Invalid::new("a publisher sends no subscription identifiers"));
+    }
+    if let Some(response) = &values.response_topic {
+        convert::topic(response.as_str())?;
+    }
+    Ok(values.into())
+}
+
+fn rejection(reader: &mut Reader) -> Result<Rejection, Invalid> {
+    let reason = match reader.u8()? {
+        0 => PublishReason::Unspecified,
+        1 => PublishReason::ImplementationSpecific,
+        2 => PublishReason::NotAuthorized,
+        3 => PublishReason::TopicNameInvalid,
+        4 => PublishReason::QuotaExceeded,
+        5 => PublishReason::PayloadFormatInvalid,
+        other => return Err(Invalid(format!("publish reason {other} does not exist"))),
+    };
+    let text = reader.text()?;
+    let text = if text.is_empty() { None } else { Some(convert::text(text)?) };
+    Ok(Rejection { reason, text })
+}
+
+/// A place in a frame. All reading of it goes through here.
+struct Reader {
+    bytes: Bytes,
+    at: usize,
+}
+
+impl Reader {
+    fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    fn take(&mut self, len: usize) -> Result<&[u8], Invalid> {
+        if len > self.left() {
+            return Err(Invalid(format!("verdict frame ends {} bytes early", len - self.left())));
+        }
+        let start = self.at;
+        self.at += len;
+        Ok(&self.bytes[start..self.at])
+    }
+
+    fn u8(&mut self) -> Result<u8, Invalid> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn u32(&mut self) -> Result<u32, Invalid> {
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(self.take(4)?);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn len(&mut self) -> Result<usize, Invalid> {
+        Ok(self.u32()? as usize)
+    }
+
+    /// A length and so many bytes, which stay where they are.
+    fn blob(&mut self) -> Result<Bytes, Invalid> {
+        let len = self.len()?;
+        let start = self.at;
+        self.take(len)?;
+        Ok(self.bytes.slice(start..self.at))
+    }
+
+    fn text(&mut self) -> Result<ByteString, Invalid> {
+        ByteString::try_from(self.blob()?).map_err(|_| Invalid::new("a text that is not UTF-8"))
+    }
+
+    fn qos(&mut self) -> Result<QoS, Invalid> {
+        match self.u8()? {
+            0 => Ok(QoS::AtMostOnce),
+            1 => Ok(QoS::AtLeastOnce),
+            2 => Ok(QoS::ExactlyOnce),
+            other => Err(Invalid(format!("QoS {other} does not exist"))),
+        }
+    }
+
+    fn bool(&mut self) -> Result<bool, Invalid> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(Invalid(format!("retain is 0 or 1, not {other}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_hooks::ClientKey;
+    use hookwire_protocol::{PublishPropertyValues, TopicName};
+
+    use super::*;
+
+    const ALL: Shown = Shown { payload: true, properties: true };
+
+    fn message(source: Source) -> Message {
+        Message {
+            source,
+            topic: TopicName::new("a/b").unwrap(),
+            payload: Bytes::from_static(b"xyz"),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            properties: PublishProperties::default(),
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn messages_are_laid_out_as_documented() {
+        let client = message(Source::Client(ClientKey(0x0102_0304_0506_0708)));
+        let will = Message { retain: true, qos: QoS::ExactlyOnce, ..message(Source::Will(ClientKey(7))) };
+        let plugin = Message {
+            properties: PublishPropertyValues { payload_format_utf8: Some(true), ..Default::default() }.into(),
+            ..message(Source::Plugin { hops: 3 })
+        };
+        let mut out = vec![9; 100];
+        encode(&[&client, &will, &plugin], ALL, &mut out);
+
+        let mut expected = vec![1, 3, 0, 0, 0];
+        expected.extend([0, 8, 7, 6, 5, 4, 3, 2, 1, 0b0001, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend(b"a/bxyz");
+        expected.extend([1, 7, 0, 0, 0, 0, 0, 0, 0, 0b0110, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend(b"a/bxyz");
+        expected.extend([2, 0, 0, 0, 0, 0, 0, 0, 0, 0b1001, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0]);
+        expected.extend(b"a/bxyz\x01\x01");
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_shown() {
+        let message = Message {
+            properties: PublishPropertyValues { payload_format_utf8: Some(true), ..Default::default() }.into(),
+            ..message(Source::Client(ClientKey(1)))
+        };
+        let mut out = Vec::new();
+        encode(&[&message], Shown { payload: false, properties: false }, &mut out);
+        let mut expected = vec![1, 1, 0, 0, 0];
+        expected.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend(b"a/b");
+        assert_eq!(out, expected);
+        assert_eq!(out.len() - 5, approximate_len(&message, Shown { payload: false, properties: false }));
+    }
+
+    /// A frame with one verdict.
+    fn one(verdict: &[u8]) -> Vec<u8> {
+        [&[1, 1, 0, 0, 0], verdict].concat()
+    }
+
+    #[test]
+    fn every_verdict_is_understood() {
+        let replace = [&[1, 0b1_1111, 3, 0, 0, 0][..], b"n/t", &[2, 0, 0, 0], b"pl", &[2, 1, 2, 0, 0, 0, 1, 1]];
+        let cases: &[(Vec<u8>, &str)] = &[
+            (vec![0], "Pass"),
+            (vec![2], "Drop"),
+            (vec![3, 2, 0, 0, 0, 0], "Reject(Rejection { reason: NotAuthorized, text: None })"),
+            (vec![4, 4, 2, 0, 0, 0, b'n', b'o'], "Disconnect(Rejection { reason: QuotaExceeded, text: Some(\"no\") })"),
+            (vec![5, 100, 0, 0, 0], "Throttle(100)"),
+            (vec![5, 0xff, 0xff, 0xff, 0xff], "Throttle(60000)"),
+        ];
+        for (bytes, expected) in cases {
+            let verdicts = decode(one(bytes), 1).unwrap();
+            assert_eq!(format!("{:?}", verdicts[0]), *expected, "{bytes:?}");
+        }
+
+        let verdicts = decode(one(&replace.concat()), 1).unwrap();
+        let Verdict::Replace(replacement) = &verdicts[0] else { panic!("{verdicts:?}") };
+        assert_eq!(replacement.topic.as_ref().unwrap().as_str(), "n/t");
+        assert_eq!(replacement.payload.as_deref(), Some(&b"pl"[..]));
+        assert_eq!((replacement.qos, replacement.retain), (Some(QoS::ExactlyOnce), Some(true)));
+        let properties = replacement.properties.as_ref().unwrap();
+        assert_eq!(properties.values().unwrap().payload_format_utf8, Some(true));
+
+        let empty = decode(one(&[1, 0b1_0000, 0, 0, 0, 0]), 1).unwrap();
+        let Verdict::Replace(replacement) = &empty[0] else { panic!("{empty:?}") };
+        assert!(replacement.properties.as_ref().unwrap().is_empty(), "the empty set removes all properties");
+    }
+
+    #[test]
+    fn broken_frames_are_refused() {
+        let cases: &[(&str, Vec<u8>)] = &[
+            ("empty", vec![]),
+            ("version", vec![2, 1, 0, 0, 0, 0]),
+            ("too few verdicts", vec![1, 0, 0, 0, 0]),
+            ("too many verdicts", vec![1, 2, 0, 0, 0, 0, 0]),
+            ("absurd count", vec![1, 0xff, 0xff, 0xff, 0xff, 0]),
+            ("trailing byte", one(&[0, 0])),
+            ("unknown verdict", one(&[6])),
+            ("unknown field", one(&[1, 0b10_0000])),
+            ("topic with wildcard", one(&[1, 1, 1, 0, 0, 0, b'#'])),
+            ("empty topic", one(&[1, 1, 0, 0, 0, 0])),
+            ("topic of the broker", one(&[&[1, 1, 6, 0, 0, 0][..], b"$SYS/x"].concat())),
+            ("topic not UTF-8", one(&[1, 1, 1, 0, 0, 0, 0xff])),
+            ("QoS 3", one(&[1, 0b100, 3])),
+            ("retain 2", one(&[1, 0b1000, 2])),
+            ("broken properties", one(&[1, 0b1_0000, 1, 0, 0, 0, 1])),
+            ("length beyond the end", one(&[1, 0b10, 0xff, 0xff, 0xff, 0xff])),
+            ("reason 6", one(&[3, 6, 0, 0, 0, 0])),
+            ("reason string with U+0000", one(&[3, 0, 1, 0, 0, 0, 0])),
+            ("throttle cut short", one(&[5, 1, 0, 0])),
+        ];
+        for (name, frame) in cases {
+            assert!(decode(frame.clone(), 1).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        for _ in 0..200_000 {
+            let count = random() as usize % 4;
+            let mut frame = vec![1, count as u8, 0, 0, 0];
+            // Small values are more likely to mean something.
+            frame.extend((0..random() % 40).map(|_| (random() % if random() % 4 == 0 { 256 } else { 7 }) as u8));
+            let _ = decode(frame, count);
+        }
+    }
+
+    #[test]
+    fn every_cut_of_a_good_frame_is_refused() {
+        let verdicts = [&[0][..], &[1, 1, 1, 0, 0, 0, b't'], &[3, 0, 2, 0, 0, 0, b'n', b'o'], &[5, 1, 0, 0, 0]];
+        let frame = [&[1, 4, 0, 0, 0][..], &verdicts.concat()].concat();
+        assert_eq!(decode(frame.clone(), 4).unwrap().len(), 4);
+        for end in 0..frame.len() {
+            assert!(decode(frame[..end].to_vec(), 4).is_err(), "cut at {end}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The hooks, one module each: the question in the guest's types, the call, the answer checked and in the broker's types.
+
+pub(crate) mod authenticate;
+pub(crate) mod authorize;
+pub(crate) mod convert;
+pub(crate) mod events;
+pub(crate) mod lifecycle;
+pub(crate) mod on_publish;
+pub(crate) mod on_will;
+pub(crate) mod route;

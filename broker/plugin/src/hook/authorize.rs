@@ -1,0 +1,54 @@
+//! `authorize`: who may publish, subscribe, receive, leave a will.
+
+use std::time::Duration;
+
+use hookwire_hooks::{Access, AccessAnswer, AccessDecision, Action, Failure};
+
+use super::convert::{self, Invalid};
+use crate::bindings::hooks::authorize as wit;
+use crate::guest::Budget;
+use crate::instance::{Instance, exported};
+use crate::stats::VerdictIndex;
+
+pub(crate) fn ask(instance: &mut Instance, budget: Budget, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
+    let question = wit::Access {
+        client: access.client.0,
+        action: action(access.action),
+        topic: access.topic,
+        qos: convert::qos_out(access.qos),
+        retain: access.retain,
+    };
+    let answer =
+        instance.call(budget, |exports, store| exported(&exports.authorize)?.call_authorize(store, question))?;
+    Ok(AccessAnswer {
+        decision: decision(answer.decision)?,
+        cache_for: Duration::from_millis(answer.cache_ms.into()),
+    })
+}
+
+pub(crate) fn index(answer: &AccessAnswer) -> VerdictIndex {
+    match answer.decision {
+        AccessDecision::Next => 0,
+        AccessDecision::Allow => 1,
+        AccessDecision::Deny(_) => 2,
+        AccessDecision::Disconnect(_) => 3,
+    }
+}
+
+fn action(action: Action) -> wit::Action {
+    match action {
+        Action::Publish => wit::Action::Publish,
+        Action::Subscribe => wit::Action::Subscribe,
+        Action::Deliver => wit::Action::Deliver,
+        Action::Will => wit::Action::Will,
+    }
+}
+
+fn decision(decision: wit::Decision) -> Result<AccessDecision, Invalid> {
+    Ok(match decision {
+        wit::Decision::Next => AccessDecision::Next,
+        wit::Decision::Allow => AccessDecision::Allow,
+        wit::Decision::Deny(text) => AccessDecision::Deny(convert::optional_text(text)?),
+        wit::Decision::Disconnect(text) => AccessDecision::Disconnect(convert::optional_text(text)?),
+    })
+}

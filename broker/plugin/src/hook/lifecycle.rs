@@ -1,0 +1,123 @@
+//! `lifecycle`: load, health, ticks, end.
+
+use std::time::Duration;
+
+use hookwire_hooks::{Action, EventKind, Failure, Hook};
+use hookwire_protocol::{TopicFilter, TopicName};
+
+use super::convert::Shown;
+use crate::bindings::hooks::lifecycle as wit;
+use crate::guest::Budget;
+use crate::instance::Instance;
+use crate::{ConfigProblem, LoadError};
+
+/// Shortest interval of ticks; the contract says so.
+const TICK_MIN: Duration = Duration::from_millis(100);
+
+/// What a plugin wants to be asked and shown.
+#[derive(Debug)]
+pub(crate) struct Interests {
+    pub(crate) on_publish: MessageInterest,
+    pub(crate) route: MessageInterest,
+    pub(crate) access: AccessInterest,
+    pub(crate) events: EventInterest,
+    pub(crate) tick: Option<Duration>,
+}
+
+/// Which messages, and what of them.
+#[derive(Debug)]
+pub(crate) struct MessageInterest {
+    filters: Vec<TopicFilter>,
+    pub(crate) shown: Shown,
+}
+
+impl MessageInterest {
+    pub(crate) fn wants(&self, topic: &TopicName) -> bool {
+        matches_any(&self.filters, topic)
+    }
+}
+
+/// Whether one of the filters matches; no filters match everything.
+pub(crate) fn matches_any(filters: &[TopicFilter], topic: &TopicName) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| filter.matches(topic))
+}
+
+/// Which questions of authorize.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AccessInterest(wit::AccessInterest);
+
+impl AccessInterest {
+    pub(crate) fn wants(self, action: Action) -> bool {
+        self.0.contains(match action {
+            Action::Publish => wit::AccessInterest::PUBLISH,
+            Action::Subscribe => wit::AccessInterest::SUBSCRIBE,
+            Action::Deliver => wit::AccessInterest::DELIVER,
+            Action::Will => wit::AccessInterest::WILL,
+        })
+    }
+}
+
+/// Which events.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventInterest(wit::EventInterest);
+
+impl EventInterest {
+    pub(crate) fn wants(self, event: &EventKind) -> bool {
+        self.0.contains(match event {
+            EventKind::Connected { .. } => wit::EventInterest::CONNECTED,
+            EventKind::Disconnected { .. } => wit::EventInterest::DISCONNECTED,
+            EventKind::SessionCreated
+            | EventKind::SessionResumed
+            | EventKind::SessionTakenOver
+            | EventKind::SessionExpired => wit::EventInterest::SESSION,
+            EventKind::Subscribed { .. } | EventKind::Unsubscribed(_) => wit::EventInterest::SUBSCRIBED,
+            EventKind::Dropped { .. } => wit::EventInterest::DROPPED,
+        })
+    }
+}
+
+/// Hands over the configuration.
+pub(crate) fn configure(instance: &mut Instance, budget: Budget, config: &str) -> Result<Interests, LoadError> {
+    let interests = instance
+        .call(budget, |exports, store| exports.lifecycle.call_configure(store, config))
+        .map_err(|failure| LoadError::Failed { stage: "configure", failure })?
+        .map_err(|problems| LoadError::ConfigRefused { problems: problems.into_iter().map(problem).collect() })?;
+    Ok(Interests {
+        on_publish: message_interest(Hook::OnPublish, interests.on_publish)?,
+        route: message_interest(Hook::Route, interests.route)?,
+        access: AccessInterest(interests.authorize),
+        events: EventInterest(interests.events),
+        tick: interests.tick_ms.map(|ms| Duration::from_millis(ms.into()).max(TICK_MIN)),
+    })
+}
+
+fn problem(problem: wit::Problem) -> ConfigProblem {
+    ConfigProblem { path: problem.path, message: problem.message }
+}
+
+fn message_interest(hook: Hook, interest: wit::MessageInterest) -> Result<MessageInterest, LoadError> {
+    let filters = interest.topics.into_iter().map(|filter| {
+        TopicFilter::new(filter.clone()).map_err(|error| LoadError::BadInterest {
+            interface: hook.as_str(),
+            filter,
+            reason: error.to_string(),
+        })
+    });
+    Ok(MessageInterest {
+        filters: filters.collect::<Result<_, _>>()?,
+        shown: Shown { payload: interest.payload, properties: interest.properties },
+    })
+}
+
+/// What the plugin says of itself; the outer error is a failed call.
+pub(crate) fn health(instance: &mut Instance, budget: Budget) -> Result<Result<(), String>, Failure> {
+    instance.call(budget, |exports, store| exports.lifecycle.call_health(store))
+}
+
+pub(crate) fn tick(instance: &mut Instance, budget: Budget) -> Result<(), Failure> {
+    instance.call(budget, |exports, store| exports.lifecycle.call_tick(store))
+}
+
+pub(crate) fn stop(instance: &mut Instance, budget: Budget) -> Result<(), Failure> {
+    instance.call(budget, |exports, store| exports.lifecycle.call_stop(store))
+}

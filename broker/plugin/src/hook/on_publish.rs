@@ -1,0 +1,69 @@
+//! `on-publish` and `on-publish-batch`: what becomes of a message.
+
+use std::mem;
+
+use hookwire_hooks::{Failure, Message, Verdict};
+
+use super::convert::{self, Invalid, MessageView, Shown};
+use crate::bindings::imports::types as wit;
+use crate::frame;
+use crate::guest::Budget;
+use crate::instance::{Instance, exported};
+use crate::stats::VerdictIndex;
+
+/// Longest throttling; the contract says so.
+pub(crate) const THROTTLE_MS_MAX: u32 = 60_000;
+
+/// Asks about one message.
+pub(crate) fn ask(
+    instance: &mut Instance,
+    budget: Budget,
+    message: &Message,
+    shown: Shown,
+) -> Result<Verdict, Failure> {
+    let view = MessageView::new(message, shown);
+    let answer = instance.call(budget.with_hops(message.source.hops()), |exports, store| {
+        exported(&exports.on_publish)?.call_on_publish(store, convert::source(message.source), view.param())
+    })?;
+    Ok(verdict(answer)?)
+}
+
+/// Asks about many messages in one call. A message that this plugin publishes meanwhile is an answer to the one that
+/// comes from furthest away.
+pub(crate) fn ask_batch(
+    instance: &mut Instance,
+    budget: Budget,
+    messages: &[&Message],
+    shown: Shown,
+) -> Result<Vec<Verdict>, Failure> {
+    let hops = messages.iter().map(|message| message.source.hops()).max().unwrap_or(0);
+    let mut question = mem::take(&mut instance.frame);
+    frame::encode(messages, shown, &mut question);
+    let answer = instance.call(budget.with_hops(hops), |exports, store| {
+        exported(&exports.on_publish_batch)?.call_on_publish_batch(store, &question)
+    });
+    instance.keep_frame(question);
+    Ok(frame::decode(answer?, messages.len())?)
+}
+
+pub(crate) fn index(answer: &Verdict) -> VerdictIndex {
+    match answer {
+        Verdict::Pass => 0,
+        Verdict::Replace(_) => 1,
+        Verdict::Drop => 2,
+        Verdict::Reject(_) => 3,
+        Verdict::Disconnect(_) => 4,
+        Verdict::Throttle(_) => 5,
+    }
+}
+
+fn verdict(verdict: wit::Verdict) -> Result<Verdict, Invalid> {
+    Ok(match verdict {
+        wit::Verdict::Pass => Verdict::Pass,
+        wit::Verdict::Replace(change) => Verdict::Replace(Box::new(convert::replacement(change)?)),
+        wit::Verdict::Drop => Verdict::Drop,
+        wit::Verdict::Reject(rejected) => Verdict::Reject(convert::rejection(rejected)?),
+        wit::Verdict::Disconnect(rejected) => Verdict::Disconnect(convert::rejection(rejected)?),
+        wit::Verdict::Throttle(ms) => Verdict::Throttle(ms.min(THROTTLE_MS_MAX)),
+    })
+}

@@ -1,0 +1,30 @@
+//! `clients`: facts about clients.
+
+use hookwire_hooks::{ClientFacts, ClientKey};
+
+use crate::bindings::imports::clients::{Client, Host};
+use crate::guest::Guest;
+use crate::hook::convert;
+
+impl Host for Guest {
+    fn get(&mut self, key: u64) -> Option<Client> {
+        let facts = self.services.foundation.broker.client(ClientKey(key))?;
+        Some(describe(&facts))
+    }
+
+    fn disconnect(&mut self, key: u64, text: Option<String>) -> bool {
+        self.services.foundation.broker.disconnect(ClientKey(key), text)
+    }
+}
+
+fn describe(facts: &ClientFacts) -> Client {
+    Client {
+        client_id: facts.client_id.to_string(),
+        username: facts.username.as_ref().map(ToString::to_string),
+        address: facts.address.clone(),
+        listener: facts.listener.clone(),
+        protocol: convert::protocol(facts.version),
+        connected_at_ms: facts.connected_at_ms,
+        attributes: convert::owned_user_properties(&facts.attributes),
+    }
+}

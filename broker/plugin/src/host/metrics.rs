@@ -1,0 +1,102 @@
+//! `metrics`: figures of the plugin's own.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+
+use crate::MetricValue;
+use crate::bindings::imports::metrics::Host;
+use crate::guest::Guest;
+
+/// Longest name; the contract says so.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Most names of one plugin: every name is a time series in somebody's monitoring.
+const NAMES_MAX: usize = 1000;
+
+/// The figures of one plugin. A name is a counter or a gauge, whichever it was first.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    values: Mutex<BTreeMap<String, MetricValue>>,
+}
+
+impl Metrics {
+    fn count(&self, name: String, delta: u64) {
+        self.update(name, MetricValue::Count(0), |value| {
+            if let MetricValue::Count(count) = value {
+                *count = count.saturating_add(delta);
+            }
+        });
+    }
+
+    fn gauge(&self, name: String, level: f64) {
+        self.update(name, MetricValue::Gauge(0.0), |value| {
+            if let MetricValue::Gauge(gauge) = value {
+                *gauge = level;
+            }
+        });
+    }
+
+    fn update(&self, name: String, start: MetricValue, change: impl FnOnce(&mut MetricValue)) {
+        let mut values = self.values.lock();
+        if let Some(value) = values.get_mut(&name) {
+            change(value);
+        } else if is_name(&name) && values.len() < NAMES_MAX {
+            change(values.entry(name).or_insert(start));
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<(String, MetricValue)> {
+        self.values.lock().iter().map(|(name, value)| (name.clone(), *value)).collect()
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+impl Host for Guest {
+    fn count(&mut self, name: String, delta: u64) {
+        self.services.lasting.metrics.count(name, delta);
+    }
+
+    fn gauge(&mut self, name: String, value: f64) {
+        self.services.lasting.metrics.gauge(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_add_and_gauges_replace() {
+        let metrics = Metrics::default();
+        metrics.count("hits".into(), 2);
+        metrics.count("hits".into(), 3);
+        metrics.gauge("level".into(), 1.5);
+        metrics.gauge("level".into(), -2.0);
+        metrics.gauge("hits".into(), 9.0);
+        assert_eq!(
+            metrics.all(),
+            [("hits".into(), MetricValue::Count(5)), ("level".into(), MetricValue::Gauge(-2.0))]
+        );
+    }
+
+    #[test]
+    fn bad_names_and_too_many_are_ignored() {
+        let metrics = Metrics::default();
+        for name in ["", "Upper", "a-b", "a{b=\"c\"}", &"x".repeat(65)] {
+            metrics.count(name.into(), 1);
+        }
+        assert!(metrics.all().is_empty());
+
+        for n in 0..=NAMES_MAX {
+            metrics.count(format!("n{n}"), 1);
+        }
+        assert_eq!(metrics.all().len(), NAMES_MAX);
+        metrics.count("n0".into(), 1);
+        assert!(metrics.all().contains(&("n0".into(), MetricValue::Count(2))));
+    }
+}

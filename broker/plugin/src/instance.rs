@@ -1,0 +1,135 @@
+//! One instance of a component: a memory of its own, one call at a time.
+
+use wasmtime::Store;
+use wasmtime::component::{Instance as ComponentInstance, InstancePre};
+
+use hookwire_hooks::Failure;
+
+use crate::bindings::hooks;
+use crate::contract;
+use crate::failure;
+use crate::guest::{Budget, Guest};
+use crate::LoadError;
+
+/// Capacity that the buffer for frames keeps between calls; a rare large run must not hold its memory for ever.
+const FRAME_BYTES_KEPT: usize = 64 << 10;
+
+/// An instance that can be asked.
+pub(crate) struct Instance {
+    store: Store<Guest>,
+    exports: Exports,
+    /// Buffer for the frames of batch calls.
+    pub(crate) frame: Vec<u8>,
+}
+
+impl Instance {
+    pub(crate) fn new(store: Store<Guest>, exports: Exports) -> Self {
+        Self { store, exports, frame: Vec::new() }
+    }
+
+    /// Calls into the guest. After a failure the instance must not be called again.
+    pub(crate) fn call<R>(
+        &mut self,
+        budget: Budget,
+        call: impl FnOnce(&Exports, &mut Store<Guest>) -> wasmtime::Result<R>,
+    ) -> Result<R, Failure> {
+        begin(&mut self.store, budget);
+        call(&self.exports, &mut self.store).map_err(|error| failure::of_call(&error, self.store.data_mut()))
+    }
+
+    /// Hands over what the last call published; to be called once its answer is known to be good.
+    pub(crate) fn publish(&mut self) {
+        let guest = self.store.data_mut();
+        if !guest.outbox.messages.is_empty() {
+            let messages = std::mem::take(&mut guest.outbox.messages);
+            guest.services.publish(messages);
+        }
+    }
+
+    /// Gives the buffer back after a call.
+    pub(crate) fn keep_frame(&mut self, mut frame: Vec<u8>) {
+        if frame.capacity() > FRAME_BYTES_KEPT {
+            frame = Vec::new();
+        }
+        self.frame = frame;
+    }
+
+    /// Bytes of linear memory that it has by now.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory.bytes()
+    }
+}
+
+/// Prepares a store for one call: every call has one tick until the host looks at its CPU time.
+pub(crate) fn begin(store: &mut Store<Guest>, budget: Budget) {
+    let guest = store.data_mut();
+    guest.begin(budget);
+    guest.services.foundation.ticker.mark();
+    store.set_epoch_deadline(1);
+}
+
+/// An export that the caller knows to be there from the component's type.
+pub(crate) fn exported<G>(guest: &Option<G>) -> wasmtime::Result<&G> {
+    guest.as_ref().ok_or_else(|| wasmtime::format_err!("the hook is not exported"))
+}
+
+/// Declares where the exports are in a component ([`ExportIndices`]) and what they are in an instance ([`Exports`]).
+macro_rules! exports {
+    ($($hook:ident: $name:literal,)*) => {
+        /// The functions that an instance exports.
+        pub(crate) struct Exports {
+            pub(crate) lifecycle: hooks::lifecycle::Guest,
+            $(pub(crate) $hook: Option<hooks::$hook::Guest>,)*
+        }
+
+        /// Where a component has its exports, looked up once.
+        pub(crate) struct ExportIndices {
+            lifecycle: hooks::lifecycle::GuestIndices,
+            $($hook: Option<hooks::$hook::GuestIndices>,)*
+        }
+
+        impl ExportIndices {
+            /// Looks up `lifecycle` and the hooks that the component has; `has` tells which.
+            pub(crate) fn new(pre: &InstancePre<Guest>, has: impl Fn(&str) -> bool) -> Result<Self, LoadError> {
+                Ok(Self {
+                    lifecycle: hooks::lifecycle::GuestIndices::new(pre).map_err(wrong_type("lifecycle"))?,
+                    $($hook: has($name)
+                        .then(|| hooks::$hook::GuestIndices::new(pre).map_err(wrong_type($name)))
+                        .transpose()?,)*
+                })
+            }
+
+            /// Finds the functions in an instance and checks their types.
+            pub(crate) fn load(
+                &self,
+                store: &mut Store<Guest>,
+                instance: &ComponentInstance,
+            ) -> Result<Exports, LoadError> {
+                Ok(Exports {
+                    lifecycle: self.lifecycle.load(&mut *store, instance).map_err(wrong_type("lifecycle"))?,
+                    $($hook: self.$hook
+                        .as_ref()
+                        .map(|hook| hook.load(&mut *store, instance).map_err(wrong_type($name)))
+                        .transpose()?,)*
+                })
+            }
+        }
+    };
+}
+
+exports! {
+    authenticate: "authenticate",
+    authorize: "authorize",
+    on_publish: "on-publish",
+    on_publish_batch: "on-publish-batch",
+    route: "route",
+    on_will: "on-will",
+    events: "events",
+}
+
+fn wrong_type(interface: &'static str) -> impl Fn(wasmtime::Error) -> LoadError {
+    move |error| LoadError::WrongType {
+        interface: format!("{}/{interface}@{}", contract::PACKAGE, contract::VERSION),
+        reason: format!("{error:#}"),
+    }
+}

@@ -1,0 +1,68 @@
+//! Hookwire's WebAssembly host: it loads plugins, asks them, and keeps what they do from harming anybody else.
+//!
+//! A [`PluginHost`] turns a [`PluginSpec`] into a [`LoadedPlugin`], which the hook chain asks through
+//! [`hookwire_hooks::Plugin`]. No type of wasmtime shows outside this crate.
+//!
+//! | module | what it knows |
+//! | --- | --- |
+//! | `plugin_host` | loading: file, digest, compilation, checks, first instance |
+//! | `contract`, `bindings`, `check` | the WIT contract: names, types, and what a component imports and exports of it |
+//! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
+//! | `blueprint`, `instance`, `pool`, `guest` | making instances, calling them, keeping them, what the host holds for each |
+//! | `hook/…`, `frame` | one module a hook: question, call, checked answer; the frames of the batch hook |
+//! | `host/…`, `kv`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
+//! | `loaded`, `stats`, `housekeeping` | the plugin in force, its counters, its ticks and its end |
+//!
+//! What holds, whatever a guest does:
+//!
+//! - A call ends within its deadline of CPU time (`ticker`) or its limits of memory, with an answer or a
+//!   [`Failure`](hookwire_hooks::Failure). Nothing of a guest's failure reaches another call: its instance is gone.
+//! - Guests only ever reach the interfaces in `host/` and the inert part of WASI in `wasi`. What they hand over is
+//!   bounded in size before it is copied, and checked before anybody else sees it.
+//! - What a call publishes is sent after its answer was found good, or not at all.
+#![deny(unsafe_code)]
+
+mod blueprint;
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    elided_lifetimes_in_paths,
+    unused_qualifications,
+    clippy::all,
+    reason = "generated from the WIT files"
+)]
+mod bindings;
+mod check;
+mod clock;
+mod contract;
+mod engine;
+mod error;
+mod failure;
+mod frame;
+mod guest;
+mod hook;
+mod host;
+mod housekeeping;
+mod inspect;
+mod instance;
+mod journal;
+mod kv;
+mod limits;
+mod loaded;
+mod memory;
+mod plugin_host;
+mod pool;
+mod random;
+mod services;
+mod spec;
+mod stats;
+mod ticker;
+mod wasi;
+
+pub use error::{ConfigProblem, EngineError, LoadError, MissingGrant};
+pub use inspect::Inspection;
+pub use limits::HostLimits;
+pub use loaded::LoadedPlugin;
+pub use plugin_host::PluginHost;
+pub use spec::{Grants, PluginSource, PluginSpec};
+pub use stats::{HookStats, InstanceStats, MetricValue, PluginStats};

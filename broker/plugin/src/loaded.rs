@@ -1,0 +1,305 @@
+//! A plugin in force.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use hookwire_hooks::{
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, Event, Failure, FailureKind, Hook, HookSet,
+    Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause, WillDecision,
+};
+use hookwire_protocol::TopicName;
+use tracing::Level;
+
+use crate::guest::Budget;
+use crate::hook::lifecycle::{Interests, matches_any};
+use crate::hook::{authenticate, authorize, events, lifecycle, on_publish, on_will, route};
+use crate::housekeeping::{Housekeeper, Retired};
+use crate::instance::Instance;
+use crate::pool::Pool;
+use crate::services::Services;
+use crate::stats::{HookCounters, VerdictIndex};
+use crate::{PluginSpec, PluginStats, clock, frame};
+
+/// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.
+///
+/// When the last reference goes away its instances are told to stop, on a thread of the host.
+pub struct LoadedPlugin {
+    pub(crate) spec: PluginSpec,
+    pub(crate) digest: [u8; 32],
+    pub(crate) hooks: HookSet,
+    /// Exports `on-publish`.
+    pub(crate) typed: bool,
+    /// Exports `on-publish-batch`.
+    pub(crate) batch: bool,
+    pub(crate) interests: Interests,
+    pub(crate) pool: Pool,
+    pub(crate) services: Arc<Services>,
+    pub(crate) housekeeper: Arc<Housekeeper>,
+}
+
+impl LoadedPlugin {
+    /// The sha256 of its component.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// As the configuration describes it.
+    pub fn spec(&self) -> &PluginSpec {
+        &self.spec
+    }
+
+    /// What it did so far.
+    pub fn stats(&self) -> PluginStats {
+        let counters = &self.services.counters;
+        let (kv_entries, kv_bytes) = self.services.lasting.kv.size();
+        PluginStats {
+            hooks: self.hooks.iter().map(|hook| counters.hook_stats(hook)).collect(),
+            instances: self.pool.stats(),
+            batch: self.batch,
+            batch_retries: counters.batch_retries.load(Relaxed),
+            publishes: counters.publishes.load(Relaxed),
+            publishes_dropped: counters.publishes_dropped.load(Relaxed),
+            log_lines_suppressed: self.services.journal.suppressed(),
+            ticks: counters.ticks.load(Relaxed),
+            tick_failures: counters.tick_failures.load(Relaxed),
+            kv_entries,
+            kv_bytes,
+            last_error: counters.last_error(),
+            metrics: self.services.lasting.metrics.all(),
+        }
+    }
+
+    /// Calls `tick`, then `health`.
+    pub(crate) fn tick(&self) {
+        let counters = &self.services.counters;
+        counters.ticks.fetch_add(1, Relaxed);
+        let budget = self.slow();
+        let healthy = self.pool.with(self.wait(budget), |instance| {
+            lifecycle::tick(instance, budget)?;
+            instance.publish();
+            lifecycle::health(instance, budget)
+        });
+        let trouble = match healthy {
+            Ok(Ok(())) => return,
+            Ok(Err(complaint)) => format!("health: {complaint}"),
+            Err(failure) => format!("tick: {failure}"),
+        };
+        counters.tick_failures.fetch_add(1, Relaxed);
+        self.services.incidents.write(Level::ERROR, &trouble, clock::now());
+        counters.error(trouble);
+    }
+
+    fn quick(&self) -> Budget {
+        Budget::new(self.spec.deadline)
+    }
+
+    fn slow(&self) -> Budget {
+        Budget::new(self.spec.deadline_slow)
+    }
+
+    fn wait(&self, budget: Budget) -> Duration {
+        budget.deadline.max(self.services.limits().instance_wait)
+    }
+
+    /// Puts a question to some instance. What the plugin published with a good answer is handed over.
+    fn ask<A>(
+        &self,
+        hook: Hook,
+        budget: Budget,
+        question: impl FnOnce(&mut Instance) -> Result<A, Failure>,
+    ) -> Result<A, Failure> {
+        let start = clock::now();
+        let answer = self.pool.with(self.wait(budget), |instance| {
+            let answer = question(instance)?;
+            instance.publish();
+            Ok(answer)
+        });
+        self.counters(hook).call(start.elapsed());
+        answer
+    }
+
+    /// Counts one question and what came of it.
+    fn counted<A>(
+        &self,
+        hook: Hook,
+        answer: Result<A, Failure>,
+        index: impl FnOnce(&A) -> VerdictIndex,
+    ) -> Result<A, Failure> {
+        self.counters(hook).messages(1);
+        match &answer {
+            Ok(answer) => self.counters(hook).verdict(index(answer)),
+            Err(failure) => self.failed(hook, failure, 1),
+        }
+        answer
+    }
+
+    fn counters(&self, hook: Hook) -> &HookCounters {
+        self.services.counters.hook(hook)
+    }
+
+    fn failed(&self, hook: Hook, failure: &Failure, questions: usize) {
+        self.services.counters.failure(hook, failure, questions);
+        let line = format!("{} failed: {failure}", hook.as_str());
+        self.services.incidents.write(Level::ERROR, &line, clock::now());
+    }
+
+    /// How many messages from the front go into one call.
+    fn run_len(&self, messages: &[&Message]) -> usize {
+        if !self.batch {
+            return 1;
+        }
+        let limits = self.services.limits();
+        let shown = self.interests.on_publish.shown;
+        let mut bytes = 0;
+        let fits = messages.iter().take(limits.batch_messages_max.max(1)).take_while(|message| {
+            bytes += frame::approximate_len(message, shown);
+            bytes <= limits.batch_bytes_max
+        });
+        fits.count().max(1)
+    }
+
+    /// One verdict for each message of a run, in one call if possible.
+    fn judge(&self, run: &[&Message], verdicts: &mut Vec<Result<Verdict, Failure>>) {
+        if run.len() == 1 {
+            verdicts.push(self.judge_one(run[0]));
+            return;
+        }
+        match self.ask_batch(run) {
+            Ok(answers) => {
+                self.counters(Hook::OnPublish).messages(run.len());
+                self.counters(Hook::OnPublish).verdicts(answers.iter().map(on_publish::index));
+                verdicts.extend(answers.into_iter().map(Ok));
+            }
+            Err(failure) if is_about_one_message(failure.kind) => {
+                self.services.counters.batch_retries.fetch_add(1, Relaxed);
+                self.services.counters.error(format!("on-publish-batch: {failure}"));
+                verdicts.extend(run.iter().map(|message| self.judge_one(message)));
+            }
+            Err(failure) => {
+                self.counters(Hook::OnPublish).messages(run.len());
+                self.failed(Hook::OnPublish, &failure, run.len());
+                verdicts.extend(run.iter().map(|_| Err(failure.clone())));
+            }
+        }
+    }
+
+    fn judge_one(&self, message: &Message) -> Result<Verdict, Failure> {
+        let verdict = if self.typed {
+            let shown = self.interests.on_publish.shown;
+            let budget = self.quick();
+            self.ask(Hook::OnPublish, budget, |instance| on_publish::ask(instance, budget, message, shown))
+        } else {
+            self.ask_batch(&[message]).and_then(|mut verdicts| {
+                verdicts.pop().ok_or_else(|| Failure {
+                    kind: FailureKind::InvalidAnswer,
+                    detail: "no verdict".into(),
+                })
+            })
+        };
+        self.counted(Hook::OnPublish, verdict, on_publish::index)
+    }
+
+    fn ask_batch(&self, run: &[&Message]) -> Result<Vec<Verdict>, Failure> {
+        let shown = self.interests.on_publish.shown;
+        let budget = self.quick();
+        self.ask(Hook::OnPublish, budget, |instance| on_publish::ask_batch(instance, budget, run, shown))
+    }
+}
+
+/// Whether a failed batch may be the fault of one of its messages, so that the others deserve a hearing of their own.
+fn is_about_one_message(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Trap | FailureKind::Deadline | FailureKind::Memory => true,
+        FailureKind::InvalidAnswer | FailureKind::NoInstance => false,
+    }
+}
+
+impl Plugin for LoadedPlugin {
+    fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    fn hooks(&self) -> HookSet {
+        self.hooks
+    }
+
+    fn on_failure(&self, hook: Hook) -> OnFailure {
+        self.spec.on_failure.unwrap_or_else(|| hook.default_on_failure())
+    }
+
+    fn wants_access(&self, action: Action) -> bool {
+        self.hooks.contains(Hook::Authorize) && self.interests.access.wants(action)
+    }
+
+    /// What the plugin asked for and what the operator leaves it: both must want the topic.
+    fn wants_topic(&self, hook: Hook, topic: &TopicName) -> bool {
+        let interest = match hook {
+            Hook::OnPublish => &self.interests.on_publish,
+            Hook::Route => &self.interests.route,
+            Hook::Authenticate | Hook::Authorize | Hook::OnWill | Hook::Events => return false,
+        };
+        self.hooks.contains(hook) && interest.wants(topic) && matches_any(&self.spec.topics, topic)
+    }
+
+    fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure> {
+        let budget = self.slow();
+        let answer =
+            self.ask(Hook::Authenticate, budget, |instance| authenticate::ask(instance, budget, who));
+        self.counted(Hook::Authenticate, answer, authenticate::index)
+    }
+
+    fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
+        let budget = self.quick();
+        let answer = self.ask(Hook::Authorize, budget, |instance| authorize::ask(instance, budget, access));
+        self.counted(Hook::Authorize, answer, authorize::index)
+    }
+
+    /// A run of messages is judged in one call where the plugin can do that. If that call traps or overruns its limits,
+    /// each message is judged once more by itself, so that one that no instance survives does not condemn the others. If
+    /// its answer makes no sense, all of them fail: whatever judged them is not to be trusted with any.
+    fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>> {
+        let mut verdicts = Vec::with_capacity(messages.len());
+        let mut rest = messages;
+        while !rest.is_empty() {
+            let (run, behind) = rest.split_at(self.run_len(rest));
+            self.judge(run, &mut verdicts);
+            rest = behind;
+        }
+        verdicts
+    }
+
+    fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure> {
+        let budget = self.quick();
+        let shown = self.interests.route.shown;
+        let answer =
+            self.ask(Hook::Route, budget, |instance| route::ask(instance, budget, message, recipients, shown));
+        self.counted(Hook::Route, answer, route::index).map(Option::unwrap_or_default)
+    }
+
+    fn on_will(&self, client: ClientKey, cause: WillCause, message: &Message) -> Result<WillDecision, Failure> {
+        let budget = self.quick();
+        let answer =
+            self.ask(Hook::OnWill, budget, |instance| on_will::ask(instance, budget, client, cause, message));
+        self.counted(Hook::OnWill, answer, on_will::index)
+    }
+
+    fn events(&self, events: &[Event]) {
+        let budget = self.slow();
+        let told = self.ask(Hook::Events, budget, |instance| events::tell(instance, budget, events));
+        self.counters(Hook::Events).messages(events.len());
+        if let Err(failure) = told {
+            self.failed(Hook::Events, &failure, events.len());
+        }
+    }
+
+    fn wants_event(&self, event: &Event) -> bool {
+        self.hooks.contains(Hook::Events) && self.interests.events.wants(&event.kind)
+    }
+}
+
+impl Drop for LoadedPlugin {
+    fn drop(&mut self) {
+        self.housekeeper.retire(Retired { instances: self.pool.retire(), budget: self.slow() });
+    }
+}

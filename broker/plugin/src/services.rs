@@ -1,0 +1,67 @@
+//! What all instances of one plugin have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use hookwire_hooks::{Host, PluginPublish};
+
+use crate::host::metrics::Metrics;
+use crate::journal::Journal;
+use crate::kv::Kv;
+use crate::stats::Counters;
+use crate::ticker::Ticker;
+use crate::{Grants, HostLimits};
+
+/// The part of a [`PluginHost`](crate::PluginHost) that its plugins keep alive.
+pub(crate) struct Foundation {
+    pub(crate) limits: HostLimits,
+    pub(crate) broker: Arc<dyn Host>,
+    pub(crate) ticker: Ticker,
+}
+
+/// What a plugin has by its name alone: a reload does not touch it.
+#[derive(Default)]
+pub(crate) struct Lasting {
+    pub(crate) kv: Kv,
+    pub(crate) metrics: Metrics,
+}
+
+/// What the host interfaces of one plugin work with.
+pub(crate) struct Services {
+    pub(crate) name: Arc<str>,
+    pub(crate) grants: Grants,
+    /// What the plugin says.
+    pub(crate) journal: Journal,
+    /// What the broker says about it; the plugin cannot drown it.
+    pub(crate) incidents: Journal,
+    pub(crate) counters: Counters,
+    pub(crate) lasting: Arc<Lasting>,
+    pub(crate) foundation: Arc<Foundation>,
+}
+
+impl Services {
+    pub(crate) fn new(name: &str, grants: Grants, lasting: Arc<Lasting>, foundation: Arc<Foundation>) -> Self {
+        let name: Arc<str> = name.into();
+        Self {
+            journal: Journal::new(name.clone(), &foundation.limits),
+            incidents: Journal::new(name.clone(), &foundation.limits),
+            name,
+            grants,
+            counters: Counters::default(),
+            lasting,
+            foundation,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &HostLimits {
+        &self.foundation.limits
+    }
+
+    /// Hands over what a call published, now that its answer is known to be good.
+    pub(crate) fn publish(&self, messages: Vec<PluginPublish>) {
+        let count = messages.len() as u64;
+        let queued = self.foundation.broker.publish(messages);
+        let counter = if queued { &self.counters.publishes } else { &self.counters.publishes_dropped };
+        counter.fetch_add(count, Relaxed);
+    }
+}

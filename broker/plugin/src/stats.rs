@@ -1,0 +1,227 @@
+//! Counts and times of one loaded plugin.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use hookwire_hooks::{Failure, FailureKind, Hook};
+use parking_lot::Mutex;
+
+/// What a plugin did since it was loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginStats {
+    /// One entry for each hook that it implements.
+    pub hooks: Vec<HookStats>,
+    /// Its instances.
+    pub instances: InstanceStats,
+    /// It answers runs of messages in one call.
+    pub batch: bool,
+    /// Batch calls that failed, after which their messages were judged one by one.
+    pub batch_retries: u64,
+    /// Messages that it published.
+    pub publishes: u64,
+    /// Messages that it published and the broker's queue had no room for.
+    pub publishes_dropped: u64,
+    /// Log lines beyond its rate.
+    pub log_lines_suppressed: u64,
+    /// Ticks.
+    pub ticks: u64,
+    /// Ticks and health checks that failed.
+    pub tick_failures: u64,
+    /// Keys in its store.
+    pub kv_entries: usize,
+    /// Bytes of keys and values in its store.
+    pub kv_bytes: usize,
+    /// The last failure of any kind.
+    pub last_error: Option<String>,
+    /// Figures of its own, by name.
+    pub metrics: Vec<(String, MetricValue)>,
+}
+
+/// What happened at one hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookStats {
+    /// The hook.
+    pub hook: Hook,
+    /// Calls of the guest.
+    pub calls: u64,
+    /// Questions: messages for on-publish, events for events, calls elsewhere.
+    pub messages: u64,
+    /// Questions that brought no answer, by kind; kinds that never occurred are left out.
+    pub failures: Vec<(FailureKind, u64)>,
+    /// Answers by their name in the contract; those that never occurred are left out.
+    pub verdicts: Vec<(&'static str, u64)>,
+    /// Time in calls, waiting for an instance included.
+    pub total_ns: u64,
+}
+
+/// The instances of a plugin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InstanceStats {
+    /// Alive now, idle or in a call.
+    pub live: usize,
+    /// Made since the plugin was loaded.
+    pub created: u64,
+    /// Dropped because a call of theirs failed.
+    pub discarded: u64,
+    /// Largest linear memory that one of them had, bytes.
+    pub memory_bytes_peak: usize,
+}
+
+/// A figure of a plugin's own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MetricValue {
+    /// Only grows.
+    Count(u64),
+    /// Goes up and down.
+    Gauge(f64),
+}
+
+/// Names of the answers to each hook, in the order in which they are counted.
+pub(crate) const fn verdict_names(hook: Hook) -> &'static [&'static str] {
+    match hook {
+        Hook::Authenticate => &["next", "allow", "deny", "unavailable"],
+        Hook::Authorize => &["next", "allow", "deny", "disconnect"],
+        Hook::OnPublish => &["pass", "replace", "drop", "reject", "disconnect", "throttle"],
+        Hook::Route => &["default", "change"],
+        Hook::OnWill => &["publish", "replace", "suppress", "delay"],
+        Hook::Events => &[],
+    }
+}
+
+const VERDICTS_MAX: usize = 6;
+const FAILURE_KINDS: [FailureKind; 5] = [
+    FailureKind::Trap,
+    FailureKind::Deadline,
+    FailureKind::Memory,
+    FailureKind::InvalidAnswer,
+    FailureKind::NoInstance,
+];
+
+/// Place of an answer in [`verdict_names`].
+pub(crate) type VerdictIndex = usize;
+
+/// The counters of one hook. They are statistics: nothing is ordered by them.
+#[derive(Default)]
+pub(crate) struct HookCounters {
+    calls: AtomicU64,
+    messages: AtomicU64,
+    total_ns: AtomicU64,
+    verdicts: [AtomicU64; VERDICTS_MAX],
+    failures: [AtomicU64; FAILURE_KINDS.len()],
+}
+
+impl HookCounters {
+    pub(crate) fn call(&self, took: Duration) {
+        self.calls.fetch_add(1, Relaxed);
+        self.total_ns.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(crate) fn messages(&self, count: usize) {
+        self.messages.fetch_add(count as u64, Relaxed);
+    }
+
+    pub(crate) fn verdict(&self, index: VerdictIndex) {
+        self.verdicts[index].fetch_add(1, Relaxed);
+    }
+
+    /// Counts many answers with one access each, for batches.
+    pub(crate) fn verdicts(&self, indices: impl Iterator<Item = VerdictIndex>) {
+        let mut counts = [0_u64; VERDICTS_MAX];
+        for index in indices {
+            counts[index] += 1;
+        }
+        for (counter, count) in self.verdicts.iter().zip(counts) {
+            if count != 0 {
+                counter.fetch_add(count, Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn failures(&self, kind: FailureKind, count: usize) {
+        if let Some(index) = FAILURE_KINDS.iter().position(|known| *known == kind) {
+            self.failures[index].fetch_add(count as u64, Relaxed);
+        }
+    }
+
+    fn read(&self, hook: Hook) -> HookStats {
+        HookStats {
+            hook,
+            calls: self.calls.load(Relaxed),
+            messages: self.messages.load(Relaxed),
+            failures: counted(FAILURE_KINDS.iter().copied(), &self.failures),
+            verdicts: counted(verdict_names(hook).iter().copied(), &self.verdicts),
+            total_ns: self.total_ns.load(Relaxed),
+        }
+    }
+}
+
+fn counted<T>(names: impl Iterator<Item = T>, counters: &[AtomicU64]) -> Vec<(T, u64)> {
+    names.zip(counters).map(|(name, counter)| (name, counter.load(Relaxed))).filter(|(_, count)| *count != 0).collect()
+}
+
+/// The counters of one loaded plugin.
+#[derive(Default)]
+pub(crate) struct Counters {
+    hooks: [HookCounters; Hook::ALL.len()],
+    pub(crate) batch_retries: AtomicU64,
+    pub(crate) publishes: AtomicU64,
+    pub(crate) publishes_dropped: AtomicU64,
+    pub(crate) ticks: AtomicU64,
+    pub(crate) tick_failures: AtomicU64,
+    pub(crate) memory_bytes_peak: AtomicUsize,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Counters {
+    pub(crate) fn hook(&self, hook: Hook) -> &HookCounters {
+        &self.hooks[hook as usize]
+    }
+
+    pub(crate) fn hook_stats(&self, hook: Hook) -> HookStats {
+        self.hook(hook).read(hook)
+    }
+
+    /// Counts a failure and keeps its text.
+    pub(crate) fn failure(&self, hook: Hook, failure: &Failure, messages: usize) {
+        self.hook(hook).failures(failure.kind, messages);
+        self.error(format!("{}: {failure}", hook.as_str()));
+    }
+
+    pub(crate) fn error(&self, text: String) {
+        *self.last_error.lock() = Some(text);
+    }
+
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.last_error.lock().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hook_has_room_for_its_verdicts() {
+        assert!(Hook::ALL.iter().all(|hook| verdict_names(*hook).len() <= VERDICTS_MAX));
+    }
+
+    #[test]
+    fn only_what_occurred_is_listed() {
+        let counters = Counters::default();
+        let hook = counters.hook(Hook::OnPublish);
+        hook.call(Duration::from_nanos(7));
+        hook.messages(3);
+        hook.verdicts([0, 0, 2].into_iter());
+        counters.failure(
+            Hook::OnPublish,
+            &Failure { kind: FailureKind::Trap, detail: "unreachable".into() },
+            2,
+        );
+
+        let stats = counters.hook_stats(Hook::OnPublish);
+        assert_eq!((stats.calls, stats.messages, stats.total_ns), (1, 3, 7));
+        assert_eq!(stats.verdicts, [("pass", 2), ("drop", 1)]);
+        assert_eq!(stats.failures, [(FailureKind::Trap, 2)]);
+        assert_eq!(counters.last_error().unwrap(), "on-publish: trap: unreachable");
+    }
+}

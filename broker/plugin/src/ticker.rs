@@ -1,0 +1,210 @@
+//! The clock of the guests: a thread that raises the engine's epoch while calls are in flight.
+//!
+//! Every call runs with an epoch deadline of one tick. When the tick comes, the guest calls back into the host, which
+//! looks at the CPU time that the call has used so far ([`Stopwatch`]) and lets it go on or not. So a deadline is CPU
+//! time of the guest, not time on the wall: on an overloaded machine an innocent plugin is not punished for having to
+//! wait for its turn.
+//!
+//! A call says that it is there by setting a flag, usually set already; each tick clears it, and a guest that runs on
+//! sets it again when the tick reaches it. When the flag stayed clear for [`LINGER_TICKS`], the thread parks, and the
+//! next call wakes it. An idle broker has no ticks.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+use crate::clock;
+
+/// Resolution of deadlines: an endless loop is found within its deadline and two of these.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Ticks without a call after which the thread parks: long enough that steady traffic never wakes it.
+const LINGER_TICKS: u32 = 100;
+
+/// Raises the epoch of one engine while calls are in flight.
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    handle: Thread,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// A call began, or went on over a tick, since the last tick.
+    active: AtomicBool,
+    /// The thread sleeps until somebody clears this.
+    parked: AtomicBool,
+    stop: AtomicBool,
+    ticks: AtomicU64,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: Engine) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let thread = thread::Builder::new().name("plugin-ticker".into()).spawn({
+            let shared = shared.clone();
+            move || shared.run(&engine)
+        })?;
+        let handle = thread.thread().clone();
+        Ok(Self { shared, thread: Some(thread), handle })
+    }
+
+    /// Says that a call is about to begin or goes on. One load when calls are frequent.
+    pub(crate) fn mark(&self) {
+        // A stale `true` is harmless: whoever clears the flag goes on ticking for a while.
+        if self.shared.active.load(Ordering::Relaxed) {
+            return;
+        }
+        self.shared.active.store(true, Ordering::SeqCst);
+        // Either this load sees that the thread parks, or the thread, which looks at `active` once more after it set
+        // `parked`, sees the call.
+        if self.shared.parked.load(Ordering::SeqCst) && self.shared.parked.swap(false, Ordering::SeqCst) {
+            self.handle.unpark();
+        }
+    }
+
+    #[cfg(test)]
+    fn is_parked(&self) -> bool {
+        self.shared.parked.load(Ordering::SeqCst)
+    }
+
+    #[cfg(test)]
+    fn ticks(&self) -> u64 {
+        self.shared.ticks.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.parked.store(false, Ordering::SeqCst);
+        self.handle.unpark();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self, engine: &Engine) {
+        let mut idle_ticks = 0;
+        while !self.stop.load(Ordering::SeqCst) {
+            thread::park_timeout(TICK);
+            engine.increment_epoch();
+            self.ticks.fetch_add(1, Ordering::Relaxed);
+            idle_ticks = if self.active.swap(false, Ordering::SeqCst) { 0 } else { idle_ticks + 1 };
+            if idle_ticks >= LINGER_TICKS {
+                self.park();
+                idle_ticks = 0;
+            }
+        }
+    }
+
+    fn park(&self) {
+        self.parked.store(true, Ordering::SeqCst);
+        if self.active.load(Ordering::SeqCst) || self.stop.load(Ordering::SeqCst) {
+            self.parked.store(false, Ordering::SeqCst);
+        }
+        while self.parked.load(Ordering::SeqCst) {
+            thread::park();
+        }
+    }
+}
+
+/// CPU time of one call. It starts at the first tick, so that a quick call never reads a clock; a call is thus given
+/// up to one tick more than its deadline.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stopwatch {
+    deadline: Duration,
+    started: Option<Duration>,
+    overran: bool,
+}
+
+impl Stopwatch {
+    pub(crate) fn new(deadline: Duration) -> Self {
+        Self { deadline, started: None, overran: false }
+    }
+
+    /// A tick has come. Whether the call may go on.
+    pub(crate) fn tick(&mut self) -> bool {
+        self.tick_at(clock::thread_cpu())
+    }
+
+    fn tick_at(&mut self, cpu: Duration) -> bool {
+        let started = *self.started.get_or_insert(cpu);
+        self.overran = cpu.saturating_sub(started) >= self.deadline;
+        !self.overran
+    }
+
+    pub(crate) fn overran(&self) -> bool {
+        self.overran
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn wait_until(what: &str, condition: impl Fn() -> bool) {
+        let start = clock::now();
+        while !condition() {
+            assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+            thread::park_timeout(MS);
+        }
+    }
+
+    #[test]
+    fn a_stopwatch_starts_at_its_first_tick() {
+        let mut watch = Stopwatch::new(5 * MS);
+        assert!(watch.tick_at(1000 * MS));
+        assert!(watch.tick_at(1004 * MS));
+        assert!(!watch.overran());
+        assert!(!watch.tick_at(1005 * MS));
+        assert!(watch.overran());
+    }
+
+    #[test]
+    fn cpu_time_stands_still_while_a_thread_waits() {
+        let before = clock::thread_cpu();
+        thread::park_timeout(30 * MS);
+        assert!(clock::thread_cpu() - before < 20 * MS);
+    }
+
+    #[test]
+    fn the_ticker_parks_when_nobody_calls_and_wakes_for_a_call() {
+        let engine = crate::engine::new(&crate::HostLimits::default()).unwrap();
+        let ticker = Ticker::start(engine).unwrap();
+        wait_until("parks", || ticker.is_parked());
+        let ticks = ticker.ticks();
+        thread::park_timeout(20 * MS);
+        assert_eq!(ticker.ticks(), ticks, "a parked ticker does not tick");
+
+        ticker.mark();
+        assert!(!ticker.is_parked());
+        wait_until("ticks again", || ticker.ticks() > ticks + 2);
+        wait_until("parks again", || ticker.is_parked());
+    }
+
+    #[test]
+    fn a_call_that_goes_on_keeps_the_ticker_awake() {
+        let engine = crate::engine::new(&crate::HostLimits::default()).unwrap();
+        let ticker = Ticker::start(engine).unwrap();
+        ticker.mark();
+        let ticks = ticker.ticks();
+        wait_until("ticks on", || {
+            ticker.mark();
+            ticker.ticks() > ticks + u64::from(2 * LINGER_TICKS)
+        });
+        assert!(!ticker.is_parked());
+    }
+}

@@ -1,0 +1,246 @@
+//! Rights: what a grant says, what the chain says, and which answers hold for a while.
+
+use std::time::{Duration, Instant};
+
+use bytestring::ByteString;
+use hashbrown::HashMap;
+use hookwire_hooks::{Access, AccessDecision, AccessOutcome, Action, Chain, Grant, RuleAction, TopicRule};
+use hookwire_protocol::{TopicFilter, TopicName};
+
+/// Answers remembered for one client; beyond it the memo starts anew.
+const ANSWERS_MAX: usize = 1024;
+
+/// What a grant says about topics.
+#[derive(Debug, Default)]
+pub struct Rights {
+    superuser: bool,
+    rules: Vec<TopicRule>,
+}
+
+impl Rights {
+    /// The rights of a grant, once it is known who the client is.
+    ///
+    /// # Errors
+    /// The text of a rule whose filter is not valid.
+    pub fn of(grant: &Grant, client_id: &str, username: Option<&str>) -> Result<Self, ByteString> {
+        let mut rules = Vec::with_capacity(grant.rules.len());
+        for (allow, action, filter) in &grant.rules {
+            match resolved(filter, client_id, username) {
+                // A client whose name contains a wildcard or a separator matches no rule with its placeholder: a deny rule is then
+                // not lifted, an allow rule not widened.
+                None => continue,
+                Some(text) => {
+                    let filter = TopicFilter::new(text).map_err(|_| filter.clone())?;
+                    rules.push(TopicRule { allow: *allow, action: *action, filter });
+                }
+            }
+        }
+        Ok(Self { superuser: grant.superuser, rules })
+    }
+
+    /// Whether every access has to be asked about.
+    fn is_plain(&self) -> bool {
+        !self.superuser && self.rules.is_empty()
+    }
+
+    /// Whether a delivery may be refused by a rule.
+    pub(super) fn restricts_delivery(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.allow && concerns(rule.action, Action::Deliver))
+    }
+
+    fn decide(&self, access: &Access<'_>) -> Option<AccessDecision> {
+        if self.superuser {
+            return Some(AccessDecision::Allow);
+        }
+        let rule = self.rules.iter().find(|rule| concerns(rule.action, access.action) && covers(rule, access))?;
+        Some(if rule.allow { AccessDecision::Allow } else { AccessDecision::Deny(None) })
+    }
+}
+
+fn resolved(filter: &str, client_id: &str, username: Option<&str>) -> Option<String> {
+    let mut text = filter.to_owned();
+    for (placeholder, value) in [("%c", Some(client_id)), ("%u", username)] {
+        if text.contains(placeholder) {
+            let value = value.filter(|value| !value.is_empty() && !value.contains(['+', '#', '/']))?;
+            text = text.replace(placeholder, value);
+        }
+    }
+    Some(text)
+}
+
+fn concerns(rule: RuleAction, action: Action) -> bool {
+    match rule {
+        RuleAction::Both => true,
+        RuleAction::Publish => matches!(action, Action::Publish | Action::Will),
+        RuleAction::Subscribe => matches!(action, Action::Subscribe | Action::Deliver),
+    }
+}
+
+/// An allow rule must cover all of a requested filter; a deny rule concerns it when it covers it. A deny rule inside an allowed
+/// wildcard is applied at each delivery.
+fn covers(rule: &TopicRule, access: &Access<'_>) -> bool {
+    match access.action {
+        Action::Subscribe => covers_filter(rule.filter.as_str(), access.topic),
+        _ => TopicName::new(access.topic.to_owned()).is_ok_and(|topic| rule.filter.matches(&topic)),
+    }
+}
+
+/// Whether every name that `asked` matches is matched by `rule`.
+fn covers_filter(rule: &str, asked: &str) -> bool {
+    if asked.starts_with('$') != rule.starts_with('$') {
+        return false;
+    }
+    let mut asked = asked.split('/');
+    for level in rule.split('/') {
+        match (level, asked.next()) {
+            ("#", _) => return true,
+            ("+", Some(level)) if level != "#" => {}
+            (rule, Some(level)) if rule == level => {}
+            _ => return false,
+        }
+    }
+    asked.next().is_none()
+}
+
+/// Answers that hold for a while, as long as the chain stays the same.
+#[derive(Debug, Default)]
+pub(super) struct AccessMemo {
+    generation: u64,
+    answers: HashMap<(Action, ByteString), (AccessDecision, Instant)>,
+}
+
+impl AccessMemo {
+    /// Forgets everything.
+    pub(super) fn forget(&mut self) {
+        self.answers = HashMap::new();
+    }
+
+    fn get(&mut self, generation: u64, access: &Access<'_>, now: Instant) -> Option<AccessDecision> {
+        if self.generation != generation {
+            self.forget();
+            self.generation = generation;
+            return None;
+        }
+        let key = QuestionRef(access.action, access.topic);
+        self.answers.get(&key).filter(|(_, until)| *until > now).map(|(decision, _)| decision.clone())
+    }
+
+    fn put(&mut self, access: &Access<'_>, outcome: &AccessOutcome, now: Instant) {
+        if outcome.cache_for.is_zero() {
+            return;
+        }
+        if self.answers.len() >= ANSWERS_MAX {
+            self.forget();
+        }
+        let until = now.checked_add(outcome.cache_for).unwrap_or_else(|| now + A_DAY);
+        self.answers.insert((access.action, access.topic.into()), (outcome.decision.clone(), until));
+    }
+}
+
+/// Stands in for "as long as the chain stays the same"; asking again once a day costs nothing.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A question by reference, so that looking it up copies nothing.
+struct QuestionRef<'a>(Action, &'a str);
+
+impl std::hash::Hash for QuestionRef<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+        self.1.hash(state);
+    }
+}
+
+impl hashbrown::Equivalent<(Action, ByteString)> for QuestionRef<'_> {
+    fn equivalent(&self, key: &(Action, ByteString)) -> bool {
+        self.0 == key.0 && *self.1 == *key.1
+    }
+}
+
+/// Whether an access is allowed: by the grant, from memory, or by asking the chain.
+pub(super) fn decide(
+    chain: &Chain,
+    rights: &Rights,
+    memo: &mut AccessMemo,
+    access: &Access<'_>,
+    now: Instant,
+) -> AccessDecision {
+    if let Some(decision) = rights.decide(access) {
+        return decision;
+    }
+    if let Some(decision) = memo.get(chain.generation(), access, now) {
+        return decision;
+    }
+    let outcome = chain.authorize(access);
+    memo.put(access, &outcome, now);
+    outcome.decision
+}
+
+/// Whether an action of a client needs no asking at all.
+pub(super) fn is_free(chain: &Chain, rights: &Rights, action: Action) -> bool {
+    rights.superuser || (rights.is_plain() && !chain.restricts(action))
+}
+
+/// Topics that no client may publish to, whatever policy says: they are the broker's own, or mean something else.
+pub(super) fn is_reserved(topic: &str) -> bool {
+    ["$SYS/", "$CONTROL/", "$share/"].iter().any(|prefix| topic.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookwire_hooks::ClientKey;
+    use hookwire_protocol::QoS;
+
+    fn rights(rules: &[(bool, RuleAction, &'static str)], client_id: &str) -> Rights {
+        let rules = rules.iter().map(|&(allow, action, filter)| (allow, action, ByteString::from_static(filter)));
+        Rights::of(&Grant { rules: rules.collect(), ..Grant::default() }, client_id, None).expect("valid rules")
+    }
+
+    fn ask(rights: &Rights, action: Action, topic: &str) -> Option<bool> {
+        let access = Access { client: ClientKey(1), action, topic, qos: QoS::AtMostOnce, retain: false };
+        rights.decide(&access).map(|decision| decision == AccessDecision::Allow)
+    }
+
+    #[test]
+    fn first_matching_rule_decides() {
+        let rights = rights(
+            &[(false, RuleAction::Both, "a/secret"), (true, RuleAction::Publish, "a/#"), (true, RuleAction::Subscribe, "b/+")],
+            "c1",
+        );
+        assert_eq!(ask(&rights, Action::Publish, "a/secret"), Some(false));
+        assert_eq!(ask(&rights, Action::Publish, "a/x"), Some(true));
+        assert_eq!(ask(&rights, Action::Publish, "b/x"), None);
+        assert_eq!(ask(&rights, Action::Subscribe, "b/x"), Some(true));
+        assert_eq!(ask(&rights, Action::Subscribe, "b/#"), None);
+        assert_eq!(ask(&rights, Action::Deliver, "b/x"), Some(true));
+    }
+
+    #[test]
+    fn placeholders_are_literal() {
+        let rules = [(true, RuleAction::Publish, "d/%c/#")];
+        assert_eq!(ask(&rights(&rules, "me"), Action::Publish, "d/me/x"), Some(true));
+        assert_eq!(ask(&rights(&rules, "me"), Action::Publish, "d/you/x"), None);
+        for evil in ["+", "#", "a/b", ""] {
+            assert_eq!(ask(&rights(&rules, evil), Action::Publish, "d/you/x"), None, "client id {evil:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_covers_a_filter_only_whole() {
+        for (rule, asked, covered) in [
+            ("a/#", "a/b", true),
+            ("a/#", "a/+/c", true),
+            ("a/#", "a/#", true),
+            ("a/#", "a", true),
+            ("a/+", "a/+", true),
+            ("a/+", "a/b", true),
+            ("a/+", "a/#", false),
+            ("a/b", "a/+", false),
+            ("#", "$SYS/x", false),
+            ("a/+/c", "a/b/c", true),
+            ("a/+", "a/b/c", false),
+        ] {
+            assert_eq!(covers_filter(rule, asked), covered, "{rule} over {asked}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! One session, as everyone in the broker shares it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use hookwire_hooks::{ClientFacts, ClientKey};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+
+use super::access::{AccessMemo, Rights};
+use crate::router::Subscriber;
+use crate::session::Session;
+
+/// A session and what surrounds it. The lock is held for single steps only, never across a hook, a system call or another lock of its
+/// kind.
+#[derive(Debug)]
+pub struct Client {
+    id: u64,
+    key: AtomicU64,
+    online: AtomicBool,
+    session: Mutex<Session>,
+    standing: RwLock<Standing>,
+    /// Its grant has rules about what it may receive.
+    restricted: AtomicBool,
+    /// Answers about messages to this client, shared by all who publish to it.
+    pub(super) deliveries: Mutex<AccessMemo>,
+}
+
+/// Who is, or was last, connected, and what it may do.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Facts for policies.
+    pub facts: Arc<ClientFacts>,
+    /// What its grant says.
+    pub rights: Arc<Rights>,
+}
+
+impl Client {
+    pub(super) fn new(id: u64, session: Session, standing: Standing) -> Self {
+        Self {
+            id,
+            key: AtomicU64::new(standing.facts.key.0),
+            online: AtomicBool::new(false),
+            session: Mutex::new(session),
+            restricted: AtomicBool::new(standing.rights.restricts_delivery()),
+            standing: RwLock::new(standing),
+            deliveries: Mutex::default(),
+        }
+    }
+
+    /// The session, locked.
+    #[inline]
+    pub fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock()
+    }
+
+    /// The present or last connection.
+    pub fn key(&self) -> ClientKey {
+        ClientKey(self.key.load(Ordering::Acquire))
+    }
+
+    /// Who is, or was last, connected.
+    pub fn standing(&self) -> Standing {
+        self.standing.read().clone()
+    }
+
+    pub(super) fn stand(&self, standing: Standing) {
+        self.key.store(standing.facts.key.0, Ordering::Release);
+        self.restricted.store(standing.rights.restricts_delivery(), Ordering::Release);
+        *self.standing.write() = standing;
+        self.deliveries.lock().forget();
+    }
+
+    /// Whether its grant has to be asked about each delivery.
+    #[inline]
+    pub(super) fn is_restricted(&self) -> bool {
+        self.restricted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_online(&self, online: bool) {
+        self.online.store(online, Ordering::Release);
+    }
+}
+
+impl Subscriber for Arc<Client> {
+    #[inline]
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    #[inline]
+    fn is_online(&self) -> bool {
+        self.online.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,93 @@
+//! The end of a connection, and of a session.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytestring::ByteString;
+use hookwire_hooks::{ClientKey, EventKind, WillCause};
+use hookwire_protocol::DisconnectReason;
+
+use super::Broker;
+use super::client::Client;
+use super::timers::Due;
+use crate::session::{Closure, Ending, Link};
+
+/// How a connection ended, as its task saw it.
+#[derive(Debug, Clone)]
+pub struct Departure {
+    /// The reason code that fits best.
+    pub reason: DisconnectReason,
+    /// The true reason.
+    pub text: String,
+    /// The client ended it.
+    pub by_client: bool,
+    /// For the session.
+    pub ending: Ending,
+}
+
+impl Broker {
+    /// A connection has ended. Nothing is done to a session that has another connection by now.
+    pub fn disconnected(&self, now: Instant, client: &Arc<Client>, key: ClientKey, link: &Arc<Link>, departure: Departure) {
+        let standing = client.standing();
+        let client_id = standing.facts.client_id.clone();
+        tracing::debug!(client_id = %client_id.escape_debug(), reason = departure.text, "disconnected");
+        let mut by_id = self.0.registry.lock();
+        let mut session = client.session();
+        let is_present = session.link().is_some_and(|present| Arc::ptr_eq(present, link));
+        let detached = is_present.then(|| session.detach(now, &departure.ending));
+        let dropped = session.take_dropped();
+        drop(session);
+        if let Some(detached) = &detached {
+            client.set_online(false);
+            if detached.expires_in.is_zero() {
+                self.end_session(&mut by_id, client);
+            } else {
+                let due = Due::SessionExpiry { client_id: client_id.clone(), key };
+                self.0.timers.add(now + detached.expires_in, due);
+            }
+        }
+        drop(by_id);
+        self.report_dropped(client, dropped);
+        let Departure { reason, text, by_client, .. } = departure;
+        self.emit(key, &client_id, || EventKind::Disconnected { reason, text, by_client });
+        if let Some(will) = detached.and_then(|detached| detached.will) {
+            self.leave_will(now, &client_id, will, standing.rights);
+        }
+    }
+
+    /// A session has reached its expiry, unless somebody has resumed it.
+    pub(super) fn expire(&self, now: Instant, client_id: &ByteString, key: ClientKey) {
+        let mut by_id = self.0.registry.lock();
+        let Some(client) = by_id.get(client_id).filter(|client| client.key() == key).cloned() else { return };
+        if client.session().is_online() {
+            return;
+        }
+        self.end_session(&mut by_id, &client);
+        drop(by_id);
+        self.emit(key, client_id, || EventKind::SessionExpired);
+        // [MQTT-3.1.2-10]: a will is due no later than the end of its session.
+        self.release_will(now, client_id, key);
+    }
+
+    /// Closes a connection on behalf of an administrator or a plugin.
+    pub(super) fn kick(&self, key: ClientKey, text: Option<ByteString>) -> bool {
+        let Some(client) = self.0.registry.by_key(key) else { return false };
+        let link = client.session().link().cloned();
+        let Some(link) = link.filter(|_| client.key() == key) else { return false };
+        link.close(Closure { reason: DisconnectReason::AdministrativeAction, text, cause: WillCause::Kicked });
+        true
+    }
+
+    /// Closes every connection, since the broker stops.
+    pub fn close_all(&self) {
+        for client in self.clients() {
+            if let Some(link) = client.session().link() {
+                link.close(Closure {
+                    reason: DisconnectReason::ServerShuttingDown,
+                    text: None,
+                    cause: WillCause::ServerShutdown,
+                });
+            }
+        }
+    }
+}

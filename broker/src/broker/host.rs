@@ -1,0 +1,43 @@
+//! What plugins may ask of the broker.
+
+use std::sync::Arc;
+
+use hookwire_hooks::{ClientFacts, ClientKey, Host, PluginPublish};
+use parking_lot::RwLock;
+
+use super::Broker;
+
+/// The broker as plugins see it. It is made before the broker, since the broker's first chain is loaded against it, and holds nothing
+/// alive.
+#[derive(Debug, Default)]
+pub struct PluginAccess(RwLock<Option<std::sync::Weak<super::Shared>>>);
+
+impl PluginAccess {
+    /// From here on plugins reach this broker.
+    pub fn connect(&self, broker: &Broker) {
+        *self.0.write() = Some(Arc::downgrade(&broker.0));
+    }
+
+    fn broker(&self) -> Option<Broker> {
+        self.0.read().as_ref().and_then(std::sync::Weak::upgrade).map(Broker)
+    }
+}
+
+impl Host for PluginAccess {
+    fn client(&self, key: ClientKey) -> Option<Arc<ClientFacts>> {
+        let broker = self.broker()?;
+        match broker.0.registry.by_key(key) {
+            Some(client) => Some(client.standing().facts).filter(|facts| facts.key == key),
+            None => broker.0.arriving.read().get(&key).cloned(),
+        }
+    }
+
+    fn disconnect(&self, key: ClientKey, text: Option<String>) -> bool {
+        self.broker().is_some_and(|broker| broker.kick(key, text.map(Into::into)))
+    }
+
+    fn publish(&self, messages: Vec<PluginPublish>) -> bool {
+        let Some(broker) = self.broker() else { return false };
+        messages.into_iter().all(|message| broker.0.plugin_publishes.try_send(message).is_ok())
+    }
+}

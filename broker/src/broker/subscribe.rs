@@ -1,0 +1,199 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytestring::ByteString;
+use hookwire_hooks::{Access, AccessDecision, Action, Chain, EventKind};
+use hookwire_protocol::{
+    AckProperties, DisconnectReason, QoS, RetainHandling, SharedFilter, Suback, Subscribe, SubscribeFilter,
+    SubscribeReason, SubscriptionOptions, TopicFilter, Unsuback, Unsubscribe, UnsubscribeReason,
+};
+
+use super::access::{self, AccessMemo};
+use super::client::Client;
+use super::publish::Stop;
+use super::{Broker, Rights};
+use crate::router::{Subscriber, Subscription};
+use crate::session::{RetainedCopy, SubscriptionIds, Violation};
+
+/// A subscription that was made, and the retained messages that it brings.
+struct Made {
+    qos: QoS,
+    retained: Vec<Arc<RetainedCopy>>,
+}
+
+impl Broker {
+    /// Makes the subscriptions of one SUBSCRIBE, answers it, and starts to send retained messages.
+    ///
+    /// # Errors
+    /// The connection has to be closed.
+    pub fn subscribe(
+        &self,
+        client: &Arc<Client>,
+        rights: &Rights,
+        now: Instant,
+        subscribe: &Subscribe,
+    ) -> Result<(), Stop> {
+        let chain = self.chain();
+        let id = subscribe.subscription_identifier.map(std::num::NonZero::get);
+        let mut reasons = Vec::with_capacity(subscribe.filters.len());
+        let mut made = Vec::new();
+        for asked in &subscribe.filters {
+            match self.subscribe_one(&chain, client, rights, now, asked, id)? {
+                Ok(subscription) => {
+                    reasons.push(SubscribeReason::granted(subscription.qos));
+                    made.push(subscription);
+                }
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        let ids: SubscriptionIds = id.into_iter().collect();
+        let mut session = client.session();
+        session.answer_subscribe(&Suback {
+            packet_id: subscribe.packet_id,
+            reasons,
+            properties: AckProperties::default(),
+        });
+        for Made { qos, retained } in made {
+            session.replay(now, retained, qos, ids.clone());
+        }
+        let dropped = session.take_dropped();
+        drop(session);
+        self.report_dropped(client, dropped);
+        Ok(())
+    }
+
+    fn subscribe_one(
+        &self,
+        chain: &Chain,
+        client: &Arc<Client>,
+        rights: &Rights,
+        now: Instant,
+        asked: &SubscribeFilter,
+        id: Option<u32>,
+    ) -> Result<Result<Made, SubscribeReason>, Stop> {
+        let settings = self.settings();
+        let parsed = match self.mounted(client, &asked.filter) {
+            Some(parsed) if parsed.filter.check(&settings.limits.decode.topic).is_ok() => parsed,
+            _ => return Ok(Err(SubscribeReason::TopicFilterInvalid)),
+        };
+        // [MQTT-3.8.3-4]
+        if parsed.share.is_some() && asked.options.no_local {
+            return Err(Stop::Violation(Violation::NoLocalOnShared));
+        }
+        let (qos_max, is_known, count) = {
+            let session = client.session();
+            (session.terms().qos_max, session.is_subscribed(&full_text(&parsed)), session.subscription_count())
+        };
+        if !is_known && count >= settings.session.subscriptions_max {
+            return Ok(Err(SubscribeReason::QuotaExceeded));
+        }
+        let qos = asked.options.qos.min(qos_max);
+        match may_subscribe(chain, client, rights, now, parsed.filter.as_str(), qos) {
+            AccessDecision::Allow => {}
+            AccessDecision::Deny(_) | AccessDecision::Next => return Ok(Err(SubscribeReason::NotAuthorized)),
+            AccessDecision::Disconnect(text) => {
+                return Err(Stop::Policy { reason: DisconnectReason::NotAuthorized, text });
+            }
+        }
+        let options = SubscriptionOptions { qos, ..asked.options };
+        let is_new = self.add(client, &parsed, options, id);
+        let retained = if wants_retained(&parsed, options, is_new) {
+            self.readable_retained(chain, client, &parsed.filter, now)
+        } else {
+            Vec::new()
+        };
+        Ok(Ok(Made { qos, retained }))
+    }
+
+    fn add(&self, client: &Arc<Client>, filter: &SharedFilter, options: SubscriptionOptions, id: Option<u32>) -> bool {
+        let text = full_text(filter);
+        let is_new = client.session().subscribe(text.clone(), options);
+        self.0.router.subscribe(filter, Subscription { subscriber: Arc::clone(client), options, id });
+        // The session may have ended in between; whoever ended it saw either this subscription or this flag not yet.
+        if client.session().has_ended() {
+            self.0.router.unsubscribe(filter, client.id());
+        }
+        let standing = client.standing();
+        self.emit(standing.facts.key, &standing.facts.client_id, || EventKind::Subscribed {
+            filter: text,
+            qos: options.qos,
+        });
+        is_new
+    }
+
+    /// What the client may not be sent live, it may not be sent from memory either.
+    fn readable_retained(
+        &self,
+        chain: &Chain,
+        client: &Arc<Client>,
+        filter: &TopicFilter,
+        now: Instant,
+    ) -> Vec<Arc<RetainedCopy>> {
+        let mut retained = self.0.router.retained(filter, now);
+        if chain.wants_access(Action::Deliver) || client.is_restricted() {
+            retained.retain(|copy| self.may_receive(chain, client, &copy.message, now));
+        }
+        retained
+    }
+
+    /// Removes the subscriptions of one UNSUBSCRIBE and answers it.
+    pub fn unsubscribe(&self, client: &Arc<Client>, unsubscribe: &Unsubscribe) {
+        let reasons = unsubscribe.filters.iter().map(|filter| self.unsubscribe_one(client, filter)).collect();
+        client.session().answer_unsubscribe(&Unsuback {
+            packet_id: unsubscribe.packet_id,
+            reasons,
+            properties: AckProperties::default(),
+        });
+    }
+
+    fn unsubscribe_one(&self, client: &Arc<Client>, filter: &ByteString) -> UnsubscribeReason {
+        let Some(parsed) = self.mounted(client, filter) else {
+            return UnsubscribeReason::TopicFilterInvalid;
+        };
+        let text = full_text(&parsed);
+        if !client.session().unsubscribe(&text) {
+            return UnsubscribeReason::NoSubscriptionExisted;
+        }
+        self.0.router.unsubscribe(&parsed, client.id());
+        let standing = client.standing();
+        self.emit(standing.facts.key, &standing.facts.client_id, || EventKind::Unsubscribed(text));
+        UnsubscribeReason::Success
+    }
+
+    /// The filter that is meant: below the client's mount point, if it has one.
+    fn mounted(&self, client: &Client, filter: &ByteString) -> Option<SharedFilter> {
+        let parsed = SharedFilter::parse(filter.clone()).ok()?;
+        let mount = client.session().terms().mount_point.clone();
+        match mount {
+            None => Some(parsed),
+            Some(mount) => {
+                let filter = TopicFilter::new(format!("{mount}{}", parsed.filter)).ok()?;
+                Some(SharedFilter { filter, ..parsed })
+            }
+        }
+    }
+}
+
+fn full_text(filter: &SharedFilter) -> ByteString {
+    ByteString::from(filter.to_string())
+}
+
+fn may_subscribe(chain: &Chain, client: &Client, rights: &Rights, now: Instant, filter: &str, qos: QoS) -> AccessDecision {
+    if access::is_free(chain, rights, Action::Subscribe) {
+        return AccessDecision::Allow;
+    }
+    let asked = Access { client: client.key(), action: Action::Subscribe, topic: filter, qos, retain: false };
+    access::decide(chain, rights, &mut AccessMemo::default(), &asked, now)
+}
+
+/// [MQTT-3.3.1-9..11]; a shared subscription brings none.
+fn wants_retained(filter: &SharedFilter, options: SubscriptionOptions, is_new: bool) -> bool {
+    filter.share.is_none()
+        && match options.retain_handling {
+            RetainHandling::SendAtSubscribe => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::DoNotSend => false,
+        }
+}

@@ -1,0 +1,119 @@
+//! What holds where the file says nothing. Each value bounds what a stranger can cost; `docs/configuration.md` gives
+//! the reason for each.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
+
+use super::settings::{Config, Limits, Listener, QueueOverflow, SessionSettings, TakeoverSettings};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// The port that IANA has given to MQTT without TLS.
+const PORT: u16 = 1883;
+
+/// Name of the listener that is there when none is configured.
+pub(super) const LISTENER_NAME: &str = "default";
+
+/// As many as may be set: the bound of all listeners together is the one that counts until somebody wants a share kept.
+pub(super) const LISTENER_CONNECTIONS_MAX: usize = 10_000_000;
+
+/// Instances of one plugin: one for each core of a usual machine, and a bound for its memory.
+pub(super) const PLUGIN_INSTANCES_MAX: usize = 8;
+
+/// Without a file: MQTT on loopback, nothing else.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listeners: vec![default_listener()],
+            limits: Limits::default(),
+            session: SessionSettings::default(),
+            takeover: TakeoverSettings::default(),
+            access_default: None,
+            plugins: Vec::new(),
+            log: "info".to_owned(),
+            data_dir: None,
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The listener that is there when none is configured.
+pub(super) fn default_listener() -> Listener {
+    Listener {
+        name: LISTENER_NAME.to_owned(),
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+        allow_anonymous: None,
+        connections_max: LISTENER_CONNECTIONS_MAX,
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            connections_max: 100_000,
+            authentications_max: 64,
+            connect_packet_bytes_max: 256 * KIB,
+            decode: decode_limits(),
+            client_id_bytes_max: 256,
+            keep_alive_secs_max: 0,
+            receive_maximum: 128,
+            topic_alias_maximum: 32,
+            qos_max: QoS::ExactlyOnce,
+            outbox_bytes_max: 8 * MIB,
+            write_timeout: Duration::from_secs(30),
+            retained_messages_max: 1_000_000,
+            retained_bytes_max: 512 * MIB,
+        }
+    }
+}
+
+/// Written out, though the decoder has defaults of its own: these are promises of the broker's documentation.
+fn decode_limits() -> DecodeLimits {
+    DecodeLimits {
+        packet_bytes_max: MIB,
+        user_properties_max: 64,
+        user_property_bytes_max: 16 * KIB,
+        filters_max: 256,
+        topic: TopicLimits {
+            levels_max: 128,
+            bytes_max: 65_535,
+        },
+        ..DecodeLimits::default()
+    }
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            sessions_max: 1_000_000,
+            expiry_max: days(7),
+            subscriptions_max: 10_000,
+            inflight_max: 64,
+            queue_messages_max: 1000,
+            queue_bytes_max: 16 * MIB,
+            queue_overflow: QueueOverflow::DropOldest,
+            queue_qos0: false,
+            will_delay_max: days(1),
+        }
+    }
+}
+
+impl Default for TakeoverSettings {
+    fn default() -> Self {
+        Self {
+            fight_after: 5,
+            window: Duration::from_secs(10),
+            backoff: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// So many days.
+pub(super) const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}

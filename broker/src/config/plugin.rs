@@ -1,0 +1,143 @@
+//! `[[plugin]]`
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use hookwire_hooks::OnFailure;
+use hookwire_plugin_host::{Grants, PluginSource, PluginSpec};
+
+use super::defaults::PLUGIN_INSTANCES_MAX;
+use super::file::open_regular;
+use super::kinds::{
+    alternatives, boolean, choice, duration, integer, list, name, path, sha256, size, topic_filter, unique,
+};
+use super::plugin_config::ConfigReader;
+use super::reader::{Item, Section};
+use super::settings::PluginEntry;
+
+const ON_FAILURE: &[(&str, OnFailure)] = &[
+    ("deny", OnFailure::Deny),
+    ("pass", OnFailure::Pass),
+    ("disconnect", OnFailure::Disconnect),
+];
+
+/// A plugin that is part of the broker's binary.
+#[derive(Debug, Clone, Copy)]
+pub struct BundledPlugin {
+    /// As `bundled = "…"` spells it.
+    pub name: &'static str,
+    /// The component.
+    pub bytes: &'static [u8],
+}
+
+/// What reading plugins needs besides the file.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// Relative paths start here: the folder of the file.
+    pub(super) folder: &'a Path,
+    pub(super) bundled: &'a [BundledPlugin],
+}
+
+pub(super) fn read_all(root: &mut Section<'_>, around: Surroundings<'_>) -> Vec<PluginEntry> {
+    let mut seen = HashMap::new();
+    let sections = root.sections("plugin").unwrap_or_default();
+    sections
+        .into_iter()
+        .map(|section| read(section, around, &mut seen))
+        .collect()
+}
+
+fn read(
+    mut section: Section<'_>,
+    around: Surroundings<'_>,
+    seen: &mut HashMap<String, usize>,
+) -> PluginEntry {
+    let name = section.require("name", unique(seen, name)).unwrap_or_default();
+    let optional = section.take("optional", boolean).unwrap_or(false);
+    let source = read_source(&mut section, around, optional);
+    // Where there is none it has been complained about, and the rest is read for further complaints only.
+    let mut spec = PluginSpec::new(
+        name,
+        source.unwrap_or(PluginSource::Bundled { name: "", bytes: &[] }),
+    );
+    spec.sha256 = section.take("sha256", sha256);
+    section.set("topics", &mut spec.topics, list("topic filters", topic_filter));
+    spec.on_failure = section.take("on_failure", choice(ON_FAILURE));
+    read_budgets(&mut section, &mut spec);
+    spec.grants = read_grants(section.section("grant"));
+    let mut config = ConfigReader::new(around.folder);
+    spec.config = config.read(section.item("config"));
+    section.finish();
+    PluginEntry {
+        spec,
+        optional,
+        files: config.into_files(),
+    }
+}
+
+fn read_budgets(section: &mut Section<'_>, spec: &mut PluginSpec) {
+    const MILLISECOND: Duration = Duration::from_millis(1);
+    const MINUTE: Duration = Duration::from_secs(60);
+    section.set("deadline", &mut spec.deadline, duration(MILLISECOND..=MINUTE));
+    section.set(
+        "deadline_slow",
+        &mut spec.deadline_slow,
+        duration(MILLISECOND..=MINUTE),
+    );
+    section.set("memory", &mut spec.memory_bytes_max, size(64 << 10..=4 << 30));
+    spec.instances_max = PLUGIN_INSTANCES_MAX;
+    section.set("instances", &mut spec.instances_max, integer(1..=1024));
+}
+
+fn read_source(section: &mut Section<'_>, around: Surroundings<'_>, optional: bool) -> Option<PluginSource> {
+    match (section.item("path"), section.item("bundled")) {
+        (Some(item), None) => component_file(item, around.folder, optional),
+        (None, Some(item)) => bundled(item, around.bundled),
+        (Some(_), Some(second)) => second.problem("expected either path or bundled, found both".to_owned()),
+        (None, None) => section.problem("expected path or bundled, found neither".to_owned()),
+    }
+}
+
+/// An optional plugin may be missing: that is for whoever loads it to say.
+fn component_file(item: Item<'_>, folder: &Path, optional: bool) -> Option<PluginSource> {
+    let path = folder.join(path(item.clone())?);
+    match open_regular(&path) {
+        Err(reason) if !optional => item.problem(format!("cannot read {path:?}: {reason}")),
+        _ => Some(PluginSource::Path(path)),
+    }
+}
+
+fn bundled(item: Item<'_>, known: &[BundledPlugin]) -> Option<PluginSource> {
+    let found = known.iter().find(|plugin| item.string() == Some(plugin.name));
+    let source = found.map(|plugin| PluginSource::Bundled {
+        name: plugin.name,
+        bytes: plugin.bytes,
+    });
+    source.or_else(|| {
+        let names = alternatives(known.iter().map(|plugin| plugin.name));
+        item.refuse(format!("the name of a bundled plugin ({names})"))
+    })
+}
+
+/// `grant = { … }`: nothing is granted that does not stand there.
+fn read_grants(mut section: Section<'_>) -> Grants {
+    let mut grants = Grants::default();
+    section.set("clients", &mut grants.clients, boolean);
+    section.set(
+        "publish",
+        &mut grants.publish,
+        list("topic filters", topic_filter),
+    );
+    grants.kv_bytes_max = section.take("kv", Item::section).and_then(read_kv);
+    section.set("metrics", &mut grants.metrics, boolean);
+    section.set("random", &mut grants.random, boolean);
+    section.finish();
+    grants
+}
+
+fn read_kv(mut section: Section<'_>) -> Option<usize> {
+    let bytes = section.require("bytes", size(1 << 10..=4 << 30));
+    section.finish();
+    bytes
+}

@@ -1,0 +1,285 @@
+use std::time::Duration;
+
+use hookwire_hooks::OnFailure;
+use hookwire_plugin_host::PluginSource;
+use hookwire_protocol::{QoS, TopicFilter};
+use serde_json::json;
+
+use super::super::{AccessDefault, Config, QueueOverflow};
+use super::{Folder, parse};
+
+#[test]
+fn an_empty_text_is_all_defaults() {
+    assert_eq!(parse(""), Ok(Config::default()));
+    assert_eq!(
+        parse("[limits]\n[session]\n[takeover]\n[authorization]\n"),
+        Ok(Config::default())
+    );
+}
+
+#[test]
+fn the_default_listener() {
+    let [listener] = &Config::default().listeners[..] else {
+        panic!("one listener")
+    };
+    assert_eq!(listener.name, "default");
+    assert_eq!(listener.address.to_string(), "127.0.0.1:1883");
+    assert_eq!(listener.allow_anonymous, None);
+}
+
+/// Every key once, each with a value that is not its default: no key is read into another's place.
+#[test]
+fn every_key() {
+    let folder = Folder::new().with("p.wasm", "").with("sub/rules.txt", "text");
+    let config = folder.parse(EVERY_KEY).unwrap();
+
+    assert_eq!(config.log, "hookwire=debug");
+    assert_eq!(config.data_dir, Some(folder.path("data")));
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(3));
+
+    let listener = &config.listeners[0];
+    assert_eq!(
+        (listener.name.as_str(), listener.address.to_string()),
+        ("outer", "[::]:2883".to_owned())
+    );
+    assert_eq!(
+        (listener.allow_anonymous, listener.connections_max),
+        (Some(true), 11)
+    );
+
+    let limits = &config.limits;
+    assert_eq!(limits.connect_timeout, Duration::from_secs(12));
+    assert_eq!((limits.connections_max, limits.authentications_max), (13, 14));
+    assert_eq!(
+        (limits.connect_packet_bytes_max, limits.decode.packet_bytes_max),
+        (15_000, 16_000)
+    );
+    assert_eq!(
+        (
+            limits.decode.user_properties_max,
+            limits.decode.user_property_bytes_max
+        ),
+        (17, 18)
+    );
+    assert_eq!((limits.decode.filters_max, limits.client_id_bytes_max), (19, 23));
+    assert_eq!(
+        (limits.decode.topic.levels_max, limits.decode.topic.bytes_max),
+        (20, 21)
+    );
+    assert_eq!(
+        (
+            limits.keep_alive_secs_max,
+            limits.receive_maximum,
+            limits.topic_alias_maximum
+        ),
+        (3600, 24, 25)
+    );
+    assert_eq!(
+        (limits.qos_max, limits.outbox_bytes_max),
+        (QoS::AtLeastOnce, 26 << 10)
+    );
+    assert_eq!(limits.write_timeout, Duration::from_secs(27));
+    assert_eq!(
+        (limits.retained_messages_max, limits.retained_bytes_max),
+        (28, 29)
+    );
+
+    let session = &config.session;
+    assert_eq!(
+        (
+            session.sessions_max,
+            session.subscriptions_max,
+            session.inflight_max
+        ),
+        (30, 32, 33)
+    );
+    assert_eq!(
+        (session.expiry_max, session.will_delay_max),
+        (Duration::from_secs(31), Duration::from_secs(36))
+    );
+    assert_eq!(
+        (session.queue_messages_max, session.queue_bytes_max),
+        (34, 35 << 10)
+    );
+    assert_eq!(
+        (session.queue_overflow, session.queue_qos0),
+        (QueueOverflow::DropNewest, true)
+    );
+
+    let takeover = &config.takeover;
+    assert_eq!(
+        (takeover.fight_after, takeover.window),
+        (37, Duration::from_secs(38))
+    );
+    assert_eq!(
+        (takeover.backoff, takeover.backoff_max),
+        (Duration::from_millis(39), Duration::from_secs(40))
+    );
+    assert_eq!(config.access_default, Some(AccessDefault::Deny));
+
+    let filter = |text: &'static str| TopicFilter::new(text).unwrap();
+    let [first, second] = &config.plugins[..] else {
+        panic!("two plugins")
+    };
+    assert_eq!(first.spec.name, "first");
+    assert_eq!(first.spec.source, PluginSource::Path(folder.path("p.wasm")));
+    assert_eq!(first.spec.sha256.unwrap()[..3], [0x01, 0xab, 0xcd]);
+    assert_eq!(first.spec.topics, [filter("a/#"), filter("b/+")]);
+    assert_eq!(first.spec.on_failure, Some(OnFailure::Disconnect));
+    assert_eq!(
+        (first.spec.deadline, first.spec.deadline_slow),
+        (Duration::from_millis(41), Duration::from_millis(42))
+    );
+    assert_eq!(
+        (first.spec.memory_bytes_max, first.spec.instances_max),
+        (43 << 20, 44)
+    );
+    assert!(
+        first.optional && first.spec.grants.clients && first.spec.grants.metrics && first.spec.grants.random
+    );
+    assert_eq!(
+        (&first.spec.grants.publish[..], first.spec.grants.kv_bytes_max),
+        (&[filter("c")][..], Some(4500))
+    );
+    assert_eq!(first.spec.config["rules"], "text");
+    assert_eq!(first.files, [folder.path("sub/rules.txt")]);
+
+    assert_eq!(
+        second.spec.source,
+        PluginSource::Bundled {
+            name: "will-guard",
+            bytes: b"will-guard"
+        }
+    );
+    assert_eq!(
+        config.watched_files(),
+        [folder.path("p.wasm"), folder.path("sub/rules.txt")]
+    );
+}
+
+pub(super) const EVERY_KEY: &str = r#"
+log = "hookwire=debug"
+data_dir = "data"
+shutdown_timeout = "3s"
+[[listener]]
+name = "outer"
+address = "[::]:2883"
+allow_anonymous = true
+connections_max = 11
+[limits]
+connect_timeout = "12s"
+connections_max = 13
+authentications_max = 14
+connect_packet_bytes_max = "15kB"
+packet_bytes_max = 16_000
+user_properties_max = 17
+user_property_bytes_max = "18B"
+filters_max = 0x13
+topic_levels_max = 20
+topic_bytes_max = 21
+client_id_bytes_max = 23
+keep_alive_max = "1h"
+receive_maximum = 24
+topic_alias_maximum = 25
+qos_max = 1
+outbox_bytes_max = "26KiB"
+write_timeout = "27s"
+retained_messages_max = 28
+retained_bytes_max = 29
+[session]
+sessions_max = 30
+expiry_max = "31s"
+subscriptions_max = 32
+inflight_max = 33
+queue_messages_max = 34
+queue_bytes_max = "35KiB"
+queue_overflow = "drop-newest"
+queue_qos0 = true
+will_delay_max = "36s"
+[takeover]
+fight_after = 37
+window = "38s"
+backoff = "39ms"
+backoff_max = "40s"
+[authorization]
+default = "deny"
+[[plugin]]
+name = "first"
+path = "p.wasm"
+sha256 = "01ABcd0000000000000000000000000000000000000000000000000000000000"
+topics = ["a/#", "b/+"]
+on_failure = "disconnect"
+deadline = "41ms"
+deadline_slow = "42ms"
+memory = "43MiB"
+instances = 44
+optional = true
+grant = { clients = true, publish = ["c"], kv = { bytes = 4500 }, metrics = true, random = true }
+[plugin.config]
+rules = { file = "sub/rules.txt" }
+[[plugin]]
+name = "second"
+bundled = "will-guard"
+"#;
+
+#[test]
+fn a_plugin_config_becomes_json() {
+    let folder = Folder::new().with("a.txt", "line\n");
+    let text = r#"
+[[plugin]]
+name = "a"
+bundled = "acl"
+[plugin.config]
+text = "t"
+number = -16
+large = 18446744073709551615
+share = 0.5
+yes = true
+when = 2020-01-02T03:04:05Z
+list = [1, ["x"], { file = "a.txt" }]
+table = { file = "a.txt", more = 1 }
+[plugin.config.file]
+file = "a.txt"
+"#;
+    let expected = json!({
+        "text": "t",
+        "number": -16,
+        "large": u64::MAX,
+        "share": 0.5,
+        "yes": true,
+        "when": "2020-01-02T03:04:05Z",
+        "list": [1, ["x"], "line\n"],
+        "table": { "file": "a.txt", "more": 1 },
+        "file": "line\n",
+    });
+    assert_eq!(folder.parse(text).unwrap().plugins[0].spec.config, expected);
+}
+
+#[test]
+fn a_plugin_config_is_an_object_whatever_stands_in_it() {
+    let config = |line: &str| {
+        let text = format!("[[plugin]]\nname = \"a\"\nbundled = \"acl\"\n{line}");
+        parse(&text).unwrap().plugins[0].spec.config.clone()
+    };
+    assert_eq!(config(""), json!({}));
+    assert_eq!(config("config = {}"), json!({}));
+    assert_eq!(config("config = { file = \"x\" }"), json!({ "file": "x" }));
+}
+
+#[test]
+fn an_optional_plugin_may_be_missing() {
+    let text = "[[plugin]]\nname = \"a\"\npath = \"/no/such.wasm\"\noptional = true";
+    assert!(parse(text).unwrap().plugins[0].optional);
+}
+
+#[test]
+fn a_connect_is_a_packet_too() {
+    let limits = parse("[limits]\npacket_bytes_max = \"64KiB\"").unwrap().limits;
+    assert_eq!(limits.connect_packet_bytes_max, 64 << 10);
+}
+
+#[test]
+fn port_zero_is_never_taken() {
+    let text = "[[listener]]\nname = \"a\"\naddress = \"[::1]:0\"\n[[listener]]\nname = \"b\"\naddress = \"[::1]:0\"";
+    assert_eq!(parse(text).unwrap().listeners.len(), 2);
+}

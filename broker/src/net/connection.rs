@@ -1,0 +1,463 @@
+//! The task of one connection: it reads, lets the broker handle runs of packets, and writes what the session has for the client.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use hookwire_hooks::WillCause;
+use hookwire_protocol::{DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet, Publish, Version};
+use tokio::io::AsyncWriteExt;
+use tokio::time::Sleep;
+use tokio_util::io::poll_read_buf;
+
+use super::read_buffer::ReadBuffer;
+use super::{Stream, writer};
+use crate::broker::{Broker, Connected, Departure, Publisher, Stop};
+use crate::clock;
+use crate::session::{Closure, Ending, Outbox, Violation, farewell};
+
+/// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others waiting.
+const RUN_MAX: usize = 128;
+/// What an outbox may keep allocated once it is empty.
+const OUTBOX_KEEP: usize = 16 * 1024;
+/// How long a client is given to take its DISCONNECT.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// DISCONNECT from the client.
+    Disconnect(Disconnect),
+    /// The socket was closed or failed.
+    Lost(String),
+    /// Nothing was heard for too long.
+    KeepAlive,
+    /// The client did not take what was written to it.
+    Stalled,
+    /// The time that its admission was granted for is over.
+    Expired,
+    /// Bytes that are no packet.
+    Malformed(DecodeError),
+    /// Packets that must not come.
+    Stop(Stop),
+    /// Somebody else in the broker ended it.
+    Closed(Closure),
+}
+
+/// What the task was woken for.
+enum Wakeup {
+    Input,
+    Timer,
+    End(End),
+}
+
+pub(super) struct Connection<S> {
+    stream: S,
+    broker: Broker,
+    connected: Connected,
+    version: Version,
+    decoder: Decoder,
+    buffer: ReadBuffer,
+    /// Whole packets that were read and not handled yet.
+    chunk: Bytes,
+    at: usize,
+    out: Outbox,
+    has_backlog: bool,
+    publisher: Publisher,
+    run: Vec<Publish>,
+    timer: Pin<Box<Sleep>>,
+    /// Not read before this time, since a policy throttles the client.
+    paused_until: Option<Instant>,
+    /// Since when the socket takes nothing.
+    stalled_at: Option<Instant>,
+}
+
+impl<S: Stream> Connection<S> {
+    pub(super) fn new(stream: S, broker: Broker, connected: Connected, version: Version, buffer: ReadBuffer) -> Self {
+        let mut limits = broker.settings().limits.decode.clone();
+        limits.packet_bytes_max = limits.packet_bytes_max.min(connected.packet_bytes_max);
+        let mut connection = Self {
+            stream,
+            broker,
+            version,
+            decoder: Decoder { version, limits },
+            buffer,
+            chunk: Bytes::new(),
+            at: 0,
+            out: Outbox::default(),
+            has_backlog: false,
+            publisher: Publisher::default(),
+            run: Vec::new(),
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            paused_until: None,
+            stalled_at: None,
+            connected,
+        };
+        connection.arm();
+        connection
+    }
+
+    /// Runs until the connection ends, for whatever reason.
+    pub(super) async fn run(mut self) {
+        // What came right behind the CONNECT is there already.
+        let mut handled = self.cut_packets().and_then(|()| self.handle_packets());
+        let end = loop {
+            if let Err(end) = handled {
+                break end;
+            }
+            if self.at < self.chunk.len() {
+                // More of the same client waits; others first.
+                tokio::task::yield_now().await;
+            }
+            handled = match poll_fn(|cx| self.poll(cx)).await {
+                Wakeup::Input => self.cut_packets().and_then(|()| self.handle_packets()),
+                Wakeup::Timer => self.handle_timer(),
+                Wakeup::End(end) => Err(end),
+            };
+        };
+        self.leave(end).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {
+        self.connected.link.register(cx.waker());
+        if let Some(closure) = self.connected.link.closure() {
+            return Poll::Ready(Wakeup::End(End::Closed(closure)));
+        }
+        if let Err(error) = self.poll_output(cx) {
+            return Poll::Ready(Wakeup::End(End::Lost(error.to_string())));
+        }
+        if self.may_read() {
+            if self.at < self.chunk.len() {
+                return Poll::Ready(Wakeup::Input);
+            }
+            if let Poll::Ready(read) = self.poll_input(cx) {
+                return Poll::Ready(read);
+            }
+        }
+        self.timer.as_mut().poll(cx).map(|()| Wakeup::Timer)
+    }
+
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {
+        match poll_read_buf(Pin::new(&mut self.stream), cx, self.buffer.room()) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Wakeup::End(End::Lost("closed by the client".into()))),
+            Poll::Ready(Ok(n)) => {
+                self.buffer.was_read(n);
+                Poll::Ready(Wakeup::Input)
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Wakeup::End(End::Lost(error.to_string()))),
+            Poll::Pending => {
+                self.buffer.rest();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Writes what the session has, until there is nothing or the socket is full.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.connected.link.take_signal() {
+            self.collect_output();
+        }
+        loop {
+            let waiting = self.out.len();
+            match writer::poll_flush(&mut self.stream, &mut self.out, cx) {
+                Poll::Ready(Ok(())) => self.stalled_at = None,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    if self.stalled_at.is_none() || self.out.len() < waiting {
+                        self.stalled_at = Some(clock::now());
+                        self.arm();
+                        // The new deadline has to be registered with the task.
+                        if self.timer.as_mut().poll(cx).is_ready() {
+                            cx.waker().wake_by_ref();
+                        }
+                    }
+                    return Ok(());
+                }
+            }
+            if !self.has_backlog {
+                self.out.shrink(OUTBOX_KEEP);
+                return Ok(());
+            }
+            self.collect_output();
+            if self.out.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn collect_output(&mut self) {
+        let mut session = self.connected.client.session();
+        // A session that was taken over has another connection's packets in its outbox.
+        if session.terms().key != self.connected.key {
+            return;
+        }
+        session.poll_output(clock::now(), &mut self.out);
+        self.has_backlog = session.has_backlog();
+        let dropped = session.take_dropped();
+        drop(session);
+        self.broker.report_dropped(&self.connected.client, dropped);
+    }
+
+    /// A client that does not read is not read from; a throttled one has to wait.
+    fn may_read(&self) -> bool {
+        self.paused_until.is_none() && self.out.len() < self.connected.outbox_bytes_max
+    }
+
+    // ---- input
+
+    /// Cuts whole packets off what was read.
+    fn cut_packets(&mut self) -> Result<(), End> {
+        if self.at < self.chunk.len() {
+            return Ok(());
+        }
+        let filled = self.buffer.filled();
+        let mut end = 0;
+        while let Some(header) = FrameHeader::peek(filled.get(end..).unwrap_or_default()).map_err(End::Malformed)? {
+            if header.total_len() > self.decoder.limits.packet_bytes_max {
+                // What came before it counts.
+                if end == 0 {
+                    return Err(End::Malformed(DecodeError::PacketTooLarge));
+                }
+                break;
+            }
+            if filled.len() - end < header.total_len() {
+                break;
+            }
+            end += header.total_len();
+        }
+        self.chunk = self.buffer.take(end);
+        self.at = 0;
+        Ok(())
+    }
+
+    /// Handles packets until one run of PUBLISH packets is published or nothing is left.
+    fn handle_packets(&mut self) -> Result<(), End> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let now = clock::now();
+        self.connected.keep_alive.heard(now);
+        while let Some(packet) = self.next_packet()? {
+            match packet {
+                Packet::Publish(publish) => {
+                    self.run.push(publish);
+                    if self.run.len() >= RUN_MAX {
+                        break;
+                    }
+                }
+                other => {
+                    self.publish(now)?;
+                    self.handle(now, other)?;
+                }
+            }
+        }
+        self.publish(now)?;
+        self.collect_output();
+        Ok(())
+    }
+
+    fn next_packet(&mut self) -> Result<Option<Packet>, End> {
+        let rest = self.chunk.get(self.at..).unwrap_or_default();
+        let Some(header) = FrameHeader::peek(rest).map_err(End::Malformed)? else {
+            self.chunk = Bytes::new();
+            self.at = 0;
+            return Ok(None);
+        };
+        match self.decoder.decode_frame(&self.chunk, self.at, header) {
+            Ok(packet) => {
+                self.at += header.total_len();
+                Ok(Some(packet))
+            }
+            Err(error) => {
+                // What came before it counts.
+                let now = clock::now();
+                self.publish(now)?;
+                Err(End::Malformed(error))
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Instant) -> Result<(), End> {
+        if self.run.is_empty() {
+            return Ok(());
+        }
+        let Connected { client, rights, .. } = &self.connected;
+        let throttle = self
+            .broker
+            .publish_run(client, rights, &mut self.publisher, now, &mut self.run)
+            .map_err(End::Stop)?;
+        if !throttle.is_zero() {
+            self.paused_until = Some(now + throttle);
+            self.arm();
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
+        let client = &self.connected.client;
+        match packet {
+            Packet::Puback(puback) => client.session().handle_puback(now, &puback),
+            Packet::Pubrec(pubrec) => client.session().handle_pubrec(now, &pubrec),
+            Packet::Pubrel(pubrel) => client.session().handle_pubrel(&pubrel),
+            Packet::Pubcomp(pubcomp) => client.session().handle_pubcomp(now, &pubcomp),
+            Packet::Pingreq => client.session().answer_ping(),
+            Packet::Subscribe(subscribe) => {
+                return self.broker.subscribe(client, &self.connected.rights, now, &subscribe).map_err(End::Stop);
+            }
+            Packet::Unsubscribe(unsubscribe) => self.broker.unsubscribe(client, &unsubscribe),
+            Packet::Disconnect(disconnect) => return Err(End::Disconnect(disconnect)),
+            Packet::Connect(_) => return Err(violation(Violation::SecondConnect)),
+            Packet::Auth(_) => return Err(violation(Violation::UnexpectedAuth)),
+            Packet::Publish(publish) => self.run.push(publish),
+            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
+                return Err(violation(Violation::ServerPacket));
+            }
+        }
+        Ok(())
+    }
+
+    // ---- time
+
+    /// The next moment at which something may be over.
+    fn deadline(&self) -> Option<Instant> {
+        let write_timeout = self.broker.settings().limits.write_timeout;
+        let stalled = self.stalled_at.map(|at| at + write_timeout);
+        [self.connected.keep_alive.deadline(), self.connected.expires_at, self.paused_until, stalled]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn arm(&mut self) {
+        // Far enough off for a timer that nobody needs.
+        const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+        let at = self.deadline().unwrap_or_else(|| clock::now() + NEVER);
+        self.timer.as_mut().reset(at.into());
+    }
+
+    fn handle_timer(&mut self) -> Result<(), End> {
+        let now = clock::now();
+        if self.connected.keep_alive.is_expired(now) {
+            return Err(End::KeepAlive);
+        }
+        if self.connected.expires_at.is_some_and(|at| at <= now) {
+            return Err(End::Expired);
+        }
+        let write_timeout = self.broker.settings().limits.write_timeout;
+        if self.stalled_at.is_some_and(|at| at + write_timeout <= now) {
+            return Err(End::Stalled);
+        }
+        self.paused_until = self.paused_until.filter(|&until| until > now);
+        self.arm();
+        Ok(())
+    }
+
+    // ---- the end
+
+    async fn leave(mut self, end: End) {
+        let now = clock::now();
+        // What was handled before the end is still answered.
+        self.collect_output();
+        let end = self.checked(end);
+        let departure = departure_of(&self, &end);
+        let (reason, text) = match &end {
+            End::Closed(closure) => (closure.reason, closure.text.clone()),
+            End::Stop(Stop::Policy { reason, text }) => (*reason, text.clone()),
+            _ => (departure.reason, None),
+        };
+        let tells = !matches!(end, End::Disconnect(_) | End::Lost(_) | End::Stalled);
+        let Connected { client, link, key, .. } = &self.connected;
+        self.broker.disconnected(now, client, *key, link, departure);
+        if tells {
+            farewell(self.version, reason, text, self.out.tail());
+        }
+        if !matches!(end, End::Lost(_) | End::Stalled) {
+            let flushing = async {
+                poll_fn(|cx| writer::poll_flush(&mut self.stream, &mut self.out, cx)).await?;
+                self.stream.shutdown().await
+            };
+            // A client that does not take its farewell is left to itself.
+            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, flushing).await;
+        }
+    }
+
+    /// A DISCONNECT may itself break the protocol.
+    fn checked(&self, end: End) -> End {
+        let End::Disconnect(disconnect) = &end else { return end };
+        let asked = disconnect.properties.session_expiry_interval;
+        let expiry_max = self.broker.settings().session.expiry_max;
+        let session = self.connected.client.session();
+        match session.disconnect_expiry(asked, expiry_max) {
+            Ok(_) => end,
+            Err(broken) => violation(broken),
+        }
+    }
+}
+
+fn violation(violation: Violation) -> End {
+    End::Stop(Stop::Violation(violation))
+}
+
+fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
+    let by_broker = |reason, text: String, cause| Departure {
+        reason,
+        text,
+        by_client: false,
+        ending: Ending { will_cause: Some(cause), expiry: None },
+    };
+    match end {
+        End::Disconnect(disconnect) => {
+            let expiry_max = connection.broker.settings().session.expiry_max;
+            let asked = disconnect.properties.session_expiry_interval;
+            let session = connection.connected.client.session();
+            // [MQTT-3.14.4-3]: a normal DISCONNECT takes the will away; any other reason leaves it.
+            let leaves_will = disconnect.reason != DisconnectReason::NormalDisconnection;
+            Departure {
+                reason: disconnect.reason,
+                text: "DISCONNECT from the client".into(),
+                by_client: true,
+                ending: Ending {
+                    will_cause: leaves_will.then_some(WillCause::Requested),
+                    expiry: session.disconnect_expiry(asked, expiry_max).ok().flatten(),
+                },
+            }
+        }
+        End::Lost(text) => Departure {
+            by_client: true,
+            ..by_broker(DisconnectReason::Unspecified, text.clone(), WillCause::ConnectionLost)
+        },
+        End::KeepAlive => {
+            by_broker(DisconnectReason::KeepAliveTimeout, "keep alive timeout".into(), WillCause::KeepAliveTimeout)
+        }
+        End::Stalled => by_broker(
+            DisconnectReason::Unspecified,
+            "the client does not take what is written to it".into(),
+            WillCause::ConnectionLost,
+        ),
+        End::Expired => by_broker(
+            DisconnectReason::MaximumConnectTime,
+            "the time of its admission is over".into(),
+            WillCause::Kicked,
+        ),
+        End::Malformed(error) => {
+            by_broker(DisconnectReason::from(*error), error.to_string(), WillCause::ProtocolError)
+        }
+        End::Stop(Stop::Violation(violation)) => {
+            by_broker(DisconnectReason::from(*violation), violation.to_string(), WillCause::ProtocolError)
+        }
+        End::Stop(Stop::Policy { reason, text }) => {
+            by_broker(*reason, or_else(text, "closed by policy"), WillCause::Kicked)
+        }
+        End::Closed(closure) => {
+            by_broker(closure.reason, or_else(&closure.text, closure.reason.as_str()), closure.cause)
+        }
+    }
+}
+
+fn or_else(text: &Option<ByteString>, otherwise: &str) -> String {
+    text.as_deref().unwrap_or(otherwise).to_owned()
+}

@@ -1,0 +1,151 @@
+//! From an accepted socket to an admitted client.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use hookwire_hooks::Denial;
+use hookwire_protocol::{
+    Connack, ConnackProperties, Connect, ConnectReason, DecodeError, DecodeLimits, Decoder, FrameHeader, Packet, Version,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::Stream;
+use super::connection::Connection;
+use super::read_buffer::ReadBuffer;
+use crate::broker::{Arrival, Broker};
+
+/// How long a refused client is given to take its CONNACK.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why there was no CONNECT.
+#[derive(Debug, thiserror::Error)]
+enum NoConnect {
+    #[error("closed before CONNECT")]
+    Closed,
+    #[error("no CONNECT in time")]
+    Late,
+    #[error("the first packet is not CONNECT")]
+    NotConnect,
+    #[error("CONNECT of {0} bytes is too large")]
+    TooLarge(usize),
+    #[error("{0}")]
+    Malformed(#[from] DecodeError),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl NoConnect {
+    /// What the CONNACK says, for those that sent enough to be told.
+    fn reason(&self) -> Option<ConnectReason> {
+        match self {
+            Self::Malformed(error) => Some(ConnectReason::from(*error)),
+            Self::TooLarge(_) => Some(ConnectReason::PacketTooLarge),
+            Self::Closed | Self::Late | Self::NotConnect | Self::Io(_) => None,
+        }
+    }
+}
+
+/// Serves one connection from its first byte to its end. `refusal` turns the client away with a reason: there is no room for it.
+pub async fn serve<S: Stream>(mut stream: S, broker: Broker, arrival: Arrival, refusal: Option<ConnectReason>) {
+    let settings = broker.settings().clone();
+    let mut buffer = ReadBuffer::default();
+    let reading = read_connect(&mut stream, &mut buffer, &settings.limits.decode, settings.limits.connect_packet_bytes_max);
+    let connect = match tokio::time::timeout(settings.limits.connect_timeout, reading).await {
+        Ok(Ok(connect)) => connect,
+        Ok(Err(failed)) => return turn_away(&mut stream, &arrival, &failed, buffer.filled()).await,
+        Err(_) => return turn_away(&mut stream, &arrival, &NoConnect::Late, &[]).await,
+    };
+    let version = connect.version;
+    let problem_information = connect.properties.request_problem_information;
+    let client_id = connect.client_id.clone();
+    let admitted = match refusal {
+        Some(reason) => Err(Denial::new(reason)),
+        None => broker.connect(connect, arrival.clone()).await,
+    };
+    match admitted {
+        Ok(connected) => Connection::new(stream, broker, connected, version, buffer).run().await,
+        Err(denial) => {
+            let (address, code) = (&arrival.address, denial.reason.code());
+            let text = denial.text.as_deref().unwrap_or("");
+            tracing::info!(%address, client_id = %client_id.escape_debug(), code, "refused: {} {text}", denial.reason.as_str());
+            send_connack(&mut stream, version, refused(denial, problem_information)).await;
+        }
+    }
+}
+
+async fn read_connect<S: Stream>(
+    stream: &mut S,
+    buffer: &mut ReadBuffer,
+    limits: &DecodeLimits,
+    bytes_max: usize,
+) -> Result<Connect, NoConnect> {
+    let decoder = Decoder { version: Version::V5, limits: limits.clone() };
+    loop {
+        // [MQTT-3.1.0-1]: whatever else comes first is not even looked at.
+        if buffer.filled().first().is_some_and(|&first| first >> 4 != 1) {
+            return Err(NoConnect::NotConnect);
+        }
+        if let Some(header) = FrameHeader::peek(buffer.filled())? {
+            if header.total_len() > bytes_max {
+                return Err(NoConnect::TooLarge(header.total_len()));
+            }
+            if buffer.filled().len() >= header.total_len() {
+                let frame = buffer.take(header.total_len());
+                return match decoder.decode_frame(&frame, 0, header)? {
+                    Packet::Connect(connect) => Ok(*connect),
+                    _ => Err(NoConnect::NotConnect),
+                };
+            }
+        }
+        if stream.read_buf(buffer.room()).await? == 0 {
+            return Err(NoConnect::Closed);
+        }
+    }
+}
+
+async fn turn_away<S: Stream>(stream: &mut S, arrival: &Arrival, failed: &NoConnect, seen: &[u8]) {
+    tracing::debug!(address = %arrival.address, "no client: {failed}");
+    if let Some(reason) = failed.reason() {
+        let connack = Connack { session_present: false, reason, properties: ConnackProperties::default() };
+        send_connack(stream, version_of(seen), connack).await;
+    }
+}
+
+/// The version that a CONNECT claims, read past what is wrong with it, so that its sender gets an answer that it understands. Versions to come
+/// are answered as 5. [MQTT-3.1.2-2]
+fn version_of(seen: &[u8]) -> Version {
+    let level = seen.windows(5).position(|window| window == b"\0\x04MQT").and_then(|at| seen.get(at + 6));
+    match level.map(|level| level & 0x7F) {
+        Some(0..=4) => Version::V3_1_1,
+        Some(_) => Version::V5,
+        None => Version::V3_1,
+    }
+}
+
+fn refused(denial: Denial, problem_information: bool) -> Connack {
+    let Denial { reason, text, server_reference, user_properties } = denial;
+    let mut properties = ConnackProperties { server_reference, ..ConnackProperties::default() };
+    if problem_information {
+        properties.reason_string = text.map(ByteString::from);
+        properties.user_properties = user_properties;
+    }
+    Connack { session_present: false, reason, properties }
+}
+
+/// [MQTT-3.1.4-2]: the connection is closed after it. Its sender may have sent more already; what is unread at the close would make
+/// the system throw the CONNACK away, so it is read first.
+async fn send_connack<S: Stream>(stream: &mut S, version: Version, connack: Connack) {
+    let mut bytes = BytesMut::new();
+    connack.encode(version, &mut bytes);
+    let sending = async {
+        stream.write_all(&bytes).await?;
+        stream.shutdown().await?;
+        let mut rest = [0; 1024];
+        while stream.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // A client that does not take its refusal is left to itself.
+    let _ = tokio::time::timeout(REFUSAL_TIMEOUT, sending).await;
+}

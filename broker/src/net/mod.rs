@@ -1,0 +1,14 @@
+//! Sockets: listeners, the handshake, and the task of each connection, the one place where socket, clock and session meet.
+
+mod connection;
+mod descriptors;
+mod handshake;
+mod listener;
+mod read_buffer;
+mod stream;
+mod writer;
+
+pub use descriptors::raise_limit;
+pub use handshake::serve;
+pub use listener::{Bound, Slots};
+pub use stream::Stream;

@@ -1,0 +1,156 @@
+//! Watching the configuration and putting changes in force while clients stay connected.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::broker::{Broker, Settings};
+use crate::bundled::BUNDLED;
+use crate::config::{Config, Part};
+use crate::policy::PolicyLoader;
+
+/// A change is looked at when the files have been quiet for so long: an editor's several steps are one change.
+const QUIET: Duration = Duration::from_millis(50);
+/// … but no later than this after the first step.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a file looks like from outside; when it looks the same, it is not read again.
+type Looks = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
+
+/// Keeps the broker at what the configuration file says.
+#[derive(Debug)]
+pub struct Reloader {
+    file: PathBuf,
+    overrides: Box<dyn Overrides>,
+    broker: Broker,
+    policy: PolicyLoader,
+    config: Config,
+    looks: Looks,
+}
+
+/// What the command line says over the file.
+pub trait Overrides: std::fmt::Debug + Send {
+    /// The configuration with the command line's words in it.
+    fn apply(&self, config: Config) -> Config;
+}
+
+impl Reloader {
+    /// For a broker that runs with `config` from `file`.
+    pub fn new(file: PathBuf, overrides: Box<dyn Overrides>, broker: Broker, policy: PolicyLoader, config: Config) -> Self {
+        let looks = looks_of(&file, &config);
+        Self { file, overrides, broker, policy, config, looks }
+    }
+
+    /// Watches until the task is aborted; SIGHUP reloads at once.
+    ///
+    /// # Errors
+    /// The system does not let us watch.
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        let (changed, mut changes) = mpsc::channel::<()>(1);
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                // One waiting notice is enough.
+                let _ = changed.try_send(());
+            }
+        })
+        .context("cannot watch files")?;
+        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        let mut watched = HashSet::new();
+        watch_folders(&mut watcher, &mut watched, &self.looks);
+        loop {
+            let by_hand = tokio::select! {
+                _ = hangup.recv() => true,
+                notice = changes.recv() => {
+                    if notice.is_none() {
+                        return Ok(());
+                    }
+                    settle(&mut changes).await;
+                    false
+                }
+            };
+            self = tokio::task::spawn_blocking(move || {
+                self.look(by_hand);
+                self
+            })
+            .await?;
+            watch_folders(&mut watcher, &mut watched, &self.looks);
+        }
+    }
+
+    /// Reloads if anything looks different.
+    fn look(&mut self, by_hand: bool) {
+        let looks = looks_of(&self.file, &self.config);
+        if looks != self.looks || by_hand {
+            self.looks = looks;
+            self.reload();
+            // The new configuration may name other files.
+            self.looks.extend(looks_of(&self.file, &self.config));
+        }
+    }
+
+    fn reload(&mut self) {
+        let config = match Config::load(&self.file, BUNDLED) {
+            Ok(config) => self.overrides.apply(config),
+            Err(error) => return tracing::error!("configuration refused, the running one stays:\n{error}"),
+        };
+        match self.policy.apply(&config, Some(&self.file)) {
+            Err(error) => return tracing::error!("policy refused, the running one stays: {error}"),
+            Ok(true) => tracing::info!(generation = self.policy.generation(), "policy in force"),
+            Ok(false) => {}
+        }
+        let changes = self.config.changes(&config);
+        for part in changes.needing_restart() {
+            tracing::warn!("a change of {} takes effect at the next start", part.as_str());
+        }
+        if changes.parts().any(|part| !part.needs_restart() && part != Part::Plugins) {
+            tracing::info!("settings in force");
+        }
+        self.broker.reconfigure(Settings::from(&config));
+        self.config = config;
+    }
+}
+
+/// Waits until no further notice comes.
+async fn settle(changes: &mut mpsc::Receiver<()>) {
+    let patience = tokio::time::sleep(PATIENCE);
+    tokio::pin!(patience);
+    loop {
+        tokio::select! {
+            () = &mut patience => return,
+            quiet = tokio::time::timeout(QUIET, changes.recv()) => {
+                if quiet.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn looks_of(file: &Path, config: &Config) -> Looks {
+    let files = std::iter::once(file.to_owned()).chain(config.watched_files());
+    files
+        .map(|path| {
+            let looks = std::fs::metadata(&path).and_then(|meta| Ok((meta.modified()?, meta.len()))).ok();
+            (path, looks)
+        })
+        .collect()
+}
+
+/// Folders are watched, not files: editors replace a file by renaming another over it.
+fn watch_folders(watcher: &mut RecommendedWatcher, watched: &mut HashSet<PathBuf>, looks: &Looks) {
+    for path in looks.keys() {
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        if watched.contains(folder) {
+            continue;
+        }
+        match watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => drop(watched.insert(folder.to_owned())),
+            Err(error) => tracing::warn!(folder = %folder.display(), "cannot watch: {error}"),
+        }
+    }
+}

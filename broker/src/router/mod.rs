@@ -1,0 +1,81 @@
+//! From a message's topic to those who receive it: subscriptions, shared groups, retained messages.
+
+mod level_tree;
+mod memo;
+mod retained;
+mod subscriptions;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use hookwire_hooks::Message;
+use hookwire_protocol::{SharedFilter, TopicFilter, TopicName};
+use parking_lot::RwLock;
+
+pub use memo::Memo;
+pub use retained::{Retained, RetainedFull, RetainedLimits};
+pub use subscriptions::{Group, Matches, Recipient, Subscriber, Subscription, Subscriptions};
+
+use crate::session::RetainedCopy;
+
+/// The subscriptions and retained messages of the broker, shared by all connections. Reading is far more frequent than
+/// writing, and a [`Memo`] spares most of the reading.
+#[derive(Debug)]
+pub struct Router<S> {
+    subscriptions: RwLock<Subscriptions<S>>,
+    generation: AtomicU64,
+    retained: RwLock<Retained>,
+}
+
+impl<S> Default for Router<S> {
+    fn default() -> Self {
+        Self {
+            subscriptions: RwLock::new(Subscriptions::default()),
+            generation: AtomicU64::new(1),
+            retained: RwLock::default(),
+        }
+    }
+}
+
+impl<S: Subscriber> Router<S> {
+    /// Adds or replaces a subscription.
+    pub fn subscribe(&self, filter: &SharedFilter, subscription: Subscription<S>) {
+        let mut subscriptions = self.subscriptions.write();
+        subscriptions.subscribe(filter, subscription);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Removes a subscription.
+    pub fn unsubscribe(&self, filter: &SharedFilter, subscriber: u64) {
+        let mut subscriptions = self.subscriptions.write();
+        subscriptions.unsubscribe(filter, subscriber);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// All whom a message concerns.
+    #[inline]
+    pub fn matching(&self, memo: &mut Memo<S>, topic: &TopicName, publisher: Option<u64>) -> Arc<Matches<S>> {
+        // Read before the look-up: a change in between makes the memo stale, never wrong.
+        let generation = self.generation.load(Ordering::Acquire);
+        memo.matches(generation, topic, || self.subscriptions.read().matching(topic, publisher))
+    }
+
+    /// Whether a retained message would be taken.
+    pub fn check_retained(&self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
+        self.retained.read().check(message, limits)
+    }
+
+    /// Keeps a message for those who subscribe later.
+    pub fn retain(&self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
+        self.retained.write().keep(message, limits)
+    }
+
+    /// The retained messages that a filter matches.
+    pub fn retained(&self, filter: &TopicFilter, now: Instant) -> Vec<Arc<RetainedCopy>> {
+        self.retained.read().matching(filter, now)
+    }
+}

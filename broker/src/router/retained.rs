@@ -1,0 +1,117 @@
+//! Retained messages.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use hookwire_hooks::Message;
+use hookwire_protocol::{TopicFilter, TopicName};
+
+use super::level_tree::{LevelTree, Slot};
+use crate::session::RetainedCopy;
+
+/// What one retained message counts for beyond its topic and payload: nodes, headers, reference counts.
+const OVERHEAD: usize = 256;
+
+/// Bounds of all retained messages together.
+#[derive(Debug, Clone, Copy)]
+pub struct RetainedLimits {
+    /// Most messages.
+    pub messages_max: usize,
+    /// Most bytes.
+    pub bytes_max: usize,
+}
+
+/// There is no room for another retained message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the limit of retained messages is reached")]
+pub struct RetainedFull;
+
+#[derive(Debug, Default)]
+struct Kept(Option<Arc<RetainedCopy>>);
+
+impl Slot for Kept {
+    fn is_vacant(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// The last retained message of each topic.
+#[derive(Debug, Default)]
+pub struct Retained {
+    tree: LevelTree<Kept>,
+    count: usize,
+    bytes: usize,
+}
+
+impl Retained {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether a message would be taken.
+    pub fn check(&self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
+        if message.payload.is_empty() {
+            return Ok(());
+        }
+        let replaced = self.tree.get(message.topic.as_str()).and_then(|kept| kept.0.as_deref());
+        let (count, bytes) = replaced.map_or((0, 0), |copy| (1, cost(&copy.message)));
+        if self.count - count + 1 > limits.messages_max || self.bytes - bytes + cost(message) > limits.bytes_max {
+            return Err(RetainedFull);
+        }
+        Ok(())
+    }
+
+    /// Keeps a message in place of the last one of its topic; an empty payload only removes. [MQTT-3.3.1-5..7]
+    pub fn keep(&mut self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
+        self.check(message, limits)?;
+        let copy = (!message.payload.is_empty()).then(|| Arc::new(detached(message)));
+        if let Some(copy) = &copy {
+            self.count += 1;
+            self.bytes += cost(&copy.message);
+        }
+        let replaced = self.tree.update(message.topic.as_str(), |kept| std::mem::replace(&mut kept.0, copy));
+        if let Some(replaced) = replaced {
+            replaced.superseded.store(true, Ordering::Relaxed);
+            self.count -= 1;
+            self.bytes -= cost(&replaced.message);
+        }
+        Ok(())
+    }
+
+    /// The retained messages that a filter matches and that have not expired.
+    pub fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<Arc<RetainedCopy>> {
+        let mut found = Vec::new();
+        self.tree.matched_by(filter.as_str(), |kept| {
+            let alive = |copy: &&Arc<RetainedCopy>| copy.message.expires_at.is_none_or(|expires_at| expires_at > now);
+            found.extend(kept.0.iter().filter(alive).cloned());
+        });
+        found
+    }
+
+    #[cfg(test)]
+    pub(super) fn node_count(&self) -> usize {
+        self.tree.node_count()
+    }
+}
+
+fn cost(message: &Message) -> usize {
+    message.topic.as_str().len() + message.payload.len() + OVERHEAD
+}
+
+/// A copy with memory of its own: it may stay for years, the read buffer that the message came in should not.
+fn detached(message: &Message) -> RetainedCopy {
+    let mut message = message.clone();
+    message.payload = Bytes::copy_from_slice(&message.payload);
+    if let Ok(topic) = TopicName::new(message.topic.as_str().to_owned()) {
+        message.topic = topic;
+    }
+    RetainedCopy { message: Arc::new(message), superseded: AtomicBool::new(false) }
+}

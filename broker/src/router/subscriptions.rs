@@ -1,0 +1,206 @@
+//! Who has subscribed to what.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytestring::ByteString;
+use hookwire_protocol::{QoS, SharedFilter, SubscriptionOptions, TopicName};
+
+use super::level_tree::{LevelTree, Slot};
+use crate::session::SubscriptionIds;
+
+/// Somebody who can be sent messages, as the router sees them.
+pub trait Subscriber: Clone {
+    /// Which session it is; never the same for two.
+    fn id(&self) -> u64;
+    /// Whether a client is connected to it.
+    fn is_online(&self) -> bool;
+}
+
+/// One subscription.
+#[derive(Debug, Clone)]
+pub struct Subscription<S> {
+    /// Whose it is.
+    pub subscriber: S,
+    /// QoS, no-local, retain-as-published.
+    pub options: SubscriptionOptions,
+    /// Subscription identifier.
+    pub id: Option<u32>,
+}
+
+/// A shared subscription: each message goes to one of its members. A group never changes; who joins or leaves makes another.
+#[derive(Debug)]
+pub struct Group<S> {
+    /// Share name.
+    pub share: ByteString,
+    /// Topic filter without the share.
+    pub filter: ByteString,
+    /// Its members, in the order in which they joined.
+    pub members: Vec<Subscription<S>>,
+    turn: Arc<AtomicUsize>,
+}
+
+impl<S: Subscriber> Group<S> {
+    /// Whose turn it is: the next member that is connected; when none is, the next at all.
+    pub fn choose(&self) -> Option<&Subscription<S>> {
+        let start = self.turn.fetch_add(1, Ordering::Relaxed);
+        let in_turn = || (0..self.members.len()).map(|step| &self.members[(start.wrapping_add(step)) % self.members.len()]);
+        in_turn().find(|member| member.subscriber.is_online()).or_else(|| in_turn().next())
+    }
+}
+
+/// One who receives a message, once, whatever number of subscriptions match.
+#[derive(Debug, Clone)]
+pub struct Recipient<S> {
+    /// Who.
+    pub subscriber: S,
+    /// The highest QoS of the matching subscriptions. [MQTT-3.3.4-2]
+    pub qos: QoS,
+    /// Whether the RETAIN flag stays as published. [MQTT-3.3.1-13]
+    pub retain_as_published: bool,
+    /// The identifiers of all matching subscriptions. [MQTT-3.3.4-3]
+    pub subscription_ids: SubscriptionIds,
+}
+
+impl<S: Clone> Recipient<S> {
+    /// The recipient that one subscription makes.
+    pub fn of(subscription: &Subscription<S>) -> Self {
+        Self {
+            subscriber: subscription.subscriber.clone(),
+            qos: subscription.options.qos,
+            retain_as_published: subscription.options.retain_as_published,
+            subscription_ids: subscription.id.into_iter().collect(),
+        }
+    }
+
+    fn merge(&mut self, subscription: &Subscription<S>) {
+        self.qos = self.qos.max(subscription.options.qos);
+        self.retain_as_published |= subscription.options.retain_as_published;
+        self.subscription_ids.extend(subscription.id);
+    }
+}
+
+/// All whom a message concerns.
+#[derive(Debug)]
+pub struct Matches<S> {
+    /// Ordinary subscribers.
+    pub recipients: Vec<Recipient<S>>,
+    /// Shared subscriptions.
+    pub groups: Vec<Arc<Group<S>>>,
+}
+
+impl<S> Matches<S> {
+    /// Whether it concerns nobody.
+    pub fn is_empty(&self) -> bool {
+        self.recipients.is_empty() && self.groups.is_empty()
+    }
+}
+
+#[derive(Debug)]
+struct Subscribers<S> {
+    plain: Vec<Subscription<S>>,
+    groups: Vec<Arc<Group<S>>>,
+}
+
+impl<S> Default for Subscribers<S> {
+    fn default() -> Self {
+        Self { plain: Vec::new(), groups: Vec::new() }
+    }
+}
+
+impl<S> Slot for Subscribers<S> {
+    fn is_vacant(&self) -> bool {
+        self.plain.is_empty() && self.groups.is_empty()
+    }
+}
+
+/// All subscriptions.
+#[derive(Debug)]
+pub struct Subscriptions<S> {
+    tree: LevelTree<Subscribers<S>>,
+}
+
+impl<S> Default for Subscriptions<S> {
+    fn default() -> Self {
+        Self { tree: LevelTree::default() }
+    }
+}
+
+impl<S: Subscriber> Subscriptions<S> {
+    /// Adds a subscription, or replaces the same client's with the same filter. [MQTT-3.8.4-3]
+    pub fn subscribe(&mut self, filter: &SharedFilter, subscription: Subscription<S>) {
+        self.tree.update(filter.filter.as_str(), |subscribers| match &filter.share {
+            None => put(&mut subscribers.plain, subscription),
+            Some(share) => {
+                let at = subscribers.groups.iter().position(|group| group.share == share.as_str());
+                let (mut members, turn) = match at.map(|at| subscribers.groups.swap_remove(at)) {
+                    Some(group) => (group.members.clone(), Arc::clone(&group.turn)),
+                    None => (Vec::new(), Arc::default()),
+                };
+                put(&mut members, subscription);
+                let share = ByteString::from(share.as_str());
+                let filter = ByteString::from(filter.filter.as_str());
+                subscribers.groups.push(Arc::new(Group { share, filter, members, turn }));
+            }
+        });
+    }
+
+    /// Removes a subscription.
+    pub fn unsubscribe(&mut self, filter: &SharedFilter, subscriber: u64) {
+        let others = |subscription: &Subscription<S>| subscription.subscriber.id() != subscriber;
+        self.tree.update(filter.filter.as_str(), |subscribers| match &filter.share {
+            None => subscribers.plain.retain(others),
+            Some(share) => {
+                let Some(at) = subscribers.groups.iter().position(|group| group.share == share.as_str()) else {
+                    return;
+                };
+                let group = subscribers.groups.swap_remove(at);
+                let members: Vec<_> = group.members.iter().filter(|member| others(member)).cloned().collect();
+                if !members.is_empty() {
+                    let (share, filter) = (group.share.clone(), group.filter.clone());
+                    subscribers.groups.push(Arc::new(Group { share, filter, members, turn: Arc::clone(&group.turn) }));
+                }
+            }
+        });
+    }
+
+    /// All whom a message concerns that `publisher` published under `name`; no-local subscriptions of the publisher are left
+    /// out. [MQTT-3.8.3-3]
+    pub fn matching(&self, name: &TopicName, publisher: Option<u64>) -> Matches<S> {
+        let mut found: Vec<&Subscription<S>> = Vec::new();
+        let mut groups = Vec::new();
+        let mut lists = 0;
+        self.tree.matching(name.as_str(), |subscribers| {
+            lists += usize::from(!subscribers.plain.is_empty());
+            found.extend(&subscribers.plain);
+            groups.extend(subscribers.groups.iter().cloned());
+        });
+        found.retain(|subscription| {
+            !(subscription.options.no_local && Some(subscription.subscriber.id()) == publisher)
+        });
+        // Within one list a client stands once; only several lists can overlap.
+        if lists > 1 {
+            found.sort_by_key(|subscription| subscription.subscriber.id());
+        }
+        let mut recipients: Vec<Recipient<S>> = Vec::with_capacity(found.len());
+        for subscription in found {
+            match recipients.last_mut() {
+                Some(last) if last.subscriber.id() == subscription.subscriber.id() => last.merge(subscription),
+                _ => recipients.push(Recipient::of(subscription)),
+            }
+        }
+        Matches { recipients, groups }
+    }
+
+    #[cfg(test)]
+    pub(super) fn node_count(&self) -> usize {
+        self.tree.node_count()
+    }
+}
+
+fn put<S: Subscriber>(list: &mut Vec<Subscription<S>>, subscription: Subscription<S>) {
+    match list.iter_mut().find(|other| other.subscriber.id() == subscription.subscriber.id()) {
+        Some(other) => *other = subscription,
+        None => list.push(subscription),
+    }
+}

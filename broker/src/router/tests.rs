@@ -1,0 +1,258 @@
+//! The tree against the simplest thing that could be right, and the rules of overlapping and shared subscriptions.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use hookwire_hooks::Source;
+use hookwire_protocol::{PublishProperties, QoS, RetainHandling, SubscriptionOptions};
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    id: u64,
+    online: bool,
+}
+
+impl Subscriber for Member {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn is_online(&self) -> bool {
+        self.online
+    }
+}
+
+fn subscription(id: u64, qos: QoS) -> Subscription<Member> {
+    let options =
+        SubscriptionOptions { qos, no_local: false, retain_as_published: false, retain_handling: RetainHandling::SendAtSubscribe };
+    Subscription { subscriber: Member { id, online: true }, options, id: None }
+}
+
+fn filter(text: &str) -> SharedFilter {
+    SharedFilter::parse(text.to_owned()).expect("a filter")
+}
+
+fn name(text: &str) -> TopicName {
+    TopicName::new(text.to_owned()).expect("a topic name")
+}
+
+fn ids(matches: &Matches<Member>) -> Vec<u64> {
+    let mut ids: Vec<_> = matches.recipients.iter().map(|recipient| recipient.subscriber.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Levels from a small alphabet, so that filters and names meet.
+fn level() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("a"), Just("b"), Just(""), Just("$x"), Just("long level")]
+}
+
+fn any_filter() -> impl Strategy<Value = String> {
+    let level = prop_oneof![3 => level(), 2 => Just("+")];
+    (prop::collection::vec(level, 1..5), any::<bool>()).prop_filter_map("not empty", |(levels, all_below)| {
+        let mut text = levels.join("/");
+        if all_below {
+            text.push_str("/#");
+        }
+        (!text.is_empty()).then_some(text)
+    })
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    prop::collection::vec(level(), 1..6)
+        .prop_map(|levels| levels.join("/"))
+        .prop_filter("not empty", |text| !text.is_empty())
+}
+
+proptest! {
+    #[test]
+    fn matching_agrees_with_asking_every_filter(
+        filters in prop::collection::vec(any_filter(), 0..40),
+        names in prop::collection::vec(any_name(), 1..20),
+        gone in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let mut tree = Subscriptions::default();
+        let mut naive: Vec<Option<SharedFilter>> = Vec::new();
+        for (id, text) in filters.iter().enumerate() {
+            tree.subscribe(&filter(text), subscription(id as u64, QoS::AtMostOnce));
+            naive.push(Some(filter(text)));
+        }
+        for index in gone.iter().filter(|_| !filters.is_empty()) {
+            let id = index.index(filters.len());
+            tree.unsubscribe(&filter(&filters[id]), id as u64);
+            naive[id] = None;
+        }
+        for text in names {
+            let name = name(&text);
+            let expected: Vec<u64> = (0..).zip(&naive)
+                .filter(|(_, filter)| filter.as_ref().is_some_and(|filter| filter.filter.matches(&name)))
+                .map(|(id, _)| id)
+                .collect();
+            prop_assert_eq!(ids(&tree.matching(&name, None)), expected);
+        }
+        for (id, text) in filters.iter().enumerate() {
+            tree.unsubscribe(&filter(text), id as u64);
+        }
+        prop_assert_eq!(tree.node_count(), 1, "no empty node is kept");
+    }
+
+    #[test]
+    fn retained_messages_agree_with_asking_every_name(
+        names in prop::collection::vec(any_name(), 0..30),
+        filters in prop::collection::vec(any_filter(), 1..10),
+    ) {
+        let mut retained = Retained::default();
+        for text in &names {
+            retained.keep(&message(text, "x"), &LIMITS).expect("room");
+        }
+        let mut distinct = names.clone();
+        distinct.sort();
+        distinct.dedup();
+        prop_assert_eq!(retained.len(), distinct.len());
+        for text in filters {
+            let filter = filter(&text).filter;
+            let mut found: Vec<_> = retained.matching(&filter, clock::now())
+                .iter().map(|copy| copy.message.topic.as_str().to_owned()).collect();
+            found.sort();
+            let expected: Vec<_> = distinct.iter().filter(|text| filter.matches(&name(text))).cloned().collect();
+            prop_assert_eq!(found, expected);
+        }
+        for text in &names {
+            retained.keep(&message(text, ""), &LIMITS).expect("clearing is always possible");
+        }
+        prop_assert!(retained.is_empty());
+        prop_assert_eq!(retained.node_count(), 1);
+    }
+}
+
+const LIMITS: RetainedLimits = RetainedLimits { messages_max: 1000, bytes_max: 1 << 20 };
+
+fn message(topic: &str, payload: &str) -> Message {
+    Message {
+        source: Source::Plugin { hops: 1 },
+        topic: name(topic),
+        payload: Bytes::from(payload.to_owned()),
+        qos: QoS::AtMostOnce,
+        retain: true,
+        properties: PublishProperties::default(),
+        expires_at: None,
+    }
+}
+
+#[test]
+fn overlapping_subscriptions_make_one_copy_with_the_highest_qos_and_all_identifiers() {
+    let mut tree = Subscriptions::default();
+    for (text, qos, id) in
+        [("a/#", QoS::AtMostOnce, Some(1)), ("a/+", QoS::ExactlyOnce, None), ("a/b", QoS::AtLeastOnce, Some(3))]
+    {
+        tree.subscribe(&filter(text), Subscription { id, ..subscription(7, qos) });
+    }
+    tree.subscribe(&filter("#"), subscription(8, QoS::AtMostOnce));
+    let matches = tree.matching(&name("a/b"), None);
+    assert_eq!(ids(&matches), [7, 8]);
+    let merged = matches.recipients.iter().find(|recipient| recipient.subscriber.id == 7).expect("it matches");
+    assert_eq!(merged.qos, QoS::ExactlyOnce);
+    let mut found = merged.subscription_ids.to_vec();
+    found.sort_unstable();
+    assert_eq!(found, [1, 3]);
+}
+
+#[test]
+fn subscribing_again_replaces() {
+    let mut tree = Subscriptions::default();
+    tree.subscribe(&filter("a"), subscription(1, QoS::AtMostOnce));
+    tree.subscribe(&filter("a"), subscription(1, QoS::ExactlyOnce));
+    let matches = tree.matching(&name("a"), None);
+    assert_eq!(matches.recipients.len(), 1);
+    assert_eq!(matches.recipients[0].qos, QoS::ExactlyOnce);
+}
+
+#[test]
+fn no_local_leaves_out_the_publisher_only() {
+    let mut tree = Subscriptions::default();
+    let mut own = subscription(1, QoS::AtMostOnce);
+    own.options.no_local = true;
+    tree.subscribe(&filter("a"), own.clone());
+    tree.subscribe(&filter("a"), subscription(2, QoS::AtMostOnce));
+    assert_eq!(ids(&tree.matching(&name("a"), Some(1))), [2]);
+    assert_eq!(ids(&tree.matching(&name("a"), Some(2))), [1, 2]);
+    tree.subscribe(&filter("+"), subscription(1, QoS::AtMostOnce));
+    assert_eq!(ids(&tree.matching(&name("a"), Some(1))), [1, 2], "another subscription of its own has not said so");
+}
+
+#[test]
+fn a_shared_subscription_takes_turns_among_those_who_are_there() {
+    let mut tree = Subscriptions::default();
+    for (id, online) in [(1, true), (2, false), (3, true)] {
+        let mut member = subscription(id, QoS::AtMostOnce);
+        member.subscriber.online = online;
+        tree.subscribe(&filter("$share/g/a/+"), member);
+    }
+    tree.subscribe(&filter("a/+"), subscription(9, QoS::AtMostOnce));
+    let matches = tree.matching(&name("a/b"), None);
+    assert_eq!(ids(&matches), [9], "ordinary subscribers get theirs as well");
+    let group = &matches.groups[0];
+    let chosen: Vec<u64> = (0..6).filter_map(|_| group.choose()).map(|member| member.subscriber.id).collect();
+    assert!(chosen.iter().all(|id| *id != 2), "not to one who is away: {chosen:?}");
+    assert!(chosen.contains(&1) && chosen.contains(&3), "everybody has a turn: {chosen:?}");
+}
+
+#[test]
+fn with_nobody_there_a_shared_subscription_waits_with_one_of_them() {
+    let mut tree = Subscriptions::default();
+    let mut member = subscription(1, QoS::AtLeastOnce);
+    member.subscriber.online = false;
+    tree.subscribe(&filter("$share/g/a"), member);
+    let matches = tree.matching(&name("a"), None);
+    assert_eq!(matches.groups[0].choose().map(|member| member.subscriber.id), Some(1));
+}
+
+#[test]
+fn shares_of_different_names_are_different_groups() {
+    let mut tree = Subscriptions::default();
+    tree.subscribe(&filter("$share/g/a"), subscription(1, QoS::AtMostOnce));
+    tree.subscribe(&filter("$share/h/a"), subscription(1, QoS::AtMostOnce));
+    assert_eq!(tree.matching(&name("a"), None).groups.len(), 2);
+    tree.unsubscribe(&filter("$share/g/a"), 1);
+    assert_eq!(tree.matching(&name("a"), None).groups.len(), 1);
+}
+
+#[test]
+fn a_memo_is_forgotten_when_subscriptions_change() {
+    let router = Router::default();
+    let mut memo = Memo::default();
+    let here = name("a/b");
+    assert!(router.matching(&mut memo, &here, None).is_empty());
+    router.subscribe(&filter("a/+"), subscription(1, QoS::AtMostOnce));
+    assert_eq!(ids(&router.matching(&mut memo, &here, None)), [1]);
+    assert_eq!(ids(&router.matching(&mut memo, &name("a/c"), None)), [1]);
+    router.unsubscribe(&filter("a/+"), 1);
+    assert!(router.matching(&mut memo, &here, None).is_empty());
+}
+
+#[test]
+fn retained_messages_are_bounded_and_replaced() {
+    let limits = RetainedLimits { messages_max: 2, bytes_max: 1 << 20 };
+    let mut retained = Retained::default();
+    retained.keep(&message("a", "1"), &limits).expect("room");
+    retained.keep(&message("b", "1"), &limits).expect("room");
+    assert_eq!(retained.keep(&message("c", "1"), &limits), Err(RetainedFull));
+    let before = retained.matching(&filter("a").filter, clock::now());
+    retained.keep(&message("a", "2"), &limits).expect("replacing needs no room");
+    assert!(before[0].superseded.load(std::sync::atomic::Ordering::Relaxed));
+    let bytes = RetainedLimits { messages_max: 10, bytes_max: 1000 };
+    assert_eq!(retained.keep(&message("d", &"x".repeat(900)), &bytes), Err(RetainedFull));
+}
+
+#[test]
+fn an_expired_retained_message_is_not_found() {
+    let mut retained = Retained::default();
+    let now: Instant = clock::now();
+    let expiring = Message { expires_at: Some(now), ..message("a", "1") };
+    retained.keep(&expiring, &LIMITS).expect("room");
+    assert!(retained.matching(&filter("a").filter, now).is_empty());
+}

@@ -1,0 +1,131 @@
+//! A broker from its configuration to its end: check, bind, load the policy, serve, drain.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::broker::{Broker, Settings};
+use crate::bundled::BUNDLED;
+use crate::cli::RunArgs;
+use crate::config::Config;
+use crate::net::{Bound, Slots, raise_limit};
+use crate::policy::PolicyLoader;
+use crate::reload::{Overrides, Reloader};
+
+/// How often a stopping broker looks whether everybody has left.
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+
+/// Reads the configuration that the command line names.
+///
+/// # Errors
+/// Every problem of the file, each with its line.
+pub fn configure(args: &RunArgs) -> anyhow::Result<Config> {
+    let config = match &args.config {
+        Some(file) => Config::load(file, BUNDLED)?,
+        None => Config::default(),
+    };
+    Ok(args.apply(config))
+}
+
+/// A broker that listens.
+#[derive(Debug)]
+pub struct Server {
+    broker: Broker,
+    config: Config,
+    tasks: Vec<JoinHandle<()>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Server {
+    /// Loads the policy, then opens the listeners: never the other way round.
+    ///
+    /// # Errors
+    /// A plugin does not load, an address is taken, or a listener would be open to the network without anybody having said so.
+    pub async fn start(args: RunArgs, config: Config) -> anyhow::Result<Self> {
+        let descriptors = raise_limit();
+        let broker = Broker::new(Settings::from(&config)).context("cannot start the events thread")?;
+        let mut policy = PolicyLoader::new(broker.clone())?;
+        let file = args.config.clone();
+        let (policy, config) = tokio::task::spawn_blocking(move || {
+            policy.apply(&config, file.as_deref()).map(|_| (policy, config))
+        })
+        .await??;
+        let slots = Slots::new(config.limits.connections_max.min(descriptors));
+        let mut server = Self { broker, config, tasks: Vec::new(), addresses: Vec::new() };
+        server.listen(&slots)?;
+        let serving = server.broker.clone();
+        server.tasks.push(tokio::spawn(async move { serving.serve().await }));
+        server.watch(args, policy);
+        Ok(server)
+    }
+
+    fn listen(&mut self, slots: &Slots) -> anyhow::Result<()> {
+        let bound = self.config.listeners.iter().map(|listener| {
+            Bound::bind(listener).with_context(|| format!("listener {:?}: cannot listen on {}", listener.name, listener.address))
+        });
+        for listener in bound.collect::<anyhow::Result<Vec<_>>>()? {
+            let address = listener.address()?;
+            tracing::info!(listener = listener.name(), "listening on {address}");
+            self.addresses.push(address);
+            self.tasks.push(listener.serve(self.broker.clone(), slots.clone()));
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, args: RunArgs, policy: PolicyLoader) {
+        let Some(file) = args.config.clone() else { return };
+        let reloader = Reloader::new(file, Box::new(args), self.broker.clone(), policy, self.config.clone());
+        self.tasks.push(tokio::spawn(async move {
+            if let Err(error) = reloader.run().await {
+                tracing::error!("the configuration is not watched any more: {error:#}");
+            }
+        }));
+    }
+
+    /// Where it listens, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops accepting, tells every client [0x8B], and waits until they have left or the time is over.
+    pub async fn drain(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.broker.close_all();
+        let left = async {
+            while self.broker.clients().iter().any(|client| client.session().is_online()) {
+                tokio::time::sleep(DRAIN_STEP).await;
+            }
+        };
+        if tokio::time::timeout(self.config.shutdown_timeout, left).await.is_err() {
+            tracing::warn!("some clients did not take their farewell in time");
+        }
+    }
+}
+
+/// Runs until SIGTERM or SIGINT; a second one ends at once.
+///
+/// # Errors
+/// As [`Server::start`].
+pub async fn run(args: RunArgs, config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Server::start(args, config).await?;
+    stop_signal(&mut terminate, &mut interrupt).await;
+    tracing::info!("stopping");
+    tokio::select! {
+        () = server.drain() => Ok(()),
+        () = stop_signal(&mut terminate, &mut interrupt) => bail!("stopped at once by a second signal"),
+    }
+}
+
+async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,192 @@
+//! What comes of a CONNECT: who the client is, and the terms of its connection.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use hookwire_hooks::{ClientKey, Grant};
+use hookwire_protocol::{Connack, ConnackProperties, Connect, ConnectReason, QoS, TopicName, Version};
+
+use super::{PendingWill, QueueLimits, Terms};
+use crate::config::{Limits, SessionSettings};
+
+/// A CONNECT that is refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Refusal {
+    /// Reason code of the CONNACK.
+    pub reason: ConnectReason,
+    /// For the log, and the reason string.
+    pub text: &'static str,
+}
+
+const fn refuse(reason: ConnectReason, text: &'static str) -> Refusal {
+    Refusal { reason, text }
+}
+
+/// The client id that a connection is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// As sent, or assigned.
+    pub client_id: ByteString,
+    /// The broker chose it, and has to say so in the CONNACK. [MQTT-3.2.2-16]
+    pub is_assigned: bool,
+}
+
+impl Identity {
+    /// Checks the client id that was sent; `assign` makes one where the client leaves it to the broker.
+    ///
+    /// # Errors
+    /// An id that this version does not allow, or that is too long.
+    pub fn of(connect: &Connect, bytes_max: usize, assign: impl FnOnce() -> ByteString) -> Result<Self, Refusal> {
+        let client_id = &connect.client_id;
+        if client_id.len() > bytes_max {
+            return Err(refuse(ConnectReason::ClientIdentifierNotValid, "client id too long"));
+        }
+        if !client_id.is_empty() {
+            return Ok(Self { client_id: ByteString::from(client_id.to_string()), is_assigned: false });
+        }
+        match connect.version {
+            // MQTT 3.1, 3.1: one to 23 characters.
+            Version::V3_1 => Err(refuse(ConnectReason::ClientIdentifierNotValid, "empty client id")),
+            // [MQTT-3.1.3-8]
+            Version::V3_1_1 if !connect.clean_start => {
+                Err(refuse(ConnectReason::ClientIdentifierNotValid, "empty client id without clean session"))
+            }
+            Version::V3_1_1 | Version::V5 => Ok(Self { client_id: assign(), is_assigned: true }),
+        }
+    }
+}
+
+/// An accepted CONNECT.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// What is agreed.
+    pub terms: Terms,
+    /// The answer; whether a session is present is filled in when that is known.
+    pub connack: Connack,
+    /// Keep alive in force, seconds.
+    pub keep_alive_secs: u16,
+}
+
+impl Admission {
+    /// Settles the terms from what the client asked for, the grant allows and the settings bound.
+    ///
+    /// # Errors
+    /// The client asks for something that is not to be had and cannot be lowered.
+    pub fn settle(
+        key: ClientKey,
+        connect: &Connect,
+        identity: &Identity,
+        grant: &Grant,
+        limits: &Limits,
+        session: &SessionSettings,
+    ) -> Result<Self, Refusal> {
+        let asked = &connect.properties;
+        // [MQTT-4.12.0-1]
+        if asked.authentication_method.is_some() {
+            return Err(refuse(ConnectReason::BadAuthenticationMethod, "enhanced authentication is not supported"));
+        }
+        let qos_max = grant.max_qos.unwrap_or(limits.qos_max).min(limits.qos_max);
+        let keep_alive_secs = keep_alive(connect, grant, limits)?;
+        let asked_expiry = asked_expiry(connect, session);
+        let expiry = asked_expiry.min(expiry_max(grant, session));
+        let packet_bytes_max =
+            grant.max_packet_size.map_or(limits.decode.packet_bytes_max, |max| clamp_usize(max).min(limits.decode.packet_bytes_max));
+        let inflight_max = grant.max_inflight.map_or(session.inflight_max, |max| max.min(session.inflight_max)).max(1);
+        let terms = Terms {
+            key,
+            version: connect.version,
+            // [MQTT-3.3.4-7]
+            inflight_max: usize::from(asked.receive_maximum.map_or(inflight_max, |max| max.get().min(inflight_max))),
+            packet_bytes_max: asked.maximum_packet_size.map_or(usize::MAX, |max| clamp_usize(max.get())),
+            receive_maximum: limits.receive_maximum,
+            topic_alias_maximum: if connect.version == Version::V5 { limits.topic_alias_maximum } else { 0 },
+            qos_max,
+            problem_information: asked.request_problem_information,
+            expiry,
+            mount_point: grant.mount_point.clone(),
+            will: pending_will(connect, grant, qos_max, session)?,
+            outbox_bytes_max: limits.outbox_bytes_max,
+            queue: QueueLimits {
+                messages_max: session.queue_messages_max,
+                bytes_max: session.queue_bytes_max,
+                overflow: session.queue_overflow,
+            },
+            queue_qos0: session.queue_qos0,
+        };
+        let mut connack = Connack {
+            session_present: false,
+            reason: ConnectReason::Success,
+            properties: ConnackProperties::default(),
+        };
+        if connect.version == Version::V5 {
+            let told = &mut connack.properties;
+            told.session_expiry_interval = (expiry != asked_expiry).then(|| secs(expiry));
+            told.receive_maximum = NonZeroU16::new(limits.receive_maximum);
+            told.maximum_qos = (qos_max < QoS::ExactlyOnce).then_some(qos_max);
+            told.maximum_packet_size = u32::try_from(packet_bytes_max).ok().and_then(NonZeroU32::new);
+            told.assigned_client_identifier = identity.is_assigned.then(|| identity.client_id.clone());
+            told.topic_alias_maximum = Some(limits.topic_alias_maximum).filter(|&max| max > 0);
+            told.server_keep_alive = (keep_alive_secs != connect.keep_alive_secs).then_some(keep_alive_secs);
+            told.user_properties.clone_from(&grant.user_properties);
+            told.response_information =
+                grant.response_information.clone().filter(|_| asked.request_response_information);
+        }
+        Ok(Self { terms, connack, keep_alive_secs })
+    }
+}
+
+fn asked_expiry(connect: &Connect, session: &SessionSettings) -> Duration {
+    match connect.version {
+        Version::V5 => Duration::from_secs(u64::from(connect.properties.session_expiry_interval.unwrap_or(0))),
+        _ if connect.clean_start => Duration::ZERO,
+        _ => session.expiry_max,
+    }
+}
+
+fn expiry_max(grant: &Grant, session: &SessionSettings) -> Duration {
+    let granted = grant.max_session_expiry_secs.map(|secs| Duration::from_secs(u64::from(secs)));
+    granted.map_or(session.expiry_max, |max| max.min(session.expiry_max))
+}
+
+/// [MQTT-3.1.2-21]: an MQTT 5 client is told a shorter one; an older one cannot be, and is refused.
+fn keep_alive(connect: &Connect, grant: &Grant, limits: &Limits) -> Result<u16, Refusal> {
+    let max = [Some(limits.keep_alive_secs_max).filter(|&max| max > 0), grant.max_keep_alive_secs].into_iter().flatten().min();
+    let asked = connect.keep_alive_secs;
+    match max {
+        Some(max) if asked == 0 || asked > max => {
+            if connect.version == Version::V5 {
+                Ok(max)
+            } else {
+                Err(refuse(ConnectReason::ImplementationSpecific, "keep alive longer than allowed"))
+            }
+        }
+        _ => Ok(asked),
+    }
+}
+
+fn pending_will(
+    connect: &Connect,
+    grant: &Grant,
+    qos_max: QoS,
+    session: &SessionSettings,
+) -> Result<Option<PendingWill>, Refusal> {
+    let Some(will) = &connect.will else { return Ok(None) };
+    // [MQTT-3.2.2-12]
+    if will.qos > qos_max {
+        return Err(refuse(ConnectReason::QosNotSupported, "will QoS above the Maximum QoS"));
+    }
+    let mount = grant.mount_point.as_deref().unwrap_or("");
+    let topic = TopicName::new(format!("{mount}{}", will.topic))
+        .map_err(|_| refuse(ConnectReason::TopicNameInvalid, "will topic too long"))?;
+    Ok(Some(PendingWill::new(will.clone(), topic, session.will_delay_max)))
+}
+
+fn secs(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn clamp_usize(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}

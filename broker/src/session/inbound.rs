@@ -1,0 +1,87 @@
+//! What a session remembers of the messages that its client publishes.
+
+use std::num::NonZeroU16;
+
+use hashbrown::HashSet;
+use hookwire_protocol::{Delivery, PacketId, PubrelReason, Publish, PublishTopic, TopicName};
+
+use super::Violation;
+
+/// QoS 2 identifiers that wait for PUBREL, and the topic aliases of the present connection.
+#[derive(Debug, Default)]
+pub(super) struct Inbound {
+    unreleased: HashSet<PacketId>,
+    aliases: Vec<Option<TopicName>>,
+    receive_maximum: u16,
+}
+
+/// Whether a PUBLISH is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Novelty {
+    /// It has to be judged and routed.
+    New,
+    /// A QoS 2 message that was taken before; only its PUBREC is due once more. [MQTT-4.3.3-10]
+    Repeated,
+}
+
+impl Inbound {
+    /// A new network connection: aliases do not outlive one. [MQTT-3.3.2-7]
+    pub(super) fn attach(&mut self, receive_maximum: u16, topic_alias_maximum: u16) {
+        self.aliases.clear();
+        self.aliases.resize(usize::from(topic_alias_maximum), None);
+        self.receive_maximum = receive_maximum;
+    }
+
+    pub(super) fn detach(&mut self) {
+        self.aliases = Vec::new();
+    }
+
+    /// The topic that a PUBLISH means, and what its alias stands for from here on.
+    #[inline]
+    pub(super) fn resolve(&mut self, publish: &Publish) -> Result<TopicName, Violation> {
+        match &publish.topic {
+            PublishTopic::Name { topic, alias: None } => Ok(topic.clone()),
+            PublishTopic::Name { topic, alias: Some(alias) } => {
+                *self.alias(*alias)? = Some(topic.clone());
+                Ok(topic.clone())
+            }
+            // [MQTT-3.3.2-8..12]
+            PublishTopic::Alias(alias) => self.alias(*alias)?.clone().ok_or(Violation::TopicAliasUnknown),
+        }
+    }
+
+    fn alias(&mut self, alias: NonZeroU16) -> Result<&mut Option<TopicName>, Violation> {
+        self.aliases.get_mut(usize::from(alias.get()) - 1).ok_or(Violation::TopicAliasInvalid)
+    }
+
+    /// Takes note of a QoS 2 identifier.
+    #[inline]
+    pub(super) fn note(&mut self, delivery: Delivery) -> Result<Novelty, Violation> {
+        let Delivery::ExactlyOnce(id) = delivery else {
+            return Ok(Novelty::New);
+        };
+        if self.unreleased.contains(&id) {
+            return Ok(Novelty::Repeated);
+        }
+        // [MQTT-3.3.4-9]: more than the announced Receive Maximum on their way is a protocol error.
+        if self.unreleased.len() >= usize::from(self.receive_maximum) {
+            return Err(Violation::ReceiveMaximumExceeded);
+        }
+        self.unreleased.insert(id);
+        Ok(Novelty::New)
+    }
+
+    /// A PUBREC with an error ends the exchange: the identifier is free again. [MQTT-4.3.3-9]
+    pub(super) fn refuse(&mut self, id: PacketId) {
+        self.unreleased.remove(&id);
+    }
+
+    /// A PUBREL came; the reason is that of the PUBCOMP.
+    pub(super) fn release(&mut self, id: PacketId) -> PubrelReason {
+        if self.unreleased.remove(&id) {
+            PubrelReason::Success
+        } else {
+            PubrelReason::PacketIdentifierNotFound
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The way from a session to the task that serves its connection.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use atomic_waker::AtomicWaker;
+use bytestring::ByteString;
+use hookwire_hooks::WillCause;
+use hookwire_protocol::DisconnectReason;
+use parking_lot::Mutex;
+
+/// Why the broker ends a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closure {
+    /// Reason code of the DISCONNECT.
+    pub reason: DisconnectReason,
+    /// Reason string of the DISCONNECT, and the true reason in logs and events.
+    pub text: Option<ByteString>,
+    /// What it is for the will.
+    pub cause: WillCause,
+}
+
+/// Tells a connection's task, from any thread, that there is something to write or that it is over. It carries no data: the bytes are in the
+/// session's outbox, behind the session's lock.
+#[derive(Debug, Default)]
+pub struct Link {
+    waker: AtomicWaker,
+    has_output: AtomicBool,
+    closed: AtomicU8,
+    closure: Mutex<Option<Closure>>,
+}
+
+impl Link {
+    /// There is something in the outbox. True when nobody had said so since the task last looked, so that the caller owes it a [`Link::wake`].
+    #[inline]
+    pub fn signal(&self) -> bool {
+        !self.has_output.load(Ordering::Relaxed) && !self.has_output.swap(true, Ordering::AcqRel)
+    }
+
+    /// Wakes the task; once for many signals.
+    #[inline]
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Ends the connection; the first reason stands.
+    pub fn close(&self, closure: Closure) {
+        self.closure.lock().get_or_insert(closure);
+        self.closed.store(1, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// For the task: whether somebody signalled since the last look.
+    #[inline]
+    pub fn take_signal(&self) -> bool {
+        self.has_output.load(Ordering::Relaxed) && self.has_output.swap(false, Ordering::AcqRel)
+    }
+
+    /// For the task: why it is over, if it is.
+    #[inline]
+    pub fn closure(&self) -> Option<Closure> {
+        if self.closed.load(Ordering::Acquire) == 0 { None } else { self.closure.lock().clone() }
+    }
+
+    /// For the task: wake me from now on.
+    #[inline]
+    pub fn register(&self, waker: &std::task::Waker) {
+        self.waker.register(waker);
+    }
+}

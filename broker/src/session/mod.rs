@@ -1,0 +1,546 @@
+//! One client as a state machine: packets and the time go in, encoded packets come out.
+//!
+//! A [`Session`] knows no sockets and never asks what time it is. It outlives its network connections: [`Session::attach`] begins
+//! one, [`Session::detach`] ends it. What needs policy or routing (PUBLISH, SUBSCRIBE) is taken in by one method and answered by
+//! another, and the broker does the rest in between.
+
+mod connect;
+mod inbound;
+mod keep_alive;
+mod link;
+mod outbound;
+mod outbox;
+mod queue;
+mod violation;
+mod will;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytestring::ByteString;
+use hashbrown::HashMap;
+use hookwire_hooks::{ClientKey, DropCause, Message, Source, WillCause};
+use hookwire_protocol::{
+    AckProperties, Connack, Delivery, Disconnect, DisconnectProperties, DisconnectReason, PacketId, Puback, Pubcomp,
+    PublishHead, PublishReason, Publish, Pubrec, Pubrel, PubrelReason, QoS, Suback, SubscriptionOptions, TopicName,
+    Unsuback, Version,
+};
+
+pub use connect::{Admission, Identity, Refusal};
+pub use inbound::Novelty;
+pub use keep_alive::KeepAlive;
+pub use link::{Closure, Link};
+pub use outbound::RetainedCopy;
+pub use outbox::Outbox;
+pub use queue::{Delivered, QueueLimits, SubscriptionIds};
+pub use violation::Violation;
+pub use will::{DueWill, PendingWill};
+
+use inbound::Inbound;
+use outbound::{Next, Outbound};
+
+/// What is agreed for one network connection.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// The connection.
+    pub key: ClientKey,
+    /// MQTT version.
+    pub version: Version,
+    /// QoS 1 and 2 messages on their way to the client at a time: the lower one of its Receive Maximum and ours.
+    pub inflight_max: usize,
+    /// Largest packet that the client takes, bytes.
+    pub packet_bytes_max: usize,
+    /// Receive Maximum that we announced.
+    pub receive_maximum: u16,
+    /// Topic Alias Maximum that we announced.
+    pub topic_alias_maximum: u16,
+    /// Highest QoS that the client may publish with.
+    pub qos_max: QoS,
+    /// Whether reason strings and user properties may go with packets that report success or failure. [MQTT-3.1.2-29]
+    pub problem_information: bool,
+    /// How long the session outlives the connection.
+    pub expiry: Duration,
+    /// Prefix of all its topics.
+    pub mount_point: Option<ByteString>,
+    /// The will.
+    pub will: Option<PendingWill>,
+    /// Bytes that may wait to be written.
+    pub outbox_bytes_max: usize,
+    /// What may wait for room in the window, or for the client to come back.
+    pub queue: QueueLimits,
+    /// Whether QoS 0 messages are kept while the client is away.
+    pub queue_qos0: bool,
+}
+
+/// What became of a message for one client.
+#[derive(Debug)]
+pub enum Sent {
+    /// It is in the outbox.
+    Written,
+    /// It waits; a full queue may have dropped others, or itself.
+    Queued,
+    /// It was dropped.
+    Dropped(DropCause),
+}
+
+/// How a connection ended, for the session.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// The cause, as the will's policy sees it; `None` after a DISCONNECT that takes the will away. [MQTT-3.14.4-3]
+    pub will_cause: Option<WillCause>,
+    /// A session expiry interval that came with DISCONNECT.
+    pub expiry: Option<Duration>,
+}
+
+/// What is left to do when a connection has ended.
+#[derive(Debug)]
+pub struct Detached {
+    /// A will that is now due, or due later.
+    pub will: Option<DueWill>,
+    /// How long the session is kept; zero: not at all.
+    pub expires_in: Duration,
+}
+
+/// A PUBLISH taken in: what the broker has to judge and answer.
+#[derive(Debug)]
+pub struct Taken {
+    /// The message.
+    pub message: Message,
+    /// How it was sent, and the identifier that the answer carries.
+    pub delivery: Delivery,
+    /// Whether it has to be judged and routed at all.
+    pub novelty: Novelty,
+}
+
+/// The state of one client, and its present connection if it has one.
+#[derive(Debug)]
+pub struct Session {
+    client_id: ByteString,
+    terms: Terms,
+    link: Option<Arc<Link>>,
+    subscriptions: HashMap<ByteString, SubscriptionOptions>,
+    inbound: Inbound,
+    outbound: Outbound,
+    outbox: Outbox,
+    /// Messages that did not reach the client, since the broker last asked.
+    dropped: Vec<(Arc<Message>, DropCause)>,
+    /// Set when the session is over and must take nothing any more.
+    ended: bool,
+}
+
+impl Session {
+    /// A session that nobody is connected to yet.
+    pub fn new(client_id: ByteString, terms: Terms) -> Self {
+        Self {
+            client_id,
+            terms,
+            link: None,
+            subscriptions: HashMap::new(),
+            inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            outbox: Outbox::default(),
+            dropped: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// The client id in force.
+    pub fn client_id(&self) -> &ByteString {
+        &self.client_id
+    }
+
+    /// What is agreed for the present or last connection.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The way to the present connection.
+    pub fn link(&self) -> Option<&Arc<Link>> {
+        self.link.as_ref()
+    }
+
+    /// Whether a client is connected.
+    pub fn is_online(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// QoS 1 and 2 messages on their way.
+    pub fn inflight(&self) -> usize {
+        self.outbound.inflight()
+    }
+
+    /// Messages that wait.
+    pub fn queued(&self) -> usize {
+        self.outbound.queued()
+    }
+
+    // ---- connections
+
+    /// Begins a network connection: the CONNACK goes out first, then everything that was not acknowledged, in order. [MQTT-4.4.0-1]
+    pub fn attach(&mut self, now: Instant, terms: Terms, connack: &Connack) -> Arc<Link> {
+        let link = Arc::new(Link::default());
+        self.outbox.clear();
+        self.inbound.attach(terms.receive_maximum, terms.topic_alias_maximum);
+        self.outbound.attach(terms.inflight_max);
+        self.terms = terms;
+        connack.encode(self.terms.version, self.outbox.tail());
+        self.link = Some(Arc::clone(&link));
+        self.pump(now);
+        link.signal();
+        link
+    }
+
+    /// Ends the network connection.
+    pub fn detach(&mut self, now: Instant, ending: &Ending) -> Detached {
+        self.link = None;
+        self.outbox.clear();
+        self.inbound.detach();
+        self.outbound.detach(self.terms.queue_qos0);
+        if let Some(expiry) = ending.expiry {
+            self.terms.expiry = expiry;
+        }
+        let expires_in = self.terms.expiry;
+        let will = self.terms.will.take();
+        let will = match ending.will_cause {
+            Some(cause) => will.map(|will| will.due(self.terms.key, cause, now, expires_in)),
+            None => None,
+        };
+        Detached { will, expires_in }
+    }
+
+    /// The session is over: it takes nothing any more.
+    pub fn end(&mut self) {
+        self.ended = true;
+        self.outbound = Outbound::default();
+        self.subscriptions.clear();
+    }
+
+    /// Whether [`Session::end`] was called.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Replaces what DISCONNECT may change, and checks that it may. [MQTT-3.14.2-2]
+    pub fn disconnect_expiry(&self, asked_secs: Option<u32>, expiry_max: Duration) -> Result<Option<Duration>, Violation> {
+        match asked_secs {
+            Some(secs) if secs > 0 && self.terms.expiry.is_zero() => Err(Violation::SessionExpiryRaised),
+            Some(secs) => Ok(Some(Duration::from_secs(u64::from(secs)).min(expiry_max))),
+            None => Ok(None),
+        }
+    }
+
+    // ---- messages from the client
+
+    /// Takes a PUBLISH in.
+    pub fn take_publish(&mut self, now: Instant, publish: Publish) -> Result<Taken, Violation> {
+        let qos = publish.delivery.qos();
+        if qos > self.terms.qos_max {
+            return Err(Violation::QosNotSupported);
+        }
+        let values = publish.properties.values();
+        if values.is_some_and(|values| !values.subscription_identifiers.is_empty()) {
+            return Err(Violation::SubscriptionIdentifier);
+        }
+        let expiry = values.and_then(|values| values.message_expiry_interval_secs);
+        let topic = self.inbound.resolve(&publish)?;
+        let topic = self.mounted(topic)?;
+        let novelty = self.inbound.note(publish.delivery)?;
+        let message = Message {
+            source: Source::Client(self.terms.key),
+            topic,
+            payload: publish.payload,
+            qos,
+            retain: publish.retain,
+            properties: publish.properties,
+            expires_at: expiry.map(|secs| now + Duration::from_secs(u64::from(secs))),
+        };
+        Ok(Taken { message, delivery: publish.delivery, novelty })
+    }
+
+    fn mounted(&self, topic: TopicName) -> Result<TopicName, Violation> {
+        match &self.terms.mount_point {
+            None => Ok(topic),
+            Some(mount) => {
+                TopicName::new(format!("{mount}{topic}")).map_err(|_| Violation::TopicNameInvalid)
+            }
+        }
+    }
+
+    /// Answers a PUBLISH. A client of MQTT 3 knows no refusal: it gets a plain acknowledgement.
+    #[inline]
+    pub fn answer_publish(&mut self, delivery: Delivery, reason: PublishReason, text: Option<ByteString>) {
+        let version = self.terms.version;
+        match delivery {
+            Delivery::AtMostOnce => {}
+            Delivery::AtLeastOnce(packet_id) => {
+                let properties = self.problem(text);
+                Puback { packet_id, reason, properties }.encode(version, self.outbox.tail());
+            }
+            Delivery::ExactlyOnce(packet_id) => {
+                if version == Version::V5 && reason.is_error() {
+                    self.inbound.refuse(packet_id);
+                }
+                let properties = self.problem(text);
+                Pubrec { packet_id, reason, properties }.encode(version, self.outbox.tail());
+            }
+        }
+    }
+
+    /// A PUBLISH that was taken in is not answered, since the connection is closed for it or before it.
+    pub fn forget_publish(&mut self, delivery: Delivery) {
+        if let Delivery::ExactlyOnce(packet_id) = delivery {
+            self.inbound.refuse(packet_id);
+        }
+    }
+
+    /// Handles a PUBREL and answers it.
+    pub fn handle_pubrel(&mut self, pubrel: &Pubrel) {
+        let packet_id = pubrel.packet_id;
+        let reason = self.inbound.release(packet_id);
+        Pubcomp { packet_id, reason, properties: AckProperties::default() }
+            .encode(self.terms.version, self.outbox.tail());
+    }
+
+    fn problem(&self, text: Option<ByteString>) -> AckProperties {
+        let reason_string = text.filter(|_| self.terms.problem_information);
+        AckProperties { reason_string, user_properties: Vec::new() }
+    }
+
+    // ---- acknowledgements from the client
+
+    /// Handles a PUBACK.
+    #[inline]
+    pub fn handle_puback(&mut self, now: Instant, puback: &Puback) {
+        if self.outbound.puback(puback.packet_id) {
+            self.pump(now);
+        }
+    }
+
+    /// Handles a PUBREC: PUBREL is due, also for an identifier that is not known. [MQTT-4.3.3-4]
+    pub fn handle_pubrec(&mut self, now: Instant, pubrec: &Pubrec) {
+        let packet_id = pubrec.packet_id;
+        if pubrec.reason.is_error() {
+            if self.outbound.pubrec_refused(packet_id) {
+                self.pump(now);
+            }
+            return;
+        }
+        let reason =
+            if self.outbound.pubrec(packet_id) { PubrelReason::Success } else { PubrelReason::PacketIdentifierNotFound };
+        self.write_pubrel(packet_id, reason);
+    }
+
+    /// Handles a PUBCOMP.
+    pub fn handle_pubcomp(&mut self, now: Instant, pubcomp: &Pubcomp) {
+        if self.outbound.pubcomp(pubcomp.packet_id) {
+            self.pump(now);
+        }
+    }
+
+    fn write_pubrel(&mut self, packet_id: PacketId, reason: PubrelReason) {
+        Pubrel { packet_id, reason, properties: AckProperties::default() }
+            .encode(self.terms.version, self.outbox.tail());
+    }
+
+    // ---- messages to the client
+
+    /// A message for this client.
+    #[inline]
+    pub fn deliver(&mut self, now: Instant, delivered: Delivered) -> Sent {
+        if self.ended {
+            return Sent::Dropped(DropCause::Offline);
+        }
+        if self.link.is_none() {
+            return self.deliver_offline(delivered);
+        }
+        let qos = delivered.qos;
+        let fits = self.outbox.len() < self.terms.outbox_bytes_max;
+        if qos == QoS::AtMostOnce {
+            if !fits {
+                return Sent::Dropped(DropCause::QueueFull);
+            }
+            return self.write_publish(now, &delivered, Delivery::AtMostOnce, false);
+        }
+        if fits && self.outbound.is_clear(qos) {
+            if let Some(cause) = self.refusal(now, &delivered, qos) {
+                return Sent::Dropped(cause);
+            }
+            let delivery = self.outbound.launch(delivered.clone());
+            return self.write_publish(now, &delivered, delivery, false);
+        }
+        self.enqueue(delivered)
+    }
+
+    fn deliver_offline(&mut self, delivered: Delivered) -> Sent {
+        if delivered.qos == QoS::AtMostOnce && !self.terms.queue_qos0 {
+            return Sent::Dropped(DropCause::Offline);
+        }
+        self.enqueue(delivered)
+    }
+
+    fn enqueue(&mut self, delivered: Delivered) -> Sent {
+        let limits = self.terms.queue;
+        let dropped = self.outbound.enqueue(delivered, &limits);
+        self.dropped.extend(dropped.into_iter().map(|delivered| (delivered.message, DropCause::QueueFull)));
+        Sent::Queued
+    }
+
+    /// Retained messages for a new subscription. They wait their turn like everything else.
+    pub fn replay(&mut self, now: Instant, messages: Vec<Arc<RetainedCopy>>, qos: QoS, ids: SubscriptionIds) {
+        self.outbound.replay(messages, qos, ids);
+        self.pump(now);
+    }
+
+    /// Lets out what waits, as far as window and outbox have room.
+    pub fn pump(&mut self, now: Instant) {
+        while self.link.is_some() && self.outbox.len() < self.terms.outbox_bytes_max {
+            let Some(next) = self.outbound.next() else { return };
+            match next {
+                Next::Pubrel(id) => self.write_pubrel(id, PubrelReason::Success),
+                Next::Publish { delivered, delivery, dup } => {
+                    if let Sent::Dropped(cause) = self.write_publish(now, &delivered, delivery, dup) {
+                        self.dropped.push((delivered.message, cause));
+                        self.outbound.forget(delivery);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether something waits that [`Session::pump`] could let out.
+    #[inline]
+    pub fn has_backlog(&self) -> bool {
+        self.outbound.has_backlog()
+    }
+
+    /// Why a message must not be sent to this client, if so.
+    #[inline]
+    fn refusal(&self, now: Instant, delivered: &Delivered, qos: QoS) -> Option<DropCause> {
+        let message = &delivered.message;
+        if message.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Some(DropCause::Expired); // [MQTT-3.3.2-5]
+        }
+        // Only a client that set a Maximum Packet Size can be sent too much; the exact length is worth its cost only then.
+        if self.terms.packet_bytes_max != usize::MAX {
+            let delivery = if qos == QoS::AtMostOnce { Delivery::AtMostOnce } else { ANY_IDENTIFIED };
+            if self.head(now, delivered, delivery, false).encoded_len(self.terms.version) > self.terms.packet_bytes_max {
+                return Some(DropCause::TooLarge); // [MQTT-3.1.2-25]
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn head<'a>(&'a self, now: Instant, delivered: &'a Delivered, delivery: Delivery, dup: bool) -> PublishHead<'a> {
+        let message = &*delivered.message;
+        let remaining = message.expires_at.map(|expires_at| expires_at.saturating_duration_since(now));
+        let topic = message.topic.as_str();
+        let topic = match &self.terms.mount_point {
+            None => topic,
+            Some(mount) => topic.strip_prefix(&**mount).unwrap_or(topic),
+        };
+        PublishHead {
+            dup,
+            retain: delivered.retain,
+            delivery,
+            topic,
+            topic_alias: None,
+            properties: message.properties.values(),
+            // Rounded up: a message with a fraction of a second left has not expired.
+            message_expiry_interval_secs: remaining
+                .map(|left| u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)), // [MQTT-3.3.2-6]
+            subscription_identifiers: &delivered.subscription_ids,
+            payload_len: message.payload.len(),
+        }
+    }
+
+    #[inline]
+    fn write_publish(&mut self, now: Instant, delivered: &Delivered, delivery: Delivery, dup: bool) -> Sent {
+        if let Some(cause) = self.refusal(now, delivered, delivery.qos()) {
+            return Sent::Dropped(cause);
+        }
+        // Taken out, since the head borrows the terms beside it.
+        let mut outbox = std::mem::take(&mut self.outbox);
+        self.head(now, delivered, delivery, dup).encode(self.terms.version, outbox.tail());
+        outbox.push_payload(&delivered.message.payload);
+        self.outbox = outbox;
+        Sent::Written
+    }
+
+    // ---- subscriptions
+
+    /// The subscriptions, by filter as the client sent it.
+    pub fn subscriptions(&self) -> impl Iterator<Item = (&ByteString, &SubscriptionOptions)> {
+        self.subscriptions.iter()
+    }
+
+    /// How many there are.
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Whether there is a subscription with this filter.
+    pub fn is_subscribed(&self, filter: &str) -> bool {
+        self.subscriptions.contains_key(filter)
+    }
+
+    /// Takes note of a subscription; true when there was none with this filter. [MQTT-3.8.4-3]
+    pub fn subscribe(&mut self, filter: ByteString, options: SubscriptionOptions) -> bool {
+        self.subscriptions.insert(filter, options).is_none()
+    }
+
+    /// Forgets a subscription; false when there was none.
+    pub fn unsubscribe(&mut self, filter: &str) -> bool {
+        self.subscriptions.remove(filter).is_some()
+    }
+
+    /// Answers a SUBSCRIBE.
+    pub fn answer_subscribe(&mut self, suback: &Suback) {
+        suback.encode(self.terms.version, self.outbox.tail());
+    }
+
+    /// Answers an UNSUBSCRIBE.
+    pub fn answer_unsubscribe(&mut self, unsuback: &Unsuback) {
+        unsuback.encode(self.terms.version, self.outbox.tail());
+    }
+
+    /// Answers a PINGREQ. [MQTT-3.12.4-1]
+    pub fn answer_ping(&mut self) {
+        hookwire_protocol::encode(&hookwire_protocol::Packet::Pingresp, self.terms.version, self.outbox.tail());
+    }
+
+    // ---- output
+
+    /// Moves what waits to be written behind what `into` still holds, then refills from the backlog.
+    pub fn poll_output(&mut self, now: Instant, into: &mut Outbox) {
+        if self.has_backlog() {
+            self.pump(now);
+        }
+        self.outbox.drain_into(into);
+    }
+
+    /// Bytes that wait to be written.
+    #[inline]
+    pub fn output_len(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Messages that did not reach the client since the last call.
+    pub fn take_dropped(&mut self) -> Vec<(Arc<Message>, DropCause)> {
+        std::mem::take(&mut self.dropped)
+    }
+}
+
+/// Stands for a delivery whose identifier is not chosen yet: all are of one length.
+const ANY_IDENTIFIED: Delivery = Delivery::AtLeastOnce(outbound::FIRST_ID);
+
+/// The DISCONNECT that tells a client why; MQTT 3 has none. [MQTT-3.14.0-1]
+pub fn farewell(version: Version, reason: DisconnectReason, text: Option<ByteString>, out: &mut bytes::BytesMut) {
+    if version == Version::V5 {
+        let properties = DisconnectProperties { reason_string: text, ..DisconnectProperties::default() };
+        Disconnect { reason, properties }.encode(version, out);
+    }
+}

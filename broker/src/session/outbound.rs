@@ -1,0 +1,294 @@
+//! What a session sends: the window of messages on their way, what waits behind it, and the packet identifiers.
+//!
+//! ```text
+//!              push                    fill                      PUBACK
+//!  deliver ─────────► queue ──────────────────────► AwaitPuback ───────────► gone
+//!                     (waits for room in the       AwaitPubrec
+//!                      window and in the outbox)        │ PUBREC
+//!                                                       ▼
+//!                                                  AwaitPubcomp ──PUBCOMP──► gone
+//! ```
+//!
+//! After a reconnect everything in the window is sent again, in order, before anything that waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hookwire_hooks::Message;
+use hookwire_protocol::{Delivery, PacketId, QoS};
+use smallvec::SmallVec;
+
+use super::queue::{Delivered, Queue, QueueLimits, SubscriptionIds};
+
+/// What a message in the window waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Puback,
+    Pubrec,
+    Pubcomp,
+}
+
+/// One message on its way.
+#[derive(Debug)]
+struct Inflight {
+    id: PacketId,
+    awaits: Awaits,
+    /// False from a reconnect on until it is sent again.
+    sent: bool,
+    /// `None` once PUBREC came: from there on only the identifier matters. [MQTT-4.3.3-5]
+    delivered: Option<Delivered>,
+}
+
+/// Retained messages for a new subscription, sent as the window and the outbox allow.
+#[derive(Debug)]
+struct Replay {
+    messages: std::vec::IntoIter<Arc<RetainedCopy>>,
+    qos: QoS,
+    subscription_ids: SubscriptionIds,
+}
+
+/// A retained message, and whether another has taken its place since: a client that subscribed has got that one already, and
+/// must not get the older one after it.
+#[derive(Debug)]
+pub struct RetainedCopy {
+    /// The message.
+    pub message: Arc<Message>,
+    /// Set when it is replaced or cleared.
+    pub superseded: std::sync::atomic::AtomicBool,
+}
+
+/// The next packet that may go out.
+#[derive(Debug)]
+pub(super) enum Next {
+    Publish { delivered: Delivered, delivery: Delivery, dup: bool },
+    Pubrel(PacketId),
+}
+
+#[derive(Debug)]
+pub(super) struct Outbound {
+    window: VecDeque<Inflight>,
+    window_max: usize,
+    unsent: usize,
+    next_id: PacketId,
+    /// Identifiers that were in use when numbering last began anew; they are skipped.
+    held_over: SmallVec<[PacketId; 4]>,
+    queue: Queue,
+    replays: VecDeque<Replay>,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            window: VecDeque::new(),
+            window_max: 0,
+            unsent: 0,
+            next_id: FIRST_ID,
+            held_over: SmallVec::new(),
+            queue: Queue::default(),
+            replays: VecDeque::new(),
+        }
+    }
+}
+
+/// The lowest packet identifier.
+pub(super) const FIRST_ID: PacketId = match PacketId::new(1) {
+    Some(id) => id,
+    None => unreachable!(),
+};
+
+impl Outbound {
+    /// A new network connection: everything in the window has to be sent again. [MQTT-4.4.0-1]
+    pub(super) fn attach(&mut self, window_max: usize) {
+        self.window_max = window_max;
+        self.unsent = self.window.len();
+        for inflight in &mut self.window {
+            inflight.sent = false;
+        }
+    }
+
+    /// The connection is gone; replays begin anew with the next SUBSCRIBE, and QoS 0 messages are not kept.
+    pub(super) fn detach(&mut self, keep_qos0: bool) {
+        self.replays.clear();
+        self.queue.retain_qos(|qos| keep_qos0 || qos > QoS::AtMostOnce);
+    }
+
+    /// Whether a message may skip the queue.
+    #[inline]
+    pub(super) fn is_clear(&self, qos: QoS) -> bool {
+        self.queue.is_empty() && (qos == QoS::AtMostOnce || (self.unsent == 0 && self.has_room()))
+    }
+
+    /// Whether something waits that is not yet on its way.
+    #[inline]
+    pub(super) fn has_backlog(&self) -> bool {
+        self.unsent > 0 || !self.queue.is_empty() || !self.replays.is_empty()
+    }
+
+    /// Messages on their way.
+    pub(super) fn inflight(&self) -> usize {
+        self.window.len()
+    }
+
+    /// Messages that wait.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.window.len() < self.window_max
+    }
+
+    pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> SmallVec<[Delivered; 1]> {
+        self.queue.push(delivered, limits)
+    }
+
+    pub(super) fn replay(&mut self, messages: Vec<Arc<RetainedCopy>>, qos: QoS, subscription_ids: SubscriptionIds) {
+        if !messages.is_empty() {
+            self.replays.push_back(Replay { messages: messages.into_iter(), qos, subscription_ids });
+        }
+    }
+
+    /// Puts a QoS 1 or 2 message into the window.
+    #[inline]
+    pub(super) fn launch(&mut self, delivered: Delivered) -> Delivery {
+        let id = self.allocate();
+        let (awaits, delivery) = match delivered.qos {
+            QoS::AtMostOnce => return Delivery::AtMostOnce,
+            QoS::AtLeastOnce => (Awaits::Puback, Delivery::AtLeastOnce(id)),
+            QoS::ExactlyOnce => (Awaits::Pubrec, Delivery::ExactlyOnce(id)),
+        };
+        self.window.push_back(Inflight { id, awaits, sent: true, delivered: Some(delivered) });
+        delivery
+    }
+
+    /// The next packet that the window lets out: resends first, then what was queued, then retained messages.
+    pub(super) fn next(&mut self) -> Option<Next> {
+        if self.unsent > 0 {
+            return self.next_resend();
+        }
+        let delivered = self.next_waiting()?;
+        let delivery =
+            if delivered.qos == QoS::AtMostOnce { Delivery::AtMostOnce } else { self.launch(delivered.clone()) };
+        Some(Next::Publish { delivered, delivery, dup: false })
+    }
+
+    /// The window may have shrunk with the new connection's Receive Maximum: no more than that is under way at a time.
+    fn next_resend(&mut self) -> Option<Next> {
+        let at = self.window.len() - self.unsent;
+        if at >= self.window_max {
+            return None;
+        }
+        let inflight = self.window.get_mut(at)?;
+        inflight.sent = true;
+        self.unsent -= 1;
+        let id = inflight.id;
+        Some(match (inflight.awaits, inflight.delivered.clone()) {
+            (Awaits::Puback, Some(delivered)) => {
+                Next::Publish { delivered, delivery: Delivery::AtLeastOnce(id), dup: true }
+            }
+            (Awaits::Pubrec, Some(delivered)) => {
+                Next::Publish { delivered, delivery: Delivery::ExactlyOnce(id), dup: true }
+            }
+            _ => Next::Pubrel(id),
+        })
+    }
+
+    fn next_waiting(&mut self) -> Option<Delivered> {
+        if !self.queue.is_empty() {
+            // The front may be of QoS 0 and need no room; looking costs a pop, so only ask when there is room anyway.
+            return if self.has_room() { self.queue.pop() } else { None };
+        }
+        let has_room = self.has_room();
+        loop {
+            let replay = self.replays.front_mut()?;
+            if !has_room && replay.qos > QoS::AtMostOnce {
+                return None;
+            }
+            match replay.messages.next() {
+                None => drop(self.replays.pop_front()),
+                Some(copy) if copy.superseded.load(std::sync::atomic::Ordering::Relaxed) => {}
+                Some(copy) => {
+                    return Some(Delivered {
+                        qos: copy.message.qos.min(replay.qos),
+                        message: Arc::clone(&copy.message),
+                        retain: true,
+                        subscription_ids: replay.subscription_ids.clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// PUBACK: the message has arrived. False when the identifier was not waiting for it.
+    #[inline]
+    pub(super) fn puback(&mut self, id: PacketId) -> bool {
+        self.finish(id, Awaits::Puback)
+    }
+
+    /// PUBREC with success: from here on only PUBCOMP is waited for. False when the identifier is not known.
+    pub(super) fn pubrec(&mut self, id: PacketId) -> bool {
+        let Some(at) = self.position(id) else { return false };
+        match self.window.get_mut(at) {
+            Some(inflight) if inflight.awaits != Awaits::Puback => {
+                inflight.awaits = Awaits::Pubcomp;
+                inflight.delivered = None;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// PUBREC with an error: the exchange is over. [MQTT-4.3.3-9]
+    pub(super) fn pubrec_refused(&mut self, id: PacketId) -> bool {
+        self.finish(id, Awaits::Pubrec)
+    }
+
+    /// PUBCOMP: the message has arrived exactly once.
+    pub(super) fn pubcomp(&mut self, id: PacketId) -> bool {
+        self.finish(id, Awaits::Pubcomp)
+    }
+
+    /// The message could not be sent: its identifier is free again.
+    pub(super) fn forget(&mut self, delivery: Delivery) {
+        if let Some(at) = delivery.packet_id().and_then(|id| self.position(id)) {
+            self.window.remove(at);
+        }
+    }
+
+    #[inline]
+    fn finish(&mut self, id: PacketId, awaits: Awaits) -> bool {
+        let Some(at) = self.position(id) else { return false };
+        if !self.window.get(at).is_some_and(|inflight| inflight.awaits == awaits) {
+            return false;
+        }
+        if let Some(inflight) = self.window.remove(at)
+            && !inflight.sent
+        {
+            self.unsent -= 1;
+        }
+        true
+    }
+
+    /// Acknowledgements mostly come in order, so the front is tried first.
+    #[inline]
+    fn position(&self, id: PacketId) -> Option<usize> {
+        self.window.iter().position(|inflight| inflight.id == id)
+    }
+
+    /// A free identifier. Numbers run upwards; those still in use when they begin anew are remembered and skipped, so that no search
+    /// through the window is needed for each message.
+    #[inline]
+    fn allocate(&mut self) -> PacketId {
+        loop {
+            let id = self.next_id;
+            self.next_id = id.next();
+            if self.next_id == FIRST_ID {
+                self.held_over = self.window.iter().map(|inflight| inflight.id).collect();
+            }
+            if !(self.held_over.contains(&id) && self.position(id).is_some()) {
+                return id;
+            }
+        }
+    }
+}

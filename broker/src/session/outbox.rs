@@ -1,0 +1,158 @@
+//! Bytes that wait to be written to one client.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Payloads from this size on are passed on by reference instead of being copied behind their header: below it, a
+/// copy is cheaper than one more segment of a gathered write.
+const BY_REFERENCE_MIN: usize = 4 * 1024;
+
+/// Encoded packets in the order in which they go out: whole segments, then what is still being filled.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    segments: VecDeque<Bytes>,
+    tail: BytesMut,
+    segment_bytes: usize,
+}
+
+impl Outbox {
+    /// Bytes that wait.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.segment_bytes + self.tail.len()
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.segments.is_empty()
+    }
+
+    /// Where small packets are encoded.
+    #[inline]
+    pub fn tail(&mut self) -> &mut BytesMut {
+        &mut self.tail
+    }
+
+    /// Appends a payload behind the header that was just encoded into the tail.
+    #[inline]
+    pub fn push_payload(&mut self, payload: &Bytes) {
+        if payload.len() < BY_REFERENCE_MIN {
+            self.tail.extend_from_slice(payload);
+        } else {
+            self.close_tail();
+            self.segment_bytes += payload.len();
+            self.segments.push_back(payload.clone());
+        }
+    }
+
+    /// Moves everything behind what `into` still holds, and leaves `into`'s spare room here for what comes next.
+    pub fn drain_into(&mut self, into: &mut Self) {
+        if into.is_empty() {
+            std::mem::swap(self, into);
+        } else {
+            into.close_tail();
+            self.close_tail();
+            into.segment_bytes += std::mem::take(&mut self.segment_bytes);
+            into.segments.append(&mut self.segments);
+        }
+    }
+
+    /// The bytes in order, for a gathered write.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        self.segments.iter().map(|segment| &segment[..]).chain(tail)
+    }
+
+    /// Takes off what was written.
+    pub fn advance(&mut self, mut written: usize) {
+        while let Some(front) = self.segments.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                self.segment_bytes -= written;
+                return;
+            }
+            written -= front.len();
+            self.segment_bytes -= front.len();
+            self.segments.pop_front();
+        }
+        if written == self.tail.len() {
+            self.tail.clear();
+        } else {
+            self.tail.advance(written);
+        }
+    }
+
+    /// Gives back memory that a burst left behind.
+    pub fn shrink(&mut self, keep: usize) {
+        if self.is_empty() && self.tail.capacity() > keep {
+            *self = Self::default();
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.segment_bytes += self.tail.len();
+            self.segments.push_back(self.tail.split().freeze());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_of(outbox: &Outbox) -> Vec<u8> {
+        outbox.slices().flatten().copied().collect()
+    }
+
+    #[test]
+    fn keeps_order_across_small_and_large_payloads() {
+        let mut outbox = Outbox::default();
+        outbox.tail().extend_from_slice(b"a");
+        outbox.push_payload(&Bytes::from(vec![b'L'; BY_REFERENCE_MIN]));
+        outbox.tail().extend_from_slice(b"b");
+        outbox.push_payload(&Bytes::from_static(b"small"));
+        let mut expected = b"a".to_vec();
+        expected.extend(vec![b'L'; BY_REFERENCE_MIN]);
+        expected.extend(b"bsmall");
+        assert_eq!(bytes_of(&outbox), expected);
+        assert_eq!(outbox.len(), expected.len());
+    }
+
+    #[test]
+    fn advances_by_any_step() {
+        for step in 1..8 {
+            let mut outbox = Outbox::default();
+            outbox.tail().extend_from_slice(b"head");
+            outbox.push_payload(&Bytes::from(vec![7; BY_REFERENCE_MIN + 3]));
+            outbox.tail().extend_from_slice(b"tail");
+            let mut expected = bytes_of(&outbox);
+            while !outbox.is_empty() {
+                let n = step.min(outbox.len());
+                outbox.advance(n);
+                expected.drain(..n);
+                assert_eq!(outbox.len(), expected.len());
+            }
+            assert!(expected.is_empty());
+        }
+    }
+
+    #[test]
+    fn drains_behind_what_is_there() {
+        let mut from = Outbox::default();
+        let mut into = Outbox::default();
+        from.tail().extend_from_slice(b"one");
+        from.drain_into(&mut into);
+        from.tail().extend_from_slice(b"two");
+        from.drain_into(&mut into);
+        assert!(from.is_empty());
+        assert_eq!(bytes_of(&into), b"onetwo");
+    }
+}

@@ -1,0 +1,95 @@
+//! Messages that wait for a session.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hookwire_hooks::Message;
+use hookwire_protocol::QoS;
+use smallvec::SmallVec;
+
+use crate::config::QueueOverflow;
+
+/// Subscription identifiers that go with a message to one client.
+pub type SubscriptionIds = SmallVec<[u32; 2]>;
+
+/// A message as one client is to get it.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// The message.
+    pub message: Arc<Message>,
+    /// The lower one of the message's and the subscription's QoS.
+    pub qos: QoS,
+    /// RETAIN flag towards this client.
+    pub retain: bool,
+    /// Identifiers of the subscriptions that it matched.
+    pub subscription_ids: SubscriptionIds,
+}
+
+impl Delivered {
+    /// What it counts for in limits, bytes.
+    pub fn cost(&self) -> usize {
+        self.message.topic.as_str().len() + self.message.payload.len()
+    }
+}
+
+/// Bounds of a queue.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueLimits {
+    /// Most messages.
+    pub messages_max: usize,
+    /// Most bytes, topics and payloads together.
+    pub bytes_max: usize,
+    /// Which message goes when it is full.
+    pub overflow: QueueOverflow,
+}
+
+/// Messages in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    messages: VecDeque<Delivered>,
+    bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Takes a message; gives back those that had to go for it, or itself.
+    pub(super) fn push(&mut self, delivered: Delivered, limits: &QueueLimits) -> SmallVec<[Delivered; 1]> {
+        let mut dropped = SmallVec::new();
+        let cost = delivered.cost();
+        if cost > limits.bytes_max || limits.messages_max == 0 {
+            dropped.push(delivered);
+            return dropped;
+        }
+        while self.messages.len() >= limits.messages_max || self.bytes + cost > limits.bytes_max {
+            match limits.overflow {
+                QueueOverflow::DropNewest => {
+                    dropped.push(delivered);
+                    return dropped;
+                }
+                QueueOverflow::DropOldest => dropped.extend(self.pop()),
+            }
+        }
+        self.bytes += cost;
+        self.messages.push_back(delivered);
+        dropped
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Delivered> {
+        let delivered = self.messages.pop_front()?;
+        self.bytes -= delivered.cost();
+        Some(delivered)
+    }
+
+    /// Forgets QoS 0 messages: they are for those who are there.
+    pub(super) fn retain_qos(&mut self, keep: impl Fn(QoS) -> bool) {
+        self.messages.retain(|delivered| keep(delivered.qos));
+        self.bytes = self.messages.iter().map(Delivered::cost).sum();
+    }
+}

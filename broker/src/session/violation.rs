@@ -1,0 +1,53 @@
+//! Good bytes at the wrong time: what a client did that ends its connection.
+
+use hookwire_protocol::DisconnectReason;
+
+/// A breach of the protocol by the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// [MQTT-3.1.0-2]
+    #[error("a second CONNECT")]
+    SecondConnect,
+    /// A packet that only a server sends.
+    #[error("a packet that only a server sends")]
+    ServerPacket,
+    /// [MQTT-3.3.4-9]
+    #[error("more QoS 2 messages on their way than the Receive Maximum")]
+    ReceiveMaximumExceeded,
+    /// Topic alias 0 or above the announced maximum. [MQTT-3.3.2-9]
+    #[error("a topic alias above the Topic Alias Maximum")]
+    TopicAliasInvalid,
+    /// [MQTT-3.3.2-12]
+    #[error("a topic alias that stands for nothing")]
+    TopicAliasUnknown,
+    /// [MQTT-3.2.2-11]
+    #[error("a QoS above the Maximum QoS")]
+    QosNotSupported,
+    /// A client's PUBLISH carried a subscription identifier. [MQTT-3.3.4-6]
+    #[error("a subscription identifier in a PUBLISH from a client")]
+    SubscriptionIdentifier,
+    /// [MQTT-3.8.3-4]
+    #[error("no-local on a shared subscription")]
+    NoLocalOnShared,
+    /// [MQTT-3.14.2-2]
+    #[error("a session expiry interval at DISCONNECT after none at CONNECT")]
+    SessionExpiryRaised,
+    /// AUTH without an authentication method in the CONNECT. [MQTT-4.12.0-6]
+    #[error("AUTH without an authentication method")]
+    UnexpectedAuth,
+    /// A topic with `+`, `#` or U+0000. [MQTT-3.3.2-2]
+    #[error("an invalid topic name")]
+    TopicNameInvalid,
+}
+
+impl From<Violation> for DisconnectReason {
+    fn from(violation: Violation) -> Self {
+        match violation {
+            Violation::ReceiveMaximumExceeded => Self::ReceiveMaximumExceeded,
+            Violation::TopicAliasInvalid => Self::TopicAliasInvalid,
+            Violation::QosNotSupported => Self::QosNotSupported,
+            Violation::TopicNameInvalid => Self::TopicNameInvalid,
+            _ => Self::ProtocolError,
+        }
+    }
+}

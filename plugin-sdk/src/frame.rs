@@ -1,0 +1,195 @@
+//! The frames of `on-publish-batch`: many messages in, as many verdicts out. The layout is documented in
+//! `wit/on-publish.wit`.
+
+use std::fmt;
+
+use crate::bindings::types::{PublishReason, Qos, Rejection, Replacement, Source, Verdict};
+use crate::message::Message;
+use crate::properties::Properties;
+use crate::wire::Reader;
+
+const VERSION: u8 = 1;
+/// Bytes of a message with an empty topic, payload and properties.
+const MESSAGE_BYTES_MIN: usize = 22;
+
+const QOS_BITS: u8 = 0b0011;
+const RETAIN_BIT: u8 = 0b0100;
+const PROPERTIES_BIT: u8 = 0b1000;
+
+/// Why bytes are not a frame of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameError {
+    /// The version is none that this SDK reads.
+    UnknownVersion,
+    /// The frame ends before its last message does.
+    Truncated,
+    /// More bytes follow the last message.
+    TrailingBytes,
+    /// Source, flags or QoS have a value that is not defined.
+    UndefinedValue,
+    /// The topic is not UTF-8.
+    TopicNotUtf8,
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownVersion => "unknown version",
+            Self::Truncated => "ends early",
+            Self::TrailingBytes => "bytes follow the last message",
+            Self::UndefinedValue => "undefined value",
+            Self::TopicNotUtf8 => "topic is not UTF-8",
+        })
+    }
+}
+
+/// Answers a frame of messages with the verdicts of `judge`.
+///
+/// Passed messages cost no allocation but their share of the one answer.
+#[inline]
+pub(crate) fn judge_all(
+    frame: &[u8],
+    mut judge: impl FnMut(&Message<'_>) -> Verdict,
+) -> Result<Vec<u8>, FrameError> {
+    let mut reader = Reader::new(frame);
+    let count = read_head(&mut reader)?;
+    let mut verdicts = Vec::with_capacity(5 + count as usize);
+    verdicts.push(VERSION);
+    verdicts.extend_from_slice(&count.to_le_bytes());
+    for _ in 0..count {
+        let message = read_message(&mut reader)?;
+        put_verdict(&mut verdicts, &judge(&message));
+    }
+    if reader.is_empty() { Ok(verdicts) } else { Err(FrameError::TrailingBytes) }
+}
+
+/// The number of messages, which is one that the rest of the frame has room for.
+fn read_head(reader: &mut Reader<'_>) -> Result<u32, FrameError> {
+    match reader.u8() {
+        Some(VERSION) => {}
+        Some(_) => return Err(FrameError::UnknownVersion),
+        None => return Err(FrameError::Truncated),
+    }
+    let count = reader.array().map(u32::from_le_bytes).ok_or(FrameError::Truncated)?;
+    let room = reader.len() / MESSAGE_BYTES_MIN;
+    if count as usize > room { Err(FrameError::Truncated) } else { Ok(count) }
+}
+
+#[inline]
+fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, FrameError> {
+    let head: [u8; MESSAGE_BYTES_MIN] = reader.array().ok_or(FrameError::Truncated)?;
+    let [source, k0, k1, k2, k3, k4, k5, k6, k7, flags, lengths @ ..] = head;
+    let [t0, t1, t2, t3, p0, p1, p2, p3, q0, q1, q2, q3] = lengths;
+
+    let source = read_source(source, u64::from_le_bytes([k0, k1, k2, k3, k4, k5, k6, k7]))?;
+    let (qos, retain) = read_flags(flags)?;
+    let topic = read_bytes(reader, [t0, t1, t2, t3])?;
+    let payload = read_bytes(reader, [p0, p1, p2, p3])?;
+    let properties = read_bytes(reader, [q0, q1, q2, q3])?;
+    if flags & PROPERTIES_BIT == 0 && !properties.is_empty() {
+        return Err(FrameError::UndefinedValue);
+    }
+    let topic = std::str::from_utf8(topic).map_err(|_| FrameError::TopicNotUtf8)?;
+    Ok(Message { source, topic, payload, qos, retain, properties: Properties::wire(properties) })
+}
+
+#[inline]
+fn read_bytes<'a>(reader: &mut Reader<'a>, length: [u8; 4]) -> Result<&'a [u8], FrameError> {
+    reader.bytes(u32::from_le_bytes(length) as usize).ok_or(FrameError::Truncated)
+}
+
+fn read_source(kind: u8, key: u64) -> Result<Source, FrameError> {
+    match (kind, key) {
+        (0, key) => Ok(Source::Client(key)),
+        (1, key) => Ok(Source::Will(key)),
+        (2, 0) => Ok(Source::Plugin),
+        _ => Err(FrameError::UndefinedValue),
+    }
+}
+
+fn read_flags(flags: u8) -> Result<(Qos, bool), FrameError> {
+    if flags & !(QOS_BITS | RETAIN_BIT | PROPERTIES_BIT) != 0 {
+        return Err(FrameError::UndefinedValue);
+    }
+    let qos = match flags & QOS_BITS {
+        0 => Qos::AtMostOnce,
+        1 => Qos::AtLeastOnce,
+        2 => Qos::ExactlyOnce,
+        _ => return Err(FrameError::UndefinedValue),
+    };
+    Ok((qos, flags & RETAIN_BIT != 0))
+}
+
+#[inline]
+fn put_verdict(out: &mut Vec<u8>, verdict: &Verdict) {
+    match verdict {
+        Verdict::Pass => out.push(0),
+        Verdict::Replace(replacement) => put_replacement(out, replacement),
+        Verdict::Drop => out.push(2),
+        Verdict::Reject(rejection) => put_rejection(out, 3, rejection),
+        Verdict::Disconnect(rejection) => put_rejection(out, 4, rejection),
+        Verdict::Throttle(ms) => {
+            out.push(5);
+            out.extend_from_slice(&ms.to_le_bytes());
+        }
+    }
+}
+
+/// A property that MQTT has no room for spoils this one message, not the frame: it is rejected.
+fn put_replacement(out: &mut Vec<u8>, replacement: &Replacement) {
+    let start = out.len();
+    if try_put_replacement(out, replacement).is_none() {
+        out.truncate(start);
+        let text = "a replaced property is longer than 65,535 bytes";
+        put_rejection(out, 3, &Rejection::new(PublishReason::ImplementationSpecific, text));
+    }
+}
+
+fn try_put_replacement(out: &mut Vec<u8>, replacement: &Replacement) -> Option<()> {
+    let Replacement { topic, payload, qos, retain, properties } = replacement;
+    let fields =
+        [topic.is_some(), payload.is_some(), qos.is_some(), retain.is_some(), properties.is_some()];
+    out.push(1);
+    out.push(fields.iter().rev().fold(0, |bits, &set| bits << 1 | u8::from(set)));
+    if let Some(topic) = topic {
+        put_bytes(out, topic.as_bytes())?;
+    }
+    if let Some(payload) = payload {
+        put_bytes(out, payload)?;
+    }
+    if let Some(qos) = qos {
+        out.push(*qos as u8);
+    }
+    if let Some(retain) = retain {
+        out.push(u8::from(*retain));
+    }
+    if let Some(properties) = properties {
+        let length_at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        properties.put_wire(out)?;
+        let length = u32::try_from(out.len() - length_at - 4).ok()?;
+        out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+    }
+    Some(())
+}
+
+fn put_rejection(out: &mut Vec<u8>, kind: u8, rejection: &Rejection) {
+    let start = out.len();
+    out.extend_from_slice(&[kind, rejection.reason as u8]);
+    let text = rejection.text.as_deref().unwrap_or_default();
+    if put_bytes(out, text.as_bytes()).is_none() {
+        out.truncate(start + 2);
+        out.extend_from_slice(&[0; 4]);
+    }
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Option<()> {
+    let length = u32::try_from(bytes.len()).ok()?;
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(bytes);
+    Some(())
+}
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

@@ -1,0 +1,167 @@
+//! Tests of [`super`]: the layout byte by byte, and that no bytes make the parser panic.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::bindings::types::{Properties as PropertiesBuf, PublishReason as Reason};
+
+/// One message as the broker would write it.
+#[derive(Debug, Clone)]
+struct Sent {
+    source: u8,
+    key: u64,
+    flags: u8,
+    topic: String,
+    payload: Vec<u8>,
+    properties: Vec<u8>,
+}
+
+fn frame_of(messages: &[Sent]) -> Vec<u8> {
+    let mut frame = vec![1];
+    frame.extend_from_slice(&(messages.len() as u32).to_le_bytes());
+    for Sent { source, key, flags, topic, payload, properties } in messages {
+        frame.push(*source);
+        frame.extend_from_slice(&key.to_le_bytes());
+        frame.push(*flags);
+        for length in [topic.len(), payload.len(), properties.len()] {
+            frame.extend_from_slice(&(length as u32).to_le_bytes());
+        }
+        frame.extend_from_slice(topic.as_bytes());
+        frame.extend_from_slice(payload);
+        frame.extend_from_slice(properties);
+    }
+    frame
+}
+
+fn sent(topic: &str) -> Sent {
+    let (payload, properties) = (b"payload".to_vec(), vec![0x26, 0, 1, b'k', 0, 1, b'v']);
+    Sent { source: 0, key: 7, flags: 0b1110, topic: topic.to_owned(), payload, properties }
+}
+
+fn judge(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
+    judge_all(frame, |_| Verdict::Pass)
+}
+
+/// What one verdict looks like, without the head of the frame.
+fn written(verdict: Verdict) -> Vec<u8> {
+    let mut verdict = Some(verdict);
+    let frame = judge_all(&frame_of(&[sent("a")]), |_| verdict.take().unwrap()).unwrap();
+    assert_eq!(frame[..5], [1, 1, 0, 0, 0]);
+    frame[5..].to_vec()
+}
+
+#[test]
+fn messages_are_seen_as_sent() {
+    let will = Sent { source: 1, key: u64::MAX, flags: 1, properties: vec![], ..sent("b/ü") };
+    let plugin = Sent { source: 2, key: 0, flags: 0, payload: vec![], properties: vec![], ..sent("") };
+    let mut seen = Vec::new();
+    let verdicts = judge_all(&frame_of(&[sent("a"), will, plugin]), |message| {
+        let property = message.properties().user_property("k").map(str::to_owned);
+        let Message { source, topic, payload, qos, retain, .. } = *message;
+        seen.push((source, topic.to_owned(), payload.to_owned(), qos, retain, property));
+        Verdict::Pass
+    });
+    assert_eq!(verdicts, Ok(vec![1, 3, 0, 0, 0, 0, 0, 0]));
+    let payload = b"payload".to_vec();
+    let expected = [
+        (Source::Client(7), "a".into(), payload.clone(), Qos::ExactlyOnce, true, Some("v".into())),
+        (Source::Will(u64::MAX), "b/ü".into(), payload, Qos::AtLeastOnce, false, None),
+        (Source::Plugin, String::new(), vec![], Qos::AtMostOnce, false, None),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn no_messages_no_verdicts() {
+    assert_eq!(judge(&[1, 0, 0, 0, 0]), Ok(vec![1, 0, 0, 0, 0]));
+}
+
+#[test]
+fn verdicts_have_the_documented_layout() {
+    assert_eq!(written(Verdict::Pass), [0]);
+    assert_eq!(written(Verdict::Drop), [2]);
+    assert_eq!(written(Verdict::throttle(0x0102)), [5, 2, 1, 0, 0]);
+    assert_eq!(written(Verdict::reject(Reason::QuotaExceeded, "no")), [3, 4, 2, 0, 0, 0, b'n', b'o']);
+    assert_eq!(written(Verdict::Disconnect(Reason::Unspecified.into())), [4, 0, 0, 0, 0, 0]);
+    assert_eq!(written(Replacement::default().into()), [1, 0]);
+    assert_eq!(written(Replacement::topic("t").into()), [1, 0b00001, 1, 0, 0, 0, b't']);
+    let mut properties = PropertiesBuf::default();
+    properties.push_user_property("k", "v");
+    let all = Replacement::topic("t")
+        .and_payload("p")
+        .and_qos(Qos::ExactlyOnce)
+        .and_retain(true)
+        .and_properties(properties);
+    let mut expected = vec![1, 0b11111, 1, 0, 0, 0, b't', 1, 0, 0, 0, b'p', 2, 1];
+    expected.extend([7, 0, 0, 0, 0x26, 0, 1, b'k', 0, 1, b'v']);
+    assert_eq!(written(all.into()), expected);
+    assert_eq!(written(Replacement::properties(PropertiesBuf::default()).into()), [1, 0b10000, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_property_too_long_rejects_its_message_only() {
+    let mut properties = PropertiesBuf::default();
+    properties.push_user_property("k", "x".repeat(65_536));
+    let verdict = written(Replacement::topic("t").and_properties(properties).into());
+    assert_eq!(verdict[..2], [3, Reason::ImplementationSpecific as u8]);
+}
+
+#[test]
+fn broken_frames_are_refused() {
+    let bad = |change: fn(&mut Sent)| {
+        let mut message = sent("a");
+        change(&mut message);
+        judge(&frame_of(&[message]))
+    };
+    assert_eq!(bad(|message| message.source = 3), Err(FrameError::UndefinedValue));
+    assert_eq!(bad(|message| message.source = 2), Err(FrameError::UndefinedValue));
+    assert_eq!(bad(|message| message.flags = 0b1011), Err(FrameError::UndefinedValue));
+    assert_eq!(bad(|message| message.flags |= 0b1_0000), Err(FrameError::UndefinedValue));
+    assert_eq!(bad(|message| message.flags = 0), Err(FrameError::UndefinedValue));
+
+    let mut not_utf8 = frame_of(&[sent("a")]);
+    not_utf8[5 + MESSAGE_BYTES_MIN] = 0xFF;
+    assert_eq!(judge(&not_utf8), Err(FrameError::TopicNotUtf8));
+    let mut trailing = frame_of(&[sent("a")]);
+    trailing.push(0);
+    assert_eq!(judge(&trailing), Err(FrameError::TrailingBytes));
+    assert_eq!(judge(&[2, 0, 0, 0, 0]), Err(FrameError::UnknownVersion));
+    assert_eq!(judge(&[1, 255, 255, 255, 255]), Err(FrameError::Truncated));
+    assert_eq!(judge(&[]), Err(FrameError::Truncated));
+}
+
+#[test]
+fn every_prefix_is_truncated() {
+    let frame = frame_of(&[sent("a"), sent("b/c")]);
+    for end in 0..frame.len() {
+        assert_eq!(judge(&frame[..end]), Err(FrameError::Truncated), "{end}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = judge(&bytes);
+    }
+
+    /// Bytes that get past the head more often than random ones do.
+    #[test]
+    fn no_change_makes_it_panic(
+        topics in proptest::collection::vec("[a-c/]{0,6}", 0..4),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let messages: Vec<Sent> = topics.iter().map(|topic| sent(topic)).collect();
+        let mut frame = frame_of(&messages);
+        for (index, byte) in changes {
+            let at = index.index(frame.len());
+            frame[at] = byte;
+        }
+        let result = judge_all(&frame, |message| {
+            let properties = message.properties().to_owned();
+            Replacement::payload(message.payload()).and_properties(properties).into()
+        });
+        if let Ok(verdicts) = result {
+            prop_assert_eq!(&verdicts[..5], &frame[..5]);
+        }
+    }
+}

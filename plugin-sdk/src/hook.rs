@@ -1,0 +1,8 @@
+//! The hooks: a trait for each. A plugin implements those that it wants.
+
+pub mod authenticate;
+pub mod authorize;
+pub mod events;
+pub mod on_publish;
+pub mod on_will;
+pub mod route;

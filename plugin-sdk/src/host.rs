@@ -1,0 +1,11 @@
+//! What the broker offers to plugins, a module for each interface. Only what a plugin's code reaches becomes an import
+//! of its component.
+
+pub mod clients;
+pub mod clock;
+pub mod kv;
+pub mod log;
+pub mod metrics;
+pub mod publish;
+pub mod random;
+pub mod topics;

@@ -1,0 +1,138 @@
+//! An application message, as a hook sees it and as a plugin publishes it.
+
+use crate::bindings::types::{ClientKey, Message as MessageBuf, Properties as PropertiesBuf, Qos, Source};
+use crate::properties::Properties;
+
+/// An application message, borrowed: topic, payload and properties lie where the broker put them, nothing is copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    pub(crate) source: Source,
+    pub(crate) topic: &'a str,
+    pub(crate) payload: &'a [u8],
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+    pub(crate) properties: Properties<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// A QoS 0 message of no properties from the client with key 1, for tests.
+    pub fn new(topic: &'a str, payload: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        Self {
+            source: Source::Client(1),
+            topic,
+            payload: payload.as_ref(),
+            qos: Qos::AtMostOnce,
+            retain: false,
+            properties: Properties::default(),
+        }
+    }
+
+    pub(crate) fn of(source: Source, message: &'a MessageBuf) -> Self {
+        Self {
+            source,
+            topic: &message.topic,
+            payload: &message.payload,
+            qos: message.qos,
+            retain: message.retain,
+            properties: message.properties.as_ref().map(Properties::decoded).unwrap_or_default(),
+        }
+    }
+
+    /// The same message from another source.
+    #[must_use]
+    pub const fn with_source(mut self, source: Source) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// The same message with another QoS.
+    #[must_use]
+    pub const fn with_qos(mut self, qos: Qos) -> Self {
+        self.qos = qos;
+        self
+    }
+
+    /// The same message with the RETAIN flag set or not.
+    #[must_use]
+    pub const fn with_retain(mut self, retain: bool) -> Self {
+        self.retain = retain;
+        self
+    }
+
+    /// The same message with these properties.
+    #[must_use]
+    pub const fn with_properties(mut self, properties: &'a PropertiesBuf) -> Self {
+        self.properties = Properties::decoded(properties);
+        self
+    }
+
+    /// The topic name, mount point included.
+    #[inline]
+    pub const fn topic(&self) -> &'a str {
+        self.topic
+    }
+
+    /// The payload; empty when the plugin declared that it does not need payloads.
+    #[inline]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// Quality of service that it was published with.
+    #[inline]
+    pub const fn qos(&self) -> Qos {
+        self.qos
+    }
+
+    /// The RETAIN flag that it was published with.
+    #[inline]
+    pub const fn retain(&self) -> bool {
+        self.retain
+    }
+
+    /// Who put it into the broker.
+    #[inline]
+    pub const fn source(&self) -> Source {
+        self.source
+    }
+
+    /// The client that it, or the will that it was, came from; none for a plugin's message.
+    #[inline]
+    pub const fn client(&self) -> Option<ClientKey> {
+        match self.source {
+            Source::Client(key) | Source::Will(key) => Some(key),
+            Source::Plugin => None,
+        }
+    }
+
+    /// Its MQTT 5 properties; empty when it has none or the plugin declared that it does not need them.
+    #[inline]
+    pub const fn properties(&self) -> Properties<'a> {
+        self.properties
+    }
+
+    /// A copy, for example to publish it elsewhere.
+    pub fn to_owned(&self) -> MessageBuf {
+        MessageBuf {
+            topic: self.topic.to_owned(),
+            payload: self.payload.to_owned(),
+            qos: self.qos,
+            retain: self.retain,
+            properties: (!self.properties.is_empty()).then(|| self.properties.to_owned()),
+        }
+    }
+}
+
+/// A message of the plugin's own, for [`publish`](crate::publish::publish).
+impl MessageBuf {
+    /// A QoS 0 message that is not retained and has no properties. Set the fields for something else.
+    pub fn new(topic: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        Self {
+            topic: topic.into(),
+            payload: payload.into(),
+            qos: Qos::AtMostOnce,
+            retain: false,
+            properties: None,
+        }
+    }
+}

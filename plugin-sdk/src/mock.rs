@@ -1,0 +1,159 @@
+//! The host in unit tests: `cargo test` of a plugin runs natively, and the modules of the host are answered by this.
+//!
+//! ```
+//! use hookwire_plugin::mock::{self, Mock};
+//! use hookwire_plugin::prelude::*;
+//! # #[derive(Deserialize)]
+//! # struct Config { max_bytes: usize }
+//! # struct SizeLimit(Config);
+//! # impl Plugin for SizeLimit {
+//! #     type Config = Config;
+//! #     fn new(config: Config) -> Result<Self, Problems> { Ok(Self(config)) }
+//! # }
+//! # impl OnPublish for SizeLimit {
+//! #     fn on_publish(&self, message: &Message<'_>) -> Verdict {
+//! #         hookwire_plugin::log::info!("{}", message.topic());
+//! #         if message.payload().len() > self.0.max_bytes { Verdict::drop() } else { Verdict::pass() }
+//! #     }
+//! # }
+//!
+//! let host = Mock::new();
+//! let plugin: SizeLimit = mock::plugin(r#"{ "max_bytes": 3 }"#)?;
+//! assert_eq!(plugin.on_publish(&Message::new("a/b", "long")), Verdict::Drop);
+//! assert_eq!(host.log_lines(), ["info: a/b"]);
+//! # Ok::<(), Problems>(())
+//! ```
+
+pub(crate) mod host;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::bindings::clients::Client;
+use crate::bindings::publish;
+use crate::bindings::types::{ClientKey, Message as MessageBuf};
+use crate::plugin::Plugin;
+use crate::problem::Problems;
+use crate::{clients, component};
+
+/// Makes a plugin from its `config` table, written as JSON, as the broker does.
+pub fn plugin<P: Plugin>(config: &str) -> Result<P, Problems> {
+    component::make_plugin(config).map_err(Problems)
+}
+
+/// The host of the present thread: empty when made, and every test has its own.
+#[derive(Debug)]
+pub struct Mock(());
+
+impl Mock {
+    /// Forgets what any mock of this thread knew and recorded.
+    #[expect(clippy::new_without_default, reason = "it changes the thread's state")]
+    pub fn new() -> Self {
+        HOST.set(Host::NEW);
+        clients::forget_all();
+        Self(())
+    }
+
+    /// Makes a client known.
+    pub fn add_client(&self, key: ClientKey, client: Client) {
+        HOST.with_borrow_mut(|host| host.clients.insert(key, client));
+    }
+
+    /// Keys of the clients that were disconnected, in order.
+    pub fn disconnected(&self) -> Vec<ClientKey> {
+        HOST.with_borrow(|host| host.disconnected.clone())
+    }
+
+    /// Sets the time, milliseconds since 1970-01-01 UTC.
+    pub fn set_now_ms(&self, now_ms: u64) {
+        HOST.with_borrow_mut(|host| host.now_ms = now_ms);
+    }
+
+    /// Lets time pass, on both clocks.
+    pub fn advance(&self, time: Duration) {
+        HOST.with_borrow_mut(|host| {
+            host.now_ms += time.as_millis() as u64;
+            host.monotonic_ns += time.as_nanos() as u64;
+        });
+    }
+
+    /// What was logged, each line as `level: text`.
+    pub fn log_lines(&self) -> Vec<String> {
+        HOST.with_borrow(|host| host.log_lines.clone())
+    }
+
+    /// What was published, in order.
+    pub fn published(&self) -> Vec<MessageBuf> {
+        HOST.with_borrow(|host| host.published.clone())
+    }
+
+    /// From now on `publish` fails like this.
+    pub fn refuse_publish(&self, error: publish::Error) {
+        HOST.with_borrow_mut(|host| host.publish_error = Some(error));
+    }
+
+    /// The sum of a counter; 0 when it was never counted.
+    pub fn counter(&self, name: &str) -> u64 {
+        HOST.with_borrow(|host| host.counters.get(name).copied().unwrap_or_default())
+    }
+
+    /// The last value of a gauge.
+    pub fn gauge(&self, name: &str) -> Option<f64> {
+        HOST.with_borrow(|host| host.gauges.get(name).copied())
+    }
+
+    /// Limits the keys and values of `kv` to so many bytes in all.
+    pub fn limit_kv_bytes(&self, bytes: usize) {
+        HOST.with_borrow_mut(|host| host.kv_bytes_max = bytes);
+    }
+}
+
+/// What the mock knows and recorded.
+#[derive(Debug)]
+struct Host {
+    clients: BTreeMap<ClientKey, Client>,
+    disconnected: Vec<ClientKey>,
+    now_ms: u64,
+    monotonic_ns: u64,
+    log_lines: Vec<String>,
+    published: Vec<MessageBuf>,
+    publish_error: Option<publish::Error>,
+    counters: BTreeMap<String, u64>,
+    gauges: BTreeMap<String, f64>,
+    kv: BTreeMap<String, Entry>,
+    kv_bytes_max: usize,
+    random_state: u64,
+}
+
+/// A value of `kv`.
+#[derive(Debug, Clone)]
+struct Entry {
+    value: Vec<u8>,
+    /// On the monotonic clock.
+    expires_at_ns: Option<u64>,
+    /// Written by `increment`.
+    number: bool,
+}
+
+impl Host {
+    const NEW: Self = Self {
+        clients: BTreeMap::new(),
+        disconnected: Vec::new(),
+        // Some day in 2026: code that confuses the two clocks should fail in a test.
+        now_ms: 1_780_000_000_000,
+        monotonic_ns: 0,
+        log_lines: Vec::new(),
+        published: Vec::new(),
+        publish_error: None,
+        counters: BTreeMap::new(),
+        gauges: BTreeMap::new(),
+        kv: BTreeMap::new(),
+        kv_bytes_max: 1024 * 1024,
+        random_state: 0x9E37_79B9_7F4A_7C15,
+    };
+}
+
+thread_local! {
+    static HOST: RefCell<Host> = const { RefCell::new(Host::NEW) };
+}

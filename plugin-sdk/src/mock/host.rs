@@ -1,0 +1,205 @@
+//! The functions of the host's interfaces, as the bindings would have them.
+
+pub(crate) mod log {
+    use crate::mock::HOST;
+
+    /// How much a line matters.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Level {
+        /// For those who look into the plugin itself.
+        Debug,
+        /// Something went as it should.
+        Info,
+        /// Somebody should look at it.
+        Warn,
+        /// Something failed.
+        Error,
+    }
+
+    pub(crate) fn log(level: Level, message: &str) {
+        let name = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        };
+        HOST.with_borrow_mut(|host| host.log_lines.push(format!("{name}: {message}")));
+    }
+}
+
+pub(crate) mod clients {
+    use crate::bindings::clients::Client;
+    use crate::bindings::types::ClientKey;
+    use crate::mock::HOST;
+
+    pub(crate) fn get(key: ClientKey) -> Option<Client> {
+        HOST.with_borrow(|host| host.clients.get(&key).cloned())
+    }
+
+    pub(crate) fn disconnect(key: ClientKey, _text: Option<&str>) -> bool {
+        HOST.with_borrow_mut(|host| {
+            let known = host.clients.contains_key(&key);
+            host.disconnected.extend(known.then_some(key));
+            known
+        })
+    }
+}
+
+pub(crate) mod publish {
+    use crate::bindings::publish::Error;
+    use crate::bindings::types::Message;
+    use crate::filter::is_topic_name;
+    use crate::mock::HOST;
+
+    pub(crate) fn publish(message: &Message) -> Result<(), Error> {
+        if !is_topic_name(&message.topic) {
+            return Err(Error::TopicNameInvalid);
+        }
+        HOST.with_borrow_mut(|host| match host.publish_error {
+            Some(error) => Err(error),
+            None => {
+                host.published.push(message.clone());
+                Ok(())
+            }
+        })
+    }
+}
+
+pub(crate) mod kv {
+    use crate::bindings::kv::Error;
+    use crate::mock::{Entry, HOST, Host};
+
+    const KEY_BYTES_MAX: usize = 1024;
+
+    impl Host {
+        fn live(&mut self, key: &str) -> Option<&Entry> {
+            let now_ns = self.monotonic_ns;
+            let expired = |entry: &Entry| entry.expires_at_ns.is_some_and(|at_ns| at_ns <= now_ns);
+            if self.kv.get(key).is_some_and(expired) {
+                self.kv.remove(key);
+            }
+            self.kv.get(key)
+        }
+
+        fn write(&mut self, key: &str, entry: Entry) -> Result<(), Error> {
+            if key.is_empty() || key.len() > KEY_BYTES_MAX {
+                return Err(Error::KeyInvalid);
+            }
+            let others = self.kv.iter().filter(|&(other, _)| other != key);
+            let bytes: usize = others.map(|(other, entry)| other.len() + entry.value.len()).sum();
+            if bytes + key.len() + entry.value.len() > self.kv_bytes_max {
+                return Err(Error::QuotaExceeded);
+            }
+            self.kv.insert(key.to_owned(), entry);
+            Ok(())
+        }
+
+        fn expiry(&self, ttl_ms: Option<u64>) -> Option<u64> {
+            ttl_ms.map(|ms| self.monotonic_ns.saturating_add(ms.saturating_mul(1_000_000)))
+        }
+    }
+
+    pub(crate) fn get(key: &str) -> Option<Vec<u8>> {
+        HOST.with_borrow_mut(|host| host.live(key).map(|entry| entry.value.clone()))
+    }
+
+    pub(crate) fn put(key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), Error> {
+        HOST.with_borrow_mut(|host| {
+            let expires_at_ns = host.expiry(ttl_ms);
+            host.write(key, Entry { value: value.to_owned(), expires_at_ns, number: false })
+        })
+    }
+
+    pub(crate) fn delete(key: &str) -> bool {
+        HOST.with_borrow_mut(|host| {
+            let known = host.live(key).is_some();
+            host.kv.remove(key);
+            known
+        })
+    }
+
+    pub(crate) fn compare_and_swap(
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        ttl_ms: Option<u64>,
+    ) -> Result<bool, Error> {
+        if get(key).as_deref() != expected {
+            return Ok(false);
+        }
+        put(key, value, ttl_ms).map(|()| true)
+    }
+
+    pub(crate) fn increment(key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<i64, Error> {
+        HOST.with_borrow_mut(|host| {
+            let (present, expires_at_ns) = match host.live(key) {
+                None => (0, host.expiry(ttl_ms)),
+                Some(Entry { value, number: true, expires_at_ns }) => {
+                    let number = value.as_slice().try_into().map(i64::from_le_bytes);
+                    (number.map_err(|_| Error::NotANumber)?, *expires_at_ns)
+                }
+                Some(_) => return Err(Error::NotANumber),
+            };
+            let sum = present.saturating_add(delta);
+            host.write(key, Entry { value: sum.to_le_bytes().to_vec(), expires_at_ns, number: true })?;
+            Ok(sum)
+        })
+    }
+}
+
+pub(crate) mod metrics {
+    use crate::mock::HOST;
+
+    pub(crate) fn count(name: &str, delta: u64) {
+        HOST.with_borrow_mut(|host| *host.counters.entry(name.to_owned()).or_default() += delta);
+    }
+
+    pub(crate) fn gauge(name: &str, value: f64) {
+        HOST.with_borrow_mut(|host| host.gauges.insert(name.to_owned(), value));
+    }
+}
+
+pub(crate) mod clock {
+    use crate::mock::HOST;
+
+    pub(crate) fn now_ms() -> u64 {
+        HOST.with_borrow(|host| host.now_ms)
+    }
+
+    pub(crate) fn monotonic_ns() -> u64 {
+        HOST.with_borrow(|host| host.monotonic_ns)
+    }
+}
+
+pub(crate) mod random {
+    use crate::mock::HOST;
+
+    /// The same bytes in every test (xorshift64).
+    pub(crate) fn bytes(length: u32) -> Vec<u8> {
+        HOST.with_borrow_mut(|host| {
+            let mut next = || {
+                host.random_state ^= host.random_state << 13;
+                host.random_state ^= host.random_state >> 7;
+                host.random_state ^= host.random_state << 17;
+                host.random_state as u8
+            };
+            (0..length).map(|_| next()).collect()
+        })
+    }
+}
+
+pub(crate) mod topics {
+    use crate::filter::{TopicFilter, is_topic_name};
+
+    pub(crate) fn valid_name(name: &str) -> bool {
+        is_topic_name(name)
+    }
+
+    pub(crate) fn valid_filter(filter: &str) -> bool {
+        filter.parse::<TopicFilter>().is_ok()
+    }
+
+    pub(crate) fn matches(filter: &str, name: &str) -> bool {
+        valid_name(name) && filter.parse::<TopicFilter>().is_ok_and(|filter| filter.matches(name))
+    }
+}
