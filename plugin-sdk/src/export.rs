@@ -24,7 +24,6 @@
 #[macro_export]
 macro_rules! export {
     ($plugin:ty : $hook:ident $(+ $more:ident)*) => {
-        #[allow(unsafe_code, reason = "exported symbols")]
         const _: () = {
             struct Exported;
 
@@ -40,6 +39,8 @@ macro_rules! export {
                 }
             }
 
+            #[cfg(target_family = "wasm")]
+            $crate::__stand_in_for_libc!();
             $crate::__export_hook!(Lifecycle, Exported);
             $crate::__export_hook!($hook, Exported);
             $($crate::__export_hook!($more, Exported);)*

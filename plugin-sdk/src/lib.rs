@@ -57,8 +57,9 @@ pub mod mock;
 mod plugin;
 mod problem;
 mod properties;
-#[cfg(all(target_family = "wasm", not(feature = "wasi")))]
-mod runtime;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod runtime;
 mod verdict;
 mod wire;
 

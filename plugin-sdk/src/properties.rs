@@ -310,8 +310,7 @@ mod tests {
 
     #[test]
     fn wire_form_is_that_of_mqtt() {
-        let mut properties = PropertiesBuf::default();
-        properties.message_expiry_secs = Some(1);
+        let mut properties = PropertiesBuf { message_expiry_secs: Some(1), ..PropertiesBuf::default() };
         properties.push_user_property("k", "v");
         assert_eq!(wire(&properties), [0x02, 0, 0, 0, 1, 0x26, 0, 1, b'k', 0, 1, b'v']);
     }

@@ -39,6 +39,9 @@ impl Source {
     }
 }
 
+/// Payloads up to this size are copied when a message is to be kept: a larger one is most of the buffer that it came in anyway.
+const COPIED_MAX: usize = 16 * 1024;
+
 /// An application message on its way through the broker.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -56,4 +59,16 @@ pub struct Message {
     pub properties: PublishProperties,
     /// When it expires; from the message expiry interval, counted from its arrival.
     pub expires_at: Option<Instant>,
+}
+
+impl Message {
+    /// The same message with memory of its own, for whoever keeps it.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.topic = self.topic.detached();
+        if self.payload.len() <= COPIED_MAX {
+            self.payload = Bytes::copy_from_slice(&self.payload);
+        }
+        self
+    }
 }

@@ -9,9 +9,11 @@ use crate::journal;
 /// Longest text of a failure, bytes.
 const DETAIL_BYTES_MAX: usize = 2 << 10;
 
+/// Frames of the guest's stack that a failure quotes.
+const FRAMES_MAX: usize = 4;
+
 /// Reads from the error and from the state of the guest what went wrong.
 pub(crate) fn of_call(error: &wasmtime::Error, guest: &mut Guest) -> Failure {
-    let words = guest.console.errors();
     if guest.watch.overran() {
         let detail = format!("used more than {:?} of CPU time", guest.watch.deadline());
         return Failure { kind: FailureKind::Deadline, detail };
@@ -21,12 +23,20 @@ pub(crate) fn of_call(error: &wasmtime::Error, guest: &mut Guest) -> Failure {
     }
     let trapped = error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<WasmBacktrace>().is_some();
     let kind = if trapped { FailureKind::Trap } else { FailureKind::InvalidAnswer };
-    let reason = match words.trim() {
-        "" => reason(error),
-        words => words.to_owned(),
-    };
-    let detail = format!("{reason}{}", place(error));
+    let detail = last_words(&guest.console.errors()).unwrap_or_else(|| format!("{}{}", reason(error), place(error)));
     Failure { kind, detail: journal::printable(&detail, DETAIL_BYTES_MAX).into_owned() }
+}
+
+/// What the guest wrote to standard error, without what the Rust run-time adds to the message of a panic.
+fn last_words(errors: &str) -> Option<String> {
+    let lines: Vec<_> =
+        errors.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("note: run with")).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let words = lines.join(" ");
+    let panic = words.strip_prefix("thread '").and_then(|rest| rest.find(" panicked at ").map(|at| &rest[at + 1..]));
+    Some(panic.unwrap_or(&words).to_owned())
 }
 
 /// The causes, without the backtrace that wasmtime puts on top of them.
@@ -42,9 +52,22 @@ fn reason(error: &wasmtime::Error) -> String {
 /// The innermost functions that have a name.
 fn place(error: &wasmtime::Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let names: Vec<_> = backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(4).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        names => format!(" (in {})", names.join(" < ")),
+    // Only the text has the names in readable form: `  0: module!function`.
+    let text = backtrace.to_string();
+    let functions = text.lines().skip(1).filter_map(|line| line.split_once('!')).map(|(_, function)| function);
+    let named: Vec<_> = functions.filter(|function| !function.starts_with('<')).take(FRAMES_MAX).collect();
+    if named.is_empty() { String::new() } else { format!(", in {}", named.join(" < ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_in_one_line() {
+        let errors = "\nthread '<unnamed>' (1) panicked at src/lib.rs:42:20:\nboom\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(last_words(errors).unwrap(), "panicked at src/lib.rs:42:20: boom");
+        assert_eq!(last_words("memory allocation of 5 bytes failed\n").unwrap(), "memory allocation of 5 bytes failed");
+        assert_eq!(last_words(" \n"), None);
     }
 }

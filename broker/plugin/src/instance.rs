@@ -106,7 +106,10 @@ macro_rules! exports {
                 instance: &ComponentInstance,
             ) -> Result<Exports, LoadError> {
                 Ok(Exports {
-                    lifecycle: self.lifecycle.load(&mut *store, instance).map_err(wrong_type("lifecycle"))?,
+                    lifecycle: self.lifecycle.load(&mut *store, instance).map_err(|error| {
+                        let function = odd_lifecycle_function(&mut *store, instance).unwrap_or("a function");
+                        wrong_type("lifecycle")(error.context(function))
+                    })?,
                     $($hook: self.$hook
                         .as_ref()
                         .map(|hook| hook.load(&mut *store, instance).map_err(wrong_type($name)))
@@ -125,6 +128,28 @@ exports! {
     route: "route",
     on_will: "on-will",
     events: "events",
+}
+
+/// The function of `lifecycle` whose type is not that of the contract. All other interfaces have but one function.
+fn odd_lifecycle_function(store: &mut Store<Guest>, instance: &ComponentInstance) -> Option<&'static str> {
+    use hooks::lifecycle::{Interests, Problem};
+    let name = format!("{}/lifecycle@{}", contract::PACKAGE, contract::VERSION);
+    let interface = instance.get_export_index(&mut *store, None, &name)?;
+    let mut function = |name| {
+        let index = instance.get_export_index(&mut *store, Some(&interface), name)?;
+        instance.get_func(&mut *store, index)
+    };
+    let (configure, health) = (function("configure")?, function("health")?);
+    let (tick, stop) = (function("tick")?, function("stop")?);
+    if configure.typed::<(&str,), (Result<Interests, Vec<Problem>>,)>(&*store).is_err() {
+        Some("configure")
+    } else if health.typed::<(), (Result<(), String>,)>(&*store).is_err() {
+        Some("health")
+    } else if tick.typed::<(), ()>(&*store).is_err() {
+        Some("tick")
+    } else {
+        stop.typed::<(), ()>(&*store).is_err().then_some("stop")
+    }
 }
 
 fn wrong_type(interface: &'static str) -> impl Fn(wasmtime::Error) -> LoadError {

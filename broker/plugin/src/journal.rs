@@ -14,6 +14,9 @@ use crate::HostLimits;
 /// Everything that plugins write has this target, so that a filter can tell it from the broker's own lines.
 const TARGET: &str = "hookwire::plugin";
 
+/// Failures of one plugin that are logged in a second; all are counted, and they look alike.
+const INCIDENTS_PER_SECOND_MAX: u32 = 5;
+
 /// The log of one plugin.
 pub(crate) struct Journal {
     plugin: Arc<str>,
@@ -23,13 +26,19 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(plugin: Arc<str>, limits: &HostLimits) -> Self {
-        Self {
-            plugin,
-            line_bytes_max: limits.log_line_bytes_max,
-            rate: Mutex::new(Rate::new(limits.log_lines_per_second_max)),
-            suppressed: AtomicU64::new(0),
-        }
+    /// What the plugin says.
+    pub(crate) fn of_plugin(plugin: Arc<str>, limits: &HostLimits) -> Self {
+        Self::new(plugin, limits.log_line_bytes_max, limits.log_lines_per_second_max)
+    }
+
+    /// What the host says about the plugin, which the plugin cannot drown.
+    pub(crate) fn of_incidents(plugin: Arc<str>, limits: &HostLimits) -> Self {
+        Self::new(plugin, limits.log_line_bytes_max, INCIDENTS_PER_SECOND_MAX)
+    }
+
+    fn new(plugin: Arc<str>, line_bytes_max: usize, lines_per_second_max: u32) -> Self {
+        let rate = Mutex::new(Rate::new(lines_per_second_max));
+        Self { plugin, line_bytes_max, rate, suppressed: AtomicU64::new(0) }
     }
 
     /// Writes one line, or counts it when there are too many.
@@ -147,7 +156,7 @@ mod tests {
 
     #[test]
     fn suppressed_lines_are_counted() {
-        let journal = Journal::new("p".into(), &HostLimits { log_lines_per_second_max: 1, ..HostLimits::default() });
+        let journal = Journal::new("p".into(), 100, 1);
         let now = crate::clock::now();
         for _ in 0..5 {
             journal.write(Level::INFO, "line", now);

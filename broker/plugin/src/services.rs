@@ -43,8 +43,8 @@ impl Services {
     pub(crate) fn new(name: &str, grants: Grants, lasting: Arc<Lasting>, foundation: Arc<Foundation>) -> Self {
         let name: Arc<str> = name.into();
         Self {
-            journal: Journal::new(name.clone(), &foundation.limits),
-            incidents: Journal::new(name.clone(), &foundation.limits),
+            journal: Journal::of_plugin(name.clone(), &foundation.limits),
+            incidents: Journal::of_incidents(name.clone(), &foundation.limits),
             name,
             grants,
             counters: Counters::default(),

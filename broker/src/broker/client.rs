@@ -53,6 +53,13 @@ impl Client {
         self.session.lock()
     }
 
+    /// The session, locked, as long as it is this connection's; `None` when another connection has taken it over.
+    #[inline]
+    pub fn session_of(&self, key: ClientKey) -> Option<MutexGuard<'_, Session>> {
+        let session = self.session.lock();
+        (session.terms().key == key).then_some(session)
+    }
+
     /// The present or last connection.
     pub fn key(&self) -> ClientKey {
         ClientKey(self.key.load(Ordering::Acquire))

@@ -19,6 +19,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use bytestring::ByteString;
@@ -153,7 +154,7 @@ impl Broker {
         let mut publisher = Publisher::default();
         loop {
             tokio::select! {
-                () = self.0.timers.wait() => self.do_what_is_due(),
+                () = self.0.timers.wait() => self.do_what_is_due_at(clock::now()),
                 Some(publish) = published.recv() => {
                     let now = clock::now();
                     self.publish_of_plugin(&mut publisher, now, publish);
@@ -166,8 +167,7 @@ impl Broker {
         }
     }
 
-    fn do_what_is_due(&self) {
-        let now = clock::now();
+    fn do_what_is_due_at(&self, now: Instant) {
         while let Some(due) = self.0.timers.pop(now) {
             match due {
                 Due::SessionExpiry { client_id, key } => self.expire(now, &client_id, key),

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessDecision, Action, Chain, DropCause, Fate, Hook, Message, PluginPublish, Publication,
+    Access, AccessDecision, Action, Chain, ClientKey, DropCause, Fate, Hook, Message, PluginPublish, Publication,
     Recipients, Rejection, Routing, SharedGroup,
 };
-use hookwire_protocol::{Delivery, DisconnectReason, Publish, PublishReason};
+use hookwire_protocol::{Delivery, DisconnectReason, Publish, PublishReason, QoS};
 
 use super::access::{self, AccessMemo};
 use super::client::Client;
-use super::{Broker, Rights};
+use super::{Broker, Connected, Rights};
 use crate::router::{Matches, Memo, Recipient, Subscriber};
 use crate::session::{Delivered, Link, Novelty, Sent, Taken, Violation};
 
@@ -85,14 +85,14 @@ impl Broker {
     /// The connection has to be closed; everything before the offending message has been published and answered.
     pub fn publish_run(
         &self,
-        client: &Arc<Client>,
-        rights: &Rights,
+        connected: &Connected,
         publisher: &mut Publisher,
         now: Instant,
         packets: &mut Vec<Publish>,
     ) -> Result<Duration, Stop> {
+        let Connected { client, key, rights, .. } = connected;
         let chain = self.chain();
-        let mut stop = take(client, publisher, now, packets);
+        let mut stop = take(client, *key, publisher, now, packets);
         self.authorize_run(&chain, rights, publisher, now);
         if chain.has(Hook::OnPublish) {
             chain.on_publish(&mut publisher.run);
@@ -121,10 +121,8 @@ impl Broker {
         }
         drop(publications);
         // What came after a message that ends the connection was not taken: it may be sent again.
-        for answer in answers.drain(answered..) {
-            client.session().forget_publish(answer.delivery);
-        }
-        answer_all(client, &mut answers);
+        let unanswered = answers.split_off(answered);
+        answer_all(client, *key, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
         publisher.wake_recipients();
         stop.map(|()| throttle)
@@ -185,7 +183,7 @@ impl Broker {
         if matches.is_empty() {
             return PublishReason::NoMatchingSubscribers;
         }
-        self.fan_out(chain, publisher, now, &Arc::new(message), &matches, None);
+        self.fan_out(chain, publisher, now, &Arc::new(kept(message)), &matches, None);
         PublishReason::Success
     }
 
@@ -199,7 +197,7 @@ impl Broker {
         matches: &Matches<Arc<Client>>,
     ) -> PublishReason {
         let routing = chain.route(&message, &recipients_of(matches));
-        let message = Arc::new(message);
+        let message = Arc::new(kept(message));
         self.fan_out(chain, publisher, now, &message, matches, Some(&routing));
         for topic in routing.copies {
             let copy = Message { topic, ..(*message).clone() };
@@ -290,22 +288,42 @@ impl Broker {
     }
 }
 
-fn take(client: &Client, publisher: &mut Publisher, now: Instant, packets: &mut Vec<Publish>) -> Result<(), Stop> {
-    let mut session = client.session();
+fn take(
+    client: &Client,
+    key: ClientKey,
+    publisher: &mut Publisher,
+    now: Instant,
+    packets: &mut Vec<Publish>,
+) -> Result<(), Stop> {
+    let Some(mut session) = client.session_of(key) else {
+        packets.clear();
+        return Ok(());
+    };
     for publish in packets.drain(..) {
         publisher.accept(session.take_publish(now, publish).map_err(Stop::Violation)?);
     }
     Ok(())
 }
 
-fn answer_all(client: &Client, answers: &mut Vec<Answer>) {
-    if answers.iter().any(|answer| answer.delivery != Delivery::AtMostOnce) {
-        let mut session = client.session();
+fn answer_all(client: &Client, key: ClientKey, answers: &mut Vec<Answer>, unanswered: &[Answer]) {
+    let is_owed = |answer: &Answer| answer.delivery != Delivery::AtMostOnce;
+    if (answers.iter().any(is_owed) || !unanswered.is_empty())
+        && let Some(mut session) = client.session_of(key)
+    {
         for answer in answers.drain(..) {
             session.answer_publish(answer.delivery, answer.reason, answer.text);
         }
+        for answer in unanswered {
+            session.forget_publish(answer.delivery);
+        }
     }
     answers.clear();
+}
+
+/// A message of QoS 1 or 2 may wait long for its acknowledgement, or for its recipient: it must not hold on to the read buffer that it
+/// came in, with everything else that came in it.
+fn kept(message: Message) -> Message {
+    if message.qos == QoS::AtMostOnce { message } else { message.detached() }
 }
 
 fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {

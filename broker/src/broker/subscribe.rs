@@ -13,7 +13,7 @@ use hookwire_protocol::{
 use super::access::{self, AccessMemo};
 use super::client::Client;
 use super::publish::Stop;
-use super::{Broker, Rights};
+use super::{Broker, Connected, Rights};
 use crate::router::{Subscriber, Subscription};
 use crate::session::{RetainedCopy, SubscriptionIds, Violation};
 
@@ -30,11 +30,11 @@ impl Broker {
     /// The connection has to be closed.
     pub fn subscribe(
         &self,
-        client: &Arc<Client>,
-        rights: &Rights,
+        connected: &Connected,
         now: Instant,
         subscribe: &Subscribe,
     ) -> Result<(), Stop> {
+        let Connected { client, key, rights, .. } = connected;
         let chain = self.chain();
         let id = subscribe.subscription_identifier.map(std::num::NonZero::get);
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
@@ -49,7 +49,7 @@ impl Broker {
             }
         }
         let ids: SubscriptionIds = id.into_iter().collect();
-        let mut session = client.session();
+        let Some(mut session) = client.session_of(*key) else { return Ok(()) };
         session.answer_subscribe(&Suback {
             packet_id: subscribe.packet_id,
             reasons,
@@ -139,13 +139,13 @@ impl Broker {
     }
 
     /// Removes the subscriptions of one UNSUBSCRIBE and answers it.
-    pub fn unsubscribe(&self, client: &Arc<Client>, unsubscribe: &Unsubscribe) {
+    pub fn unsubscribe(&self, connected: &Connected, unsubscribe: &Unsubscribe) {
+        let Connected { client, key, .. } = connected;
         let reasons = unsubscribe.filters.iter().map(|filter| self.unsubscribe_one(client, filter)).collect();
-        client.session().answer_unsubscribe(&Unsuback {
-            packet_id: unsubscribe.packet_id,
-            reasons,
-            properties: AckProperties::default(),
-        });
+        let properties = AckProperties::default();
+        if let Some(mut session) = client.session_of(*key) {
+            session.answer_unsubscribe(&Unsuback { packet_id: unsubscribe.packet_id, reasons, properties });
+        }
     }
 
     fn unsubscribe_one(&self, client: &Arc<Client>, filter: &ByteString) -> UnsubscribeReason {

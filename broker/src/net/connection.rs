@@ -18,7 +18,7 @@ use super::read_buffer::ReadBuffer;
 use super::{Stream, writer};
 use crate::broker::{Broker, Connected, Departure, Publisher, Stop};
 use crate::clock;
-use crate::session::{Closure, Ending, Outbox, Violation, farewell};
+use crate::session::{Closure, Ending, Outbox, Session, Violation, farewell};
 
 /// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others waiting.
 const RUN_MAX: usize = 128;
@@ -190,11 +190,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn collect_output(&mut self) {
-        let mut session = self.connected.client.session();
-        // A session that was taken over has another connection's packets in its outbox.
-        if session.terms().key != self.connected.key {
-            return;
-        }
+        let Some(mut session) = self.connected.client.session_of(self.connected.key) else { return };
         session.poll_output(clock::now(), &mut self.out);
         self.has_backlog = session.has_backlog();
         let dropped = session.take_dropped();
@@ -285,30 +281,30 @@ impl<S: Stream> Connection<S> {
         if self.run.is_empty() {
             return Ok(());
         }
-        let Connected { client, rights, .. } = &self.connected;
         let throttle = self
             .broker
-            .publish_run(client, rights, &mut self.publisher, now, &mut self.run)
+            .publish_run(&self.connected, &mut self.publisher, now, &mut self.run)
             .map_err(End::Stop)?;
         if !throttle.is_zero() {
             self.paused_until = Some(now + throttle);
+            // It is we who do not listen.
+            self.connected.keep_alive.heard(now + throttle);
             self.arm();
         }
         Ok(())
     }
 
     fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
-        let client = &self.connected.client;
         match packet {
-            Packet::Puback(puback) => client.session().handle_puback(now, &puback),
-            Packet::Pubrec(pubrec) => client.session().handle_pubrec(now, &pubrec),
-            Packet::Pubrel(pubrel) => client.session().handle_pubrel(&pubrel),
-            Packet::Pubcomp(pubcomp) => client.session().handle_pubcomp(now, &pubcomp),
-            Packet::Pingreq => client.session().answer_ping(),
+            Packet::Puback(puback) => self.on_session(|session| session.handle_puback(now, &puback)),
+            Packet::Pubrec(pubrec) => self.on_session(|session| session.handle_pubrec(now, &pubrec)),
+            Packet::Pubrel(pubrel) => self.on_session(|session| session.handle_pubrel(&pubrel)),
+            Packet::Pubcomp(pubcomp) => self.on_session(|session| session.handle_pubcomp(now, &pubcomp)),
+            Packet::Pingreq => self.on_session(Session::answer_ping),
             Packet::Subscribe(subscribe) => {
-                return self.broker.subscribe(client, &self.connected.rights, now, &subscribe).map_err(End::Stop);
+                return self.broker.subscribe(&self.connected, now, &subscribe).map_err(End::Stop);
             }
-            Packet::Unsubscribe(unsubscribe) => self.broker.unsubscribe(client, &unsubscribe),
+            Packet::Unsubscribe(unsubscribe) => self.broker.unsubscribe(&self.connected, &unsubscribe),
             Packet::Disconnect(disconnect) => return Err(End::Disconnect(disconnect)),
             Packet::Connect(_) => return Err(violation(Violation::SecondConnect)),
             Packet::Auth(_) => return Err(violation(Violation::UnexpectedAuth)),
@@ -318,6 +314,13 @@ impl<S: Stream> Connection<S> {
             }
         }
         Ok(())
+    }
+
+    /// A session that was taken over is somebody else's: what still comes in here is not for it.
+    fn on_session(&self, step: impl FnOnce(&mut Session)) {
+        if let Some(mut session) = self.connected.client.session_of(self.connected.key) {
+            step(&mut session);
+        }
     }
 
     // ---- time

@@ -30,8 +30,8 @@ enum NoConnect {
     NotConnect,
     #[error("CONNECT of {0} bytes is too large")]
     TooLarge(usize),
-    #[error("{0}")]
-    Malformed(#[from] DecodeError),
+    #[error("{error}")]
+    Malformed { error: DecodeError, version: Version },
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -40,9 +40,12 @@ impl NoConnect {
     /// What the CONNACK says, for those that sent enough to be told.
     fn reason(&self) -> Option<ConnectReason> {
         match self {
-            Self::Malformed(error) => Some(ConnectReason::from(*error)),
-            Self::TooLarge(_) => Some(ConnectReason::PacketTooLarge),
-            Self::Closed | Self::Late | Self::NotConnect | Self::Io(_) => None,
+            Self::Malformed { error: error @ DecodeError::UnsupportedProtocolVersion, .. } => {
+                Some(ConnectReason::from(*error))
+            }
+            // MQTT 3 has no words for a malformed CONNECT: it is closed without an answer. [MQTT-3.1.4-1]
+            Self::Malformed { error, version: Version::V5 } => Some(ConnectReason::from(*error)),
+            Self::Malformed { .. } | Self::TooLarge(_) | Self::Closed | Self::Late | Self::NotConnect | Self::Io(_) => None,
         }
     }
 }
@@ -54,8 +57,8 @@ pub async fn serve<S: Stream>(mut stream: S, broker: Broker, arrival: Arrival, r
     let reading = read_connect(&mut stream, &mut buffer, &settings.limits.decode, settings.limits.connect_packet_bytes_max);
     let connect = match tokio::time::timeout(settings.limits.connect_timeout, reading).await {
         Ok(Ok(connect)) => connect,
-        Ok(Err(failed)) => return turn_away(&mut stream, &arrival, &failed, buffer.filled()).await,
-        Err(_) => return turn_away(&mut stream, &arrival, &NoConnect::Late, &[]).await,
+        Ok(Err(failed)) => return turn_away(&mut stream, &arrival, &failed).await,
+        Err(_) => return turn_away(&mut stream, &arrival, &NoConnect::Late).await,
     };
     let version = connect.version;
     let problem_information = connect.properties.request_problem_information;
@@ -87,15 +90,17 @@ async fn read_connect<S: Stream>(
         if buffer.filled().first().is_some_and(|&first| first >> 4 != 1) {
             return Err(NoConnect::NotConnect);
         }
-        if let Some(header) = FrameHeader::peek(buffer.filled())? {
+        let malformed = |error| NoConnect::Malformed { error, version: version_of(buffer.filled()) };
+        if let Some(header) = FrameHeader::peek(buffer.filled()).map_err(malformed)? {
             if header.total_len() > bytes_max {
                 return Err(NoConnect::TooLarge(header.total_len()));
             }
             if buffer.filled().len() >= header.total_len() {
                 let frame = buffer.take(header.total_len());
-                return match decoder.decode_frame(&frame, 0, header)? {
-                    Packet::Connect(connect) => Ok(*connect),
-                    _ => Err(NoConnect::NotConnect),
+                return match decoder.decode_frame(&frame, 0, header) {
+                    Ok(Packet::Connect(connect)) => Ok(*connect),
+                    Ok(_) => Err(NoConnect::NotConnect),
+                    Err(error) => Err(NoConnect::Malformed { error, version: version_of(&frame) }),
                 };
             }
         }
@@ -105,11 +110,13 @@ async fn read_connect<S: Stream>(
     }
 }
 
-async fn turn_away<S: Stream>(stream: &mut S, arrival: &Arrival, failed: &NoConnect, seen: &[u8]) {
+async fn turn_away<S: Stream>(stream: &mut S, arrival: &Arrival, failed: &NoConnect) {
     tracing::debug!(address = %arrival.address, "no client: {failed}");
-    if let Some(reason) = failed.reason() {
+    if let NoConnect::Malformed { version, .. } = failed
+        && let Some(reason) = failed.reason()
+    {
         let connack = Connack { session_present: false, reason, properties: ConnackProperties::default() };
-        send_connack(stream, version_of(seen), connack).await;
+        send_connack(stream, *version, connack).await;
     }
 }
 

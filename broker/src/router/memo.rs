@@ -51,11 +51,12 @@ impl<S> Memo<S> {
             Some(matches) => Arc::clone(matches),
             None => {
                 let matches = Arc::new(look_up());
-                self.others.insert(own(topic), Arc::clone(&matches));
+                // With memory of its own, so that the memo holds no read buffers.
+                self.others.insert(topic.detached(), Arc::clone(&matches));
                 matches
             }
         };
-        self.last = Some((own(topic), Arc::clone(&matches)));
+        self.last = Some((topic.detached(), Arc::clone(&matches)));
         matches
     }
 
@@ -64,9 +65,4 @@ impl<S> Memo<S> {
         self.last = None;
         self.others = HashMap::new();
     }
-}
-
-/// A name with memory of its own, so that the memo holds no read buffers.
-fn own(topic: &TopicName) -> TopicName {
-    TopicName::new(topic.as_str().to_owned()).unwrap_or_else(|_| topic.clone())
 }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use bytes::Bytes;
 use hookwire_hooks::Message;
-use hookwire_protocol::{TopicFilter, TopicName};
+use hookwire_protocol::TopicFilter;
 
 use super::level_tree::{LevelTree, Slot};
 use crate::session::RetainedCopy;
@@ -108,10 +107,5 @@ fn cost(message: &Message) -> usize {
 
 /// A copy with memory of its own: it may stay for years, the read buffer that the message came in should not.
 fn detached(message: &Message) -> RetainedCopy {
-    let mut message = message.clone();
-    message.payload = Bytes::copy_from_slice(&message.payload);
-    if let Ok(topic) = TopicName::new(message.topic.as_str().to_owned()) {
-        message.topic = topic;
-    }
-    RetainedCopy { message: Arc::new(message), superseded: AtomicBool::new(false) }
+    RetainedCopy { message: Arc::new(message.clone().detached()), superseded: AtomicBool::new(false) }
 }

@@ -383,6 +383,11 @@ impl Session {
 
     fn enqueue(&mut self, delivered: Delivered) -> Sent {
         let limits = self.terms.queue;
+        let delivered = if delivered.qos == QoS::AtMostOnce {
+            Delivered { message: Arc::new(Message::clone(&delivered.message).detached()), ..delivered }
+        } else {
+            delivered
+        };
         let dropped = self.outbound.enqueue(delivered, &limits);
         self.dropped.extend(dropped.into_iter().map(|delivered| (delivered.message, DropCause::QueueFull)));
         Sent::Queued

@@ -62,6 +62,12 @@ impl TopicName {
         self.0
     }
 
+    /// The same name with memory of its own, for whoever keeps it longer than the buffer that it was decoded from.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(ByteString::from(self.as_str().to_owned()))
+    }
+
     /// The parts between `/`; there is at least one, and each may be empty.
     #[inline]
     pub fn levels(&self) -> impl Iterator<Item = &str> {

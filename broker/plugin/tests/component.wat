@@ -1,0 +1,91 @@
+;; A whole plugin by hand: `lifecycle` and `on-publish-batch`. The tests put their core functions in the place of the
+;; line below; `realloc` gives out memory from 4096 on, and what lies at 1024 is zero: "ok", empty, none.
+(component
+  (core module $guest
+    (memory (export "memory") 1)
+    (global $free (mut i32) (i32.const 4096))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      global.get $free
+      (global.set $free (i32.add (global.get $free) (i32.add (local.get 3) (i32.const 16))))
+      (global.set $free (i32.and (global.get $free) (i32.const -16)))
+      (if (i32.gt_u (global.get $free) (i32.const 32768)) (then (global.set $free (i32.const 4096)))))
+    ;; FUNCTIONS
+  )
+  (core instance $guest (instantiate $guest))
+
+  (type $message-interest (record (field "topics" (list string)) (field "payload" bool) (field "properties" bool)))
+  (type $access-interest (flags "publish" "subscribe" "deliver" "will"))
+  (type $event-interest (flags "connected" "disconnected" "session" "subscribed" "dropped"))
+  (type $interests (record
+    (field "on-publish" $message-interest)
+    (field "route" $message-interest)
+    (field "authorize" $access-interest)
+    (field "events" $event-interest)
+    (field "tick-ms" (option u32))))
+  (type $problem (record (field "path" string) (field "message" string)))
+
+  (func $configure (param "config" string) (result (result $interests (error (list $problem))))
+    (canon lift (core func $guest "configure")
+      (memory (core memory $guest "memory")) (realloc (core func $guest "realloc"))))
+  (func $health (result (result (error string)))
+    (canon lift (core func $guest "health") (memory (core memory $guest "memory"))))
+  (func $tick (canon lift (core func $guest "tick")))
+  (func $stop (canon lift (core func $guest "stop")))
+  (func $batch (param "messages" (list u8)) (result (list u8))
+    (canon lift (core func $guest "batch")
+      (memory (core memory $guest "memory")) (realloc (core func $guest "realloc"))))
+
+  ;; An exported function may only use types that are exported beside it; this gives them their names.
+  (component $named
+    (type $mi (record (field "topics" (list string)) (field "payload" bool) (field "properties" bool)))
+    (import "message-interest" (type $message-interest (eq $mi)))
+    (type $ai (flags "publish" "subscribe" "deliver" "will"))
+    (import "access-interest" (type $access-interest (eq $ai)))
+    (type $ei (flags "connected" "disconnected" "session" "subscribed" "dropped"))
+    (import "event-interest" (type $event-interest (eq $ei)))
+    (type $is (record
+      (field "on-publish" $message-interest)
+      (field "route" $message-interest)
+      (field "authorize" $access-interest)
+      (field "events" $event-interest)
+      (field "tick-ms" (option u32))))
+    (import "interests" (type $interests (eq $is)))
+    (type $p (record (field "path" string) (field "message" string)))
+    (import "problem" (type $problem (eq $p)))
+    (import "configure"
+      (func $configure (param "config" string) (result (result $interests (error (list $problem))))))
+    (import "health" (func $health (result (result (error string)))))
+    (import "tick" (func $tick))
+    (import "stop" (func $stop))
+    (export $xmi "message-interest" (type $message-interest))
+    (export $xai "access-interest" (type $access-interest))
+    (export $xei "event-interest" (type $event-interest))
+    (type $xis-def (record
+      (field "on-publish" $xmi)
+      (field "route" $xmi)
+      (field "authorize" $xai)
+      (field "events" $xei)
+      (field "tick-ms" (option u32))))
+    (export $xis "interests" (type $interests) (type (eq $xis-def)))
+    (export $xp "problem" (type $problem))
+    (export "configure" (func $configure)
+      (func (param "config" string) (result (result $xis (error (list $xp))))))
+    (export "health" (func $health))
+    (export "tick" (func $tick))
+    (export "stop" (func $stop))
+  )
+  (instance $lifecycle (instantiate $named
+    (with "message-interest" (type $message-interest))
+    (with "access-interest" (type $access-interest))
+    (with "event-interest" (type $event-interest))
+    (with "interests" (type $interests))
+    (with "problem" (type $problem))
+    (with "configure" (func $configure))
+    (with "health" (func $health))
+    (with "tick" (func $tick))
+    (with "stop" (func $stop))))
+  (export "hookwire:plugin/lifecycle@0.1.0" (instance $lifecycle))
+
+  (instance $batch (export "on-publish-batch" (func $batch)))
+  (export "hookwire:plugin/on-publish-batch@0.1.0" (instance $batch))
+)

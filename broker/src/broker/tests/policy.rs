@@ -1,0 +1,89 @@
+//! A policy of closures, for what the chain makes of answers.
+
+use std::sync::Arc;
+
+use hookwire_hooks::{
+    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, Event, Failure, FailureKind,
+    Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause, WillDecision,
+};
+use hookwire_protocol::TopicName;
+use parking_lot::Mutex;
+
+type Ask<Q, A> = Option<Box<dyn Fn(Q) -> Result<A, Failure> + Send + Sync>>;
+
+#[derive(Default)]
+pub(super) struct Policy {
+    pub(super) name: &'static str,
+    pub(super) authenticate: Ask<Credentials, Authentication>,
+    pub(super) authorize: Ask<(Action, String), AccessDecision>,
+    pub(super) on_publish: Ask<Message, Verdict>,
+    pub(super) route: Ask<(Message, Recipients), Routing>,
+    pub(super) on_will: Ask<WillCause, WillDecision>,
+    pub(super) events: Option<Arc<Mutex<Vec<Event>>>>,
+    pub(super) on_failure: Option<OnFailure>,
+}
+
+pub(super) fn failure() -> Failure {
+    Failure { kind: FailureKind::Trap, detail: "for the test".into() }
+}
+
+impl Plugin for Policy {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn hooks(&self) -> HookSet {
+        let has = [
+            (Hook::Authenticate, self.authenticate.is_some()),
+            (Hook::Authorize, self.authorize.is_some()),
+            (Hook::OnPublish, self.on_publish.is_some()),
+            (Hook::Route, self.route.is_some()),
+            (Hook::OnWill, self.on_will.is_some()),
+            (Hook::Events, self.events.is_some()),
+        ];
+        has.into_iter().filter(|(_, has)| *has).fold(HookSet::EMPTY, |set, (hook, _)| set.with(hook))
+    }
+
+    fn on_failure(&self, hook: Hook) -> OnFailure {
+        self.on_failure.unwrap_or_else(|| hook.default_on_failure())
+    }
+
+    fn wants_access(&self, action: Action) -> bool {
+        action != Action::Deliver
+    }
+
+    fn wants_topic(&self, _: Hook, topic: &TopicName) -> bool {
+        !topic.as_str().starts_with("unwatched/")
+    }
+
+    fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure> {
+        self.authenticate.as_ref().expect("asked only if implemented")(who.clone())
+    }
+
+    fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
+        let decide = self.authorize.as_ref().expect("asked only if implemented");
+        let decision = decide((access.action, access.topic.to_owned()))?;
+        Ok(AccessAnswer { decision, cache_for: std::time::Duration::from_secs(60) })
+    }
+
+    fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>> {
+        let judge = self.on_publish.as_ref().expect("asked only if implemented");
+        messages.iter().map(|message| judge(Message::clone(message))).collect()
+    }
+
+    fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure> {
+        self.route.as_ref().expect("asked only if implemented")((message.clone(), recipients.clone()))
+    }
+
+    fn on_will(&self, _: ClientKey, cause: WillCause, _: &Message) -> Result<WillDecision, Failure> {
+        self.on_will.as_ref().expect("asked only if implemented")(cause)
+    }
+
+    fn events(&self, events: &[Event]) {
+        self.events.as_ref().expect("asked only if implemented").lock().extend_from_slice(events);
+    }
+
+    fn wants_event(&self, _: &Event) -> bool {
+        true
+    }
+}

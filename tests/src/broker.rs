@@ -1,0 +1,140 @@
+//! The broker under test: a process.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ExitStatus};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::setup::{CONFIG, Setup};
+use crate::{Lines, PATIENCE};
+
+/// A running `hookwire`, ended when it is dropped.
+#[derive(Debug)]
+pub struct Broker {
+    child: Mutex<Child>,
+    pid: u32,
+    address: SocketAddr,
+    log: Lines,
+    setup: Setup,
+}
+
+impl Broker {
+    /// Starts a broker with this configuration; see [`Setup::new`].
+    #[track_caller]
+    pub fn start(config: &str) -> Self {
+        Setup::new(config).start()
+    }
+
+    #[track_caller]
+    pub(crate) fn launch(setup: Setup) -> Self {
+        let mut child = setup.command().spawn().expect("hookwire can be run");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let log = Lines::collect(vec![Box::new(stderr)]);
+        let line = log.wait("listening on ");
+        let address = line.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let address = address.and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+        let pid = child.id();
+        Self { child: Mutex::new(child), pid, address, log, setup }
+    }
+
+    /// The address of its first listener.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Lines {
+        &self.log
+    }
+
+    /// Waits for a line of the log, after the one that ended the last wait.
+    #[track_caller]
+    pub fn wait_log(&self, text: &str) -> String {
+        self.log.wait(text)
+    }
+
+    /// The folder of its configuration.
+    pub fn folder(&self) -> &Path {
+        self.setup.folder.path()
+    }
+
+    /// Replaces the configuration as good editors do: written beside it, then renamed over it.
+    pub fn edit_config(&self, text: &str) {
+        self.edit_file(CONFIG, text);
+    }
+
+    /// Replaces another file in the folder of the configuration in the same way.
+    pub fn edit_file(&self, name: &str, content: impl AsRef<[u8]>) {
+        let written = self.folder().join(format!("{name}.new"));
+        fs::write(&written, content).expect("a file in the temporary folder can be written");
+        fs::rename(written, self.folder().join(name)).expect("a file in the temporary folder can be renamed");
+    }
+
+    /// Replaces the configuration and waits until its policy is in force.
+    #[track_caller]
+    pub fn put_in_force(&self, config: &str) {
+        self.edit_config(config);
+        self.wait_in_force();
+    }
+
+    /// Waits until a changed policy is in force, and fails when it is refused.
+    #[track_caller]
+    pub fn wait_in_force(&self) {
+        let line = self.log.wait_any(&["policy in force", "the running one stays"]);
+        assert!(line.contains("policy in force"), "the change was refused:\n{}", self.log.text());
+    }
+
+    /// Replaces the configuration, waits until it is refused, and returns what the log says about it: the line, and those that follow up to now.
+    #[track_caller]
+    pub fn refused(&self, config: &str) -> String {
+        self.edit_config(config);
+        let line = self.log.wait_any(&["policy in force", "the running one stays"]);
+        assert!(line.contains("the running one stays"), "the change was not refused: {line}");
+        line
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child.lock().unwrap_or_else(PoisonError::into_inner));
+        kill_process(pid, signal).expect("the broker runs");
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn wait_exit(&self) -> ExitStatus {
+        assert!(self.log.wait_end(), "still running after {PATIENCE:?}:\n{}", self.log.text());
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("its own child can be waited for")
+    }
+}
+
+/// A broker may end before its test does, but it never panics.
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        let _ = child.wait();
+        if std::thread::panicking() {
+            eprintln!("---- log of the broker\n{}\n----", self.log.text());
+        } else {
+            assert_eq!(self.log.count("panicked at"), 0, "the broker panicked:\n{}", self.log.text());
+        }
+    }
+}

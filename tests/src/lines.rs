@@ -1,0 +1,95 @@
+//! What a process prints, line by line, to be waited for.
+
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::PATIENCE;
+
+/// The lines that a process has printed so far. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Lines(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    printed: Mutex<Printed>,
+    news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Printed {
+    lines: Vec<String>,
+    /// Where the next wait begins: behind the line that ended the last one.
+    cursor: usize,
+    pipes_open: usize,
+}
+
+impl Lines {
+    /// Collects from pipes until they are closed.
+    pub(crate) fn collect(pipes: Vec<Box<dyn Read + Send>>) -> Self {
+        let printed = Printed { pipes_open: pipes.len(), ..Printed::default() };
+        let lines = Self(Arc::new(Shared { printed: Mutex::new(printed), news: Condvar::new() }));
+        for pipe in pipes {
+            let lines = lines.clone();
+            thread::spawn(move || lines.read(pipe));
+        }
+        lines
+    }
+
+    fn read(&self, pipe: Box<dyn Read + Send>) {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            self.printed().lines.push(String::from_utf8_lossy(&line).into_owned());
+            self.0.news.notify_all();
+        }
+        self.printed().pipes_open -= 1;
+        self.0.news.notify_all();
+    }
+
+    fn printed(&self) -> MutexGuard<'_, Printed> {
+        self.0.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a line that contains `text`, after the line that ended the last wait, and returns it.
+    #[track_caller]
+    pub fn wait(&self, text: &str) -> String {
+        self.wait_any(&[text])
+    }
+
+    /// Waits for a line that contains one of `texts`.
+    #[track_caller]
+    pub fn wait_any(&self, texts: &[&str]) -> String {
+        let fits = |line: &String| texts.iter().any(|text| line.contains(text));
+        let find = |printed: &Printed| {
+            printed.lines.iter().skip(printed.cursor).position(fits).map(|at| printed.cursor + at)
+        };
+        let waiting = self.printed();
+        let is_waiting = |printed: &mut Printed| find(printed).is_none() && printed.pipes_open > 0;
+        let (mut printed, _) =
+            self.0.news.wait_timeout_while(waiting, PATIENCE, is_waiting).unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = find(&printed) else {
+            let ended = if printed.pipes_open == 0 { "the process has ended" } else { "it took too long" };
+            let from = printed.cursor;
+            let story = printed.lines.join("\n");
+            drop(printed);
+            panic!("no line with any of {texts:?} after line {from}; {ended}. It printed:\n{story}");
+        };
+        printed.cursor = at + 1;
+        printed.lines[at].clone()
+    }
+
+    /// Waits until nothing can be printed any more; false if that takes too long.
+    pub(crate) fn wait_end(&self) -> bool {
+        let waiting = self.0.news.wait_timeout_while(self.printed(), PATIENCE, |printed| printed.pipes_open > 0);
+        waiting.unwrap_or_else(PoisonError::into_inner).0.pipes_open == 0
+    }
+
+    /// How many lines contain `text`, from the beginning.
+    pub fn count(&self, text: &str) -> usize {
+        self.printed().lines.iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// Everything printed so far.
+    pub fn text(&self) -> String {
+        self.printed().lines.join("\n")
+    }
+}
