@@ -6,6 +6,8 @@ use crate::log::{self, Level};
 
 const STDOUT: i32 = 1;
 const STDERR: i32 = 2;
+/// What the standard library adds to a panic's message, and what nobody can do here.
+const BACKTRACE_HINT: &str = "note: run with `RUST_BACKTRACE";
 
 /// What `write` does: a line for the log, or -1 when the descriptor is none of the two that there are.
 pub fn write(descriptor: i32, bytes: &[u8]) -> isize {
@@ -15,7 +17,7 @@ pub fn write(descriptor: i32, bytes: &[u8]) -> isize {
         _ => return -1,
     };
     let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid()).trim();
-    if !text.is_empty() {
+    if !text.is_empty() && !text.starts_with(BACKTRACE_HINT) {
         log::write(level, text);
     }
     bytes.len() as isize

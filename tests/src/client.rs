@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use bytes::BytesMut;
 use bytestring::ByteString;
 use hookwire_protocol::{
-    AckProperties, Connack, Connect, ConnectReason, DecodeLimits, Decoder, Delivery, Disconnect, DisconnectReason, Packet,
+    Connack, Connect, ConnectReason, DecodeLimits, Decoder, Delivery, Disconnect, DisconnectReason, Packet,
     PacketId, Puback, Pubcomp, Publish, PublishReason, Pubrec, Pubrel, PubrelReason, QoS, Suback, Subscribe,
     SubscribeFilter, SubscribeReason, SubscriptionOptions, TopicLimits, Unsuback, Unsubscribe, UnsubscribeReason, UserProperties,
     Version,
@@ -346,8 +346,13 @@ impl Client {
         assert_eq!(packet, Some(Packet::Pingresp), "{}: expected nothing", self.name);
     }
 
-    /// An acknowledgement without properties; for tests that take an exchange step by step.
-    pub fn no_properties() -> AckProperties {
-        AckProperties::default()
+    /// Everything until the connection is closed, as bytes.
+    #[track_caller]
+    pub fn hear_out(&mut self) -> Vec<u8> {
+        let mut heard = self.received.split().to_vec();
+        match self.stream.read_to_end(&mut heard) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{}: not closed: {error}", self.name),
+            _ => heard,
+        }
     }
 }

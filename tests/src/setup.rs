@@ -33,7 +33,8 @@ impl Setup {
     pub fn new(config: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("hookwire-").tempdir().expect("a temporary folder can be made");
         let setup = Self { folder, arguments: Vec::new(), has_listener: config.contains("[[listener]]") };
-        setup.file(CONFIG, config)
+        // An empty file is refused, since it is what some editors leave for a moment.
+        setup.file(CONFIG, if config.is_empty() { "# every default\n" } else { config })
     }
 
     /// Another file in the same folder.

@@ -32,10 +32,13 @@ impl Blueprint {
         let budget = Budget::new(self.deadline);
         let mut store = self.store();
         instance::begin(&mut store, budget);
-        let component = self.pre.instantiate(&mut store).map_err(|error| LoadError::Failed {
-            stage: "instantiation",
-            failure: failure::of_call(&error, store.data_mut()),
-        })?;
+        let component = self
+            .pre
+            .instantiate(&mut store)
+            .map_err(|error| LoadError::Failed {
+                stage: "instantiation",
+                failure: failure::of_call(&error, store.data_mut()),
+            })?;
         let exports = self.exports.load(&mut store, &component)?;
         let mut instance = Instance::new(store, exports);
         let interests = lifecycle::configure(&mut instance, budget, &self.config)?;
@@ -46,9 +49,10 @@ impl Blueprint {
     pub(crate) fn build_another(&self) -> Result<Instance, Failure> {
         match self.build() {
             Ok((instance, _)) => Ok(instance),
-            Err(LoadError::Failed { stage, failure }) => {
-                Err(Failure { kind: failure.kind, detail: format!("{stage} of a new instance: {}", failure.detail) })
-            }
+            Err(LoadError::Failed { stage, failure }) => Err(Failure {
+                kind: failure.kind,
+                detail: format!("{stage} of a new instance: {}", failure.detail),
+            }),
             Err(other) => Err(Failure {
                 kind: FailureKind::NoInstance,
                 detail: format!("a new instance cannot start: {other}"),
@@ -70,7 +74,10 @@ impl Blueprint {
 
     /// Notes how large an instance has grown.
     pub(crate) fn measure(&self, instance: &Instance) {
-        self.services.counters.memory_bytes_peak.fetch_max(instance.memory_bytes(), Relaxed);
+        self.services
+            .counters
+            .memory_bytes_peak
+            .fetch_max(instance.memory_bytes(), Relaxed);
     }
 }
 
@@ -78,5 +85,9 @@ impl Blueprint {
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
     guest.services.foundation.ticker.mark();
-    if guest.watch.tick() { Ok(UpdateDeadline::Continue(1)) } else { Ok(UpdateDeadline::Interrupt) }
+    if guest.watch.tick() {
+        Ok(UpdateDeadline::Continue(1))
+    } else {
+        Ok(UpdateDeadline::Interrupt)
+    }
 }

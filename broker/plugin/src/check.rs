@@ -41,13 +41,26 @@ impl PartialEq for Grant {
 
 impl Eq for Grant {}
 
-static CLIENTS: Grant = Grant { add: "grant = { clients = true }", given: |grants| grants.clients };
-static PUBLISH: Grant =
-    Grant { add: "grant = { publish = [\"topic/filter\"] }", given: |grants| !grants.publish.is_empty() };
-static KV: Grant =
-    Grant { add: "grant = { kv = { bytes = \"1MiB\" } }", given: |grants| grants.kv_bytes_max.is_some() };
-static METRICS: Grant = Grant { add: "grant = { metrics = true }", given: |grants| grants.metrics };
-static RANDOM: Grant = Grant { add: "grant = { random = true }", given: |grants| grants.random };
+static CLIENTS: Grant = Grant {
+    add: "grant = { clients = true }",
+    given: |grants| grants.clients,
+};
+static PUBLISH: Grant = Grant {
+    add: "grant = { publish = [\"topic/filter\"] }",
+    given: |grants| !grants.publish.is_empty(),
+};
+static KV: Grant = Grant {
+    add: "grant = { kv = { bytes = \"1MiB\" } }",
+    given: |grants| grants.kv_bytes_max.is_some(),
+};
+static METRICS: Grant = Grant {
+    add: "grant = { metrics = true }",
+    given: |grants| grants.metrics,
+};
+static RANDOM: Grant = Grant {
+    add: "grant = { random = true }",
+    given: |grants| grants.random,
+};
 
 /// The version of WASI of which the host has the inert part.
 const WASI_VERSION: &str = "0.2.0";
@@ -86,8 +99,16 @@ impl Surface {
         let ty = component.component_type();
         let is_used = |item: &ComponentItem| does_something(item, engine);
         Self {
-            imports: ty.imports(engine).filter(|(_, item)| is_used(&item.ty)).map(|(name, _)| name.into()).collect(),
-            exports: ty.exports(engine).filter(|(_, item)| is_used(&item.ty)).map(|(name, _)| name.into()).collect(),
+            imports: ty
+                .imports(engine)
+                .filter(|(_, item)| is_used(&item.ty))
+                .map(|(name, _)| name.into())
+                .collect(),
+            exports: ty
+                .exports(engine)
+                .filter(|(_, item)| is_used(&item.ty))
+                .map(|(name, _)| name.into())
+                .collect(),
         }
     }
 
@@ -105,8 +126,7 @@ impl Surface {
 
     /// What the configuration has to grant.
     pub(crate) fn grants_needed(&self) -> Vec<&'static str> {
-        let mut needed: Vec<_> =
-            self.granted_imports().map(|(_, grant)| grant.add).collect();
+        let mut needed: Vec<_> = self.granted_imports().map(|(_, grant)| grant.add).collect();
         needed.sort_unstable();
         needed.dedup();
         needed
@@ -120,7 +140,10 @@ impl Surface {
     }
 
     fn contract_exports(&self) -> impl Iterator<Item = InterfaceName<'_>> {
-        self.exports.iter().filter_map(|name| InterfaceName::parse(name)).filter(|name| name.package == contract::PACKAGE)
+        self.exports
+            .iter()
+            .filter_map(|name| InterfaceName::parse(name))
+            .filter(|name| name.package == contract::PACKAGE)
     }
 
     fn granted_imports(&self) -> impl Iterator<Item = (&String, &'static Grant)> {
@@ -131,7 +154,11 @@ impl Surface {
     }
 
     fn check_version(&self) -> Result<(), LoadError> {
-        let names = self.exports.iter().chain(&self.imports).filter_map(|name| InterfaceName::parse(name));
+        let names = self
+            .exports
+            .iter()
+            .chain(&self.imports)
+            .filter_map(|name| InterfaceName::parse(name));
         let mut ours = names.filter(|name| name.package == contract::PACKAGE);
         match ours.find(|name| !name.is_compatible(contract::VERSION)) {
             Some(name) => Err(LoadError::ContractVersion {
@@ -146,7 +173,9 @@ impl Surface {
         if !self.has("lifecycle") {
             return Err(LoadError::NoLifecycle);
         }
-        let is_known = |name: &InterfaceName<'_>| name.interface == "lifecycle" || contract::hook(name.interface).is_some();
+        let is_known = |name: &InterfaceName<'_>| {
+            name.interface == "lifecycle" || contract::hook(name.interface).is_some()
+        };
         if let Some(name) = self.contract_exports().find(|name| !is_known(name)) {
             return Err(LoadError::UnknownHook {
                 interface: format!("{}/{}@{}", name.package, name.interface, name.version),
@@ -159,26 +188,37 @@ impl Surface {
     }
 
     fn check_imports(&self, grants: &Grants) -> Result<(), LoadError> {
-        let interfaces: Vec<_> =
-            self.imports.iter().filter(|name| import_of(name) == Import::Unknown).cloned().collect();
+        let interfaces: Vec<_> = self
+            .imports
+            .iter()
+            .filter(|name| import_of(name) == Import::Unknown)
+            .cloned()
+            .collect();
         if !interfaces.is_empty() {
             return Err(LoadError::UnknownImports { interfaces });
         }
         let missing: Vec<_> = self
             .granted_imports()
             .filter(|(_, grant)| !(grant.given)(grants))
-            .map(|(interface, grant)| MissingGrant { interface: interface.clone(), add: grant.add })
+            .map(|(interface, grant)| MissingGrant {
+                interface: interface.clone(),
+                add: grant.add,
+            })
             .collect();
-        if missing.is_empty() { Ok(()) } else { Err(LoadError::NotGranted { missing }) }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(LoadError::NotGranted { missing })
+        }
     }
 }
 
 /// Whether an item is more than the names of types.
 fn does_something(item: &ComponentItem, engine: &Engine) -> bool {
     match item {
-        ComponentItem::ComponentInstance(instance) => {
-            instance.exports(engine).any(|(_, item)| does_something(&item.ty, engine))
-        }
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine)
+            .any(|(_, item)| does_something(&item.ty, engine)),
         ComponentItem::Type(_) => false,
         _ => true,
     }
@@ -190,14 +230,20 @@ mod tests {
 
     fn surface(imports: &[&str], exports: &[&str]) -> Surface {
         let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Surface { imports: own(imports), exports: own(exports) }
+        Surface {
+            imports: own(imports),
+            exports: own(exports),
+        }
     }
 
     const LIFECYCLE: &str = "hookwire:plugin/lifecycle@0.1.0";
     const ROUTE: &str = "hookwire:plugin/route@0.1.0";
 
     fn refusal(imports: &[&str], exports: &[&str]) -> String {
-        surface(imports, exports).check(&Grants::default()).unwrap_err().to_string()
+        surface(imports, exports)
+            .check(&Grants::default())
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -209,28 +255,69 @@ mod tests {
             "wasi:io/streams@0.2.0",
             "wasi:random/insecure-seed@0.2.9",
         ];
-        surface(&imports, &[LIFECYCLE, ROUTE, "wasi:cli/run@0.2.0", "memory"]).check(&Grants::default()).unwrap();
+        surface(&imports, &[LIFECYCLE, ROUTE, "wasi:cli/run@0.2.0", "memory"])
+            .check(&Grants::default())
+            .unwrap();
     }
 
     #[test]
     fn every_refusal_names_what_is_wrong() {
         let cases: &[(&[&str], &[&str], &[&str])] = &[
             (&[], &[], &["does not export hookwire:plugin/lifecycle@0.1.0"]),
-            (&["wasi:sockets/tcp@0.2.0"], &["wasi:cli/run@0.2.0"], &["does not export hookwire:plugin/lifecycle"]),
+            (
+                &["wasi:sockets/tcp@0.2.0"],
+                &["wasi:cli/run@0.2.0"],
+                &["does not export hookwire:plugin/lifecycle"],
+            ),
             (&[], &[LIFECYCLE], &["exports no hook", "authenticate", "events"]),
-            (&[], &[LIFECYCLE, "hookwire:plugin/deliver@0.1.0"], &["hookwire:plugin/deliver@0.1.0", "newer Hookwire"]),
-            (&[], &[LIFECYCLE, ROUTE, "hookwire:plugin/control@0.1.2"], &["control@0.1.2", "newer Hookwire"]),
-            (&[], &["hookwire:plugin/lifecycle@0.2.0", ROUTE], &["hookwire:plugin/lifecycle@0.2.0", "@0.1.0"]),
-            (&["hookwire:plugin/log@1.0.0"], &[LIFECYCLE, ROUTE], &["hookwire:plugin/log@1.0.0", "@0.1.0"]),
-            (&["wasi:sockets/tcp@0.2.0", "wasi:io/poll@0.2.0"], &[LIFECYCLE, ROUTE], &["offer: wasi:sockets/tcp@0.2.0;"]),
-            (&["wasi:filesystem/types@0.2.3"], &[LIFECYCLE, ROUTE], &["wasi:filesystem/types@0.2.3", "no files"]),
-            (&["wasi:cli/stderr@0.3.0"], &[LIFECYCLE, ROUTE], &["wasi:cli/stderr@0.3.0"]),
-            (&["hookwire:plugin/retained@0.1.0"], &[LIFECYCLE, ROUTE], &["hookwire:plugin/retained@0.1.0"]),
+            (
+                &[],
+                &[LIFECYCLE, "hookwire:plugin/deliver@0.1.0"],
+                &["hookwire:plugin/deliver@0.1.0", "newer Hookwire"],
+            ),
+            (
+                &[],
+                &[LIFECYCLE, ROUTE, "hookwire:plugin/control@0.1.2"],
+                &["control@0.1.2", "newer Hookwire"],
+            ),
+            (
+                &[],
+                &["hookwire:plugin/lifecycle@0.2.0", ROUTE],
+                &["hookwire:plugin/lifecycle@0.2.0", "@0.1.0"],
+            ),
+            (
+                &["hookwire:plugin/log@1.0.0"],
+                &[LIFECYCLE, ROUTE],
+                &["hookwire:plugin/log@1.0.0", "@0.1.0"],
+            ),
+            (
+                &["wasi:sockets/tcp@0.2.0", "wasi:io/poll@0.2.0"],
+                &[LIFECYCLE, ROUTE],
+                &["offer: wasi:sockets/tcp@0.2.0;"],
+            ),
+            (
+                &["wasi:filesystem/types@0.2.3"],
+                &[LIFECYCLE, ROUTE],
+                &["wasi:filesystem/types@0.2.3", "no files"],
+            ),
+            (
+                &["wasi:cli/stderr@0.3.0"],
+                &[LIFECYCLE, ROUTE],
+                &["wasi:cli/stderr@0.3.0"],
+            ),
+            (
+                &["hookwire:plugin/retained@0.1.0"],
+                &[LIFECYCLE, ROUTE],
+                &["hookwire:plugin/retained@0.1.0"],
+            ),
             (&["host-function"], &[LIFECYCLE, ROUTE], &["host-function"]),
             (
                 &["hookwire:plugin/kv@0.1.0", "hookwire:plugin/publish@0.1.0"],
                 &[LIFECYCLE, ROUTE],
-                &["kv@0.1.0 (add `grant = { kv = { bytes = \"1MiB\" } }`)", "grant = { publish = ["],
+                &[
+                    "kv@0.1.0 (add `grant = { kv = { bytes = \"1MiB\" } }`)",
+                    "grant = { publish = [",
+                ],
             ),
         ];
         for (imports, exports, expected) in cases {
@@ -244,17 +331,54 @@ mod tests {
     #[test]
     fn a_grant_opens_what_it_names_and_nothing_else() {
         let all = [
-            ("clients", Grants { clients: true, ..Grants::default() }),
-            ("publish", Grants { publish: vec![hookwire_protocol::TopicFilter::new("#").unwrap()], ..Grants::default() }),
-            ("kv", Grants { kv_bytes_max: Some(1), ..Grants::default() }),
-            ("metrics", Grants { metrics: true, ..Grants::default() }),
-            ("random", Grants { random: true, ..Grants::default() }),
+            (
+                "clients",
+                Grants {
+                    clients: true,
+                    ..Grants::default()
+                },
+            ),
+            (
+                "publish",
+                Grants {
+                    publish: vec![hookwire_protocol::TopicFilter::new("#").unwrap()],
+                    ..Grants::default()
+                },
+            ),
+            (
+                "kv",
+                Grants {
+                    kv_bytes_max: Some(1),
+                    ..Grants::default()
+                },
+            ),
+            (
+                "metrics",
+                Grants {
+                    metrics: true,
+                    ..Grants::default()
+                },
+            ),
+            (
+                "random",
+                Grants {
+                    random: true,
+                    ..Grants::default()
+                },
+            ),
         ];
         for (interface, _) in &all {
-            let surface = surface(&[&format!("hookwire:plugin/{interface}@0.1.0")], &[LIFECYCLE, ROUTE]);
+            let surface = surface(
+                &[&format!("hookwire:plugin/{interface}@0.1.0")],
+                &[LIFECYCLE, ROUTE],
+            );
             assert_eq!(surface.grants_needed().len(), 1);
             for (name, grants) in &all {
-                assert_eq!(surface.check(grants).is_ok(), name == interface, "{interface} with {name}");
+                assert_eq!(
+                    surface.check(grants).is_ok(),
+                    name == interface,
+                    "{interface} with {name}"
+                );
             }
         }
     }

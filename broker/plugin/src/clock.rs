@@ -1,5 +1,8 @@
 //! The one file of this crate that asks what time it is.
-#![expect(clippy::disallowed_methods, reason = "everybody else takes the time as an argument or asks here")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "everybody else takes the time as an argument or asks here"
+)]
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

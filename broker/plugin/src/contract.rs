@@ -9,8 +9,15 @@ pub(crate) const PACKAGE: &str = "hookwire:plugin";
 pub(crate) const VERSION: &str = "0.1.0";
 
 /// The hook interfaces that this broker calls.
-pub(crate) const HOOKS: &[&str] =
-    &["authenticate", "authorize", "on-publish", "on-publish-batch", "route", "on-will", "events"];
+pub(crate) const HOOKS: &[&str] = &[
+    "authenticate",
+    "authorize",
+    "on-publish",
+    "on-publish-batch",
+    "route",
+    "on-will",
+    "events",
+];
 
 /// The hook behind an exported interface.
 pub(crate) fn hook(interface: &str) -> Option<Hook> {
@@ -36,7 +43,11 @@ impl<'a> InterfaceName<'a> {
     pub(crate) fn parse(name: &'a str) -> Option<Self> {
         let (path, version) = name.split_once('@').unwrap_or((name, ""));
         let (package, interface) = path.split_once('/')?;
-        Some(Self { package, interface, version })
+        Some(Self {
+            package,
+            interface,
+            version,
+        })
     }
 
     /// Whether a component built for this version works with `version`, by the rules of semantic versioning.
@@ -60,20 +71,36 @@ mod tests {
     #[test]
     fn names_are_taken_apart() {
         let name = InterfaceName::parse("hookwire:plugin/on-publish@0.1.3").unwrap();
-        assert_eq!((name.package, name.interface, name.version), ("hookwire:plugin", "on-publish", "0.1.3"));
+        assert_eq!(
+            (name.package, name.interface, name.version),
+            ("hookwire:plugin", "on-publish", "0.1.3")
+        );
         assert_eq!(InterfaceName::parse("run"), None);
         assert_eq!(InterfaceName::parse("a:b/c").unwrap().version, "");
     }
 
     #[test]
     fn compatible_versions_share_a_track() {
-        for (version, compatible) in
-            [("0.1.0", true), ("0.1.9", true), ("0.2.0", false), ("1.0.0", false), ("", false), ("0.1", true)]
-        {
-            let name = InterfaceName { package: PACKAGE, interface: "log", version };
+        for (version, compatible) in [
+            ("0.1.0", true),
+            ("0.1.9", true),
+            ("0.2.0", false),
+            ("1.0.0", false),
+            ("", false),
+            ("0.1", true),
+        ] {
+            let name = InterfaceName {
+                package: PACKAGE,
+                interface: "log",
+                version,
+            };
             assert_eq!(name.is_compatible("0.1.0"), compatible, "{version}");
         }
-        let stable = InterfaceName { package: "wasi:cli", interface: "exit", version: "1.4.0" };
+        let stable = InterfaceName {
+            package: "wasi:cli",
+            interface: "exit",
+            version: "1.4.0",
+        };
         assert!(stable.is_compatible("1.0.0"));
     }
 

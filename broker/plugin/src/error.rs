@@ -44,7 +44,9 @@ pub enum LoadError {
         source: io::Error,
     },
     /// The file is larger than the broker compiles.
-    #[error("the file has {bytes} bytes, more than the {bytes_max} that are allowed; build it with `opt-level = \"s\"`, `lto` and `strip`")]
+    #[error(
+        "the file has {bytes} bytes, more than the {bytes_max} that are allowed; build it with `opt-level = \"s\"`, `lto` and `strip`"
+    )]
     TooLarge {
         /// Its size.
         bytes: u64,
@@ -52,7 +54,9 @@ pub enum LoadError {
         bytes_max: usize,
     },
     /// The file is not the one that the configuration pins.
-    #[error("the file's sha256 is {found}, the configuration pins {expected}; if the new file is meant, change `sha256`")]
+    #[error(
+        "the file's sha256 is {found}, the configuration pins {expected}; if the new file is meant, change `sha256`"
+    )]
     DigestMismatch {
         /// As configured, hexadecimal.
         expected: String,
@@ -63,7 +67,9 @@ pub enum LoadError {
     #[error("this is a core WebAssembly module, not a component; build it with `--target wasm32-wasip2`")]
     CoreModule,
     /// An artefact that some engine compiled before.
-    #[error("this is a precompiled artefact; the broker compiles by itself and never runs foreign machine code, give it the `.wasm` component")]
+    #[error(
+        "this is a precompiled artefact; the broker compiles by itself and never runs foreign machine code, give it the `.wasm` component"
+    )]
     Precompiled,
     /// No WebAssembly at all.
     #[error("this is not a WebAssembly component (its first bytes are {start})")]
@@ -78,13 +84,20 @@ pub enum LoadError {
         reason: String,
     },
     /// It wants interfaces that do not exist here.
-    #[error("the component imports what this broker does not offer: {}; plugins have no files, sockets or processes", list(interfaces))]
+    #[error(
+        "the component imports what this broker does not offer: {}; plugins have no files, sockets or processes",
+        list(interfaces)
+    )]
     UnknownImports {
         /// The interfaces, as the component names them.
         interfaces: Vec<String>,
     },
     /// It was built for a version of the contract that this broker does not speak.
-    #[error("the component was built for {interface}@{found}, this broker speaks {}@{}; rebuild it with the matching SDK", contract::PACKAGE, contract::VERSION)]
+    #[error(
+        "the component was built for {interface}@{found}, this broker speaks {}@{}; rebuild it with the matching SDK",
+        contract::PACKAGE,
+        contract::VERSION
+    )]
     ContractVersion {
         /// The interface, without its version.
         interface: String,
@@ -98,16 +111,25 @@ pub enum LoadError {
         missing: Vec<MissingGrant>,
     },
     /// It implements a hook that this broker never calls, so its policy would silently not be applied.
-    #[error("the component exports {interface}, which this version of the broker does not call: it needs a newer Hookwire")]
+    #[error(
+        "the component exports {interface}, which this version of the broker does not call: it needs a newer Hookwire"
+    )]
     UnknownHook {
         /// The interface.
         interface: String,
     },
     /// Every plugin exports `lifecycle`.
-    #[error("the component does not export {}/lifecycle@{}; is it a Hookwire plugin?", contract::PACKAGE, contract::VERSION)]
+    #[error(
+        "the component does not export {}/lifecycle@{}; is it a Hookwire plugin?",
+        contract::PACKAGE,
+        contract::VERSION
+    )]
     NoLifecycle,
     /// It exports no hook, so it would never be asked.
-    #[error("the component exports no hook; a plugin exports at least one of {}", list(contract::HOOKS))]
+    #[error(
+        "the component exports no hook; a plugin exports at least one of {}",
+        list(contract::HOOKS)
+    )]
     NoHook,
     /// An interface has the right name and another shape.
     #[error("{interface} has the wrong type: {reason}; build the component against this broker's wit folder")]
@@ -124,7 +146,9 @@ pub enum LoadError {
         problems: Vec<ConfigProblem>,
     },
     /// It asks for messages by a filter that is not valid.
-    #[error("the plugin declares an interest of {interface} that is not a topic filter: `{filter}` ({reason})")]
+    #[error(
+        "the plugin declares an interest of {interface} that is not a topic filter: `{filter}` ({reason})"
+    )]
     BadInterest {
         /// `on-publish` or `route`.
         interface: &'static str,

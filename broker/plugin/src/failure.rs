@@ -16,26 +16,45 @@ const FRAMES_MAX: usize = 4;
 pub(crate) fn of_call(error: &wasmtime::Error, guest: &mut Guest) -> Failure {
     if guest.watch.overran() {
         let detail = format!("used more than {:?} of CPU time", guest.watch.deadline());
-        return Failure { kind: FailureKind::Deadline, detail };
+        return Failure {
+            kind: FailureKind::Deadline,
+            detail,
+        };
     }
     if let Some(refused) = guest.memory.take_refused() {
-        return Failure { kind: FailureKind::Memory, detail: refused };
+        return Failure {
+            kind: FailureKind::Memory,
+            detail: refused,
+        };
     }
     let trapped = error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<WasmBacktrace>().is_some();
-    let kind = if trapped { FailureKind::Trap } else { FailureKind::InvalidAnswer };
-    let detail = last_words(&guest.console.errors()).unwrap_or_else(|| format!("{}{}", reason(error), place(error)));
-    Failure { kind, detail: journal::printable(&detail, DETAIL_BYTES_MAX).into_owned() }
+    let kind = if trapped {
+        FailureKind::Trap
+    } else {
+        FailureKind::InvalidAnswer
+    };
+    let detail =
+        last_words(&guest.console.errors()).unwrap_or_else(|| format!("{}{}", reason(error), place(error)));
+    Failure {
+        kind,
+        detail: journal::printable(&detail, DETAIL_BYTES_MAX).into_owned(),
+    }
 }
 
 /// What the guest wrote to standard error, without what the Rust run-time adds to the message of a panic.
 fn last_words(errors: &str) -> Option<String> {
-    let lines: Vec<_> =
-        errors.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("note: run with")).collect();
+    let lines: Vec<_> = errors
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
+        .collect();
     if lines.is_empty() {
         return None;
     }
     let words = lines.join(" ");
-    let panic = words.strip_prefix("thread '").and_then(|rest| rest.find(" panicked at ").map(|at| &rest[at + 1..]));
+    let panic = words
+        .strip_prefix("thread '")
+        .and_then(|rest| rest.find(" panicked at ").map(|at| &rest[at + 1..]));
     Some(panic.unwrap_or(&words).to_owned())
 }
 
@@ -51,12 +70,25 @@ fn reason(error: &wasmtime::Error) -> String {
 
 /// The innermost functions that have a name.
 fn place(error: &wasmtime::Error) -> String {
-    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return String::new();
+    };
     // Only the text has the names in readable form: `  0: module!function`.
     let text = backtrace.to_string();
-    let functions = text.lines().skip(1).filter_map(|line| line.split_once('!')).map(|(_, function)| function);
-    let named: Vec<_> = functions.filter(|function| !function.starts_with('<')).take(FRAMES_MAX).collect();
-    if named.is_empty() { String::new() } else { format!(", in {}", named.join(" < ")) }
+    let functions = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once('!'))
+        .map(|(_, function)| function);
+    let named: Vec<_> = functions
+        .filter(|function| !function.starts_with('<'))
+        .take(FRAMES_MAX)
+        .collect();
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!(", in {}", named.join(" < "))
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +99,10 @@ mod tests {
     fn a_panic_is_told_in_one_line() {
         let errors = "\nthread '<unnamed>' (1) panicked at src/lib.rs:42:20:\nboom\nnote: run with `RUST_BACKTRACE=1`\n";
         assert_eq!(last_words(errors).unwrap(), "panicked at src/lib.rs:42:20: boom");
-        assert_eq!(last_words("memory allocation of 5 bytes failed\n").unwrap(), "memory allocation of 5 bytes failed");
+        assert_eq!(
+            last_words("memory allocation of 5 bytes failed\n").unwrap(),
+            "memory allocation of 5 bytes failed"
+        );
         assert_eq!(last_words(" \n"), None);
     }
 }

@@ -80,7 +80,11 @@ fn len_bytes(len: usize) -> [u8; 4] {
 /// How many bytes a message takes in a frame, its properties not counted exactly.
 pub(crate) fn approximate_len(message: &Message, shown: Shown) -> usize {
     let properties = shown.properties(message).map_or(0, |values| {
-        let pairs: usize = values.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum();
+        let pairs: usize = values
+            .user_properties
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 5)
+            .sum();
         pairs + values.correlation_data.as_ref().map_or(0, Bytes::len) + 64
     });
     MESSAGE_HEAD_BYTES + message.topic.as_str().len() + shown.payload(message).len() + properties
@@ -88,16 +92,24 @@ pub(crate) fn approximate_len(message: &Message, shown: Shown) -> usize {
 
 /// Reads the verdicts on `count` messages. Every byte must be accounted for.
 pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Invalid> {
-    let mut reader = Reader { bytes: frame.into(), at: 0 };
+    let mut reader = Reader {
+        bytes: frame.into(),
+        at: 0,
+    };
     let version = reader.u8()?;
     if version != VERSION {
-        return Err(Invalid(format!("verdict frame of version {version}, expected {VERSION}")));
+        return Err(Invalid(format!(
+            "verdict frame of version {version}, expected {VERSION}"
+        )));
     }
     let found = reader.len()?;
     if found != count {
         return Err(Invalid(format!("{found} verdicts on {count} messages")));
     }
-    let verdicts = (0..count).map(|_| verdict(&mut reader)).collect::<Result<_, _>>()?;
+    let mut verdicts = Vec::with_capacity(count);
+    for _ in 0..count {
+        verdicts.push(verdict(&mut reader)?);
+    }
     match reader.left() {
         0 => Ok(verdicts),
         left => Err(Invalid(format!("{left} bytes behind the last verdict"))),
@@ -135,8 +147,8 @@ fn when<T>(bit: u8, read: impl FnOnce() -> Result<T, Invalid>) -> Result<Option<
 }
 
 fn properties(bytes: &Bytes) -> Result<PublishProperties, Invalid> {
-    let values =
-        decode_publish_properties(bytes).map_err(|error| Invalid(format!("replacement's properties: {error}")))?;
+    let values = decode_publish_properties(bytes)
+        .map_err(|error| Invalid(format!("replacement's properties: {error}")))?;
     if !values.subscription_identifiers.is_empty() {
         return Err(Invalid::new("a publisher sends no subscription identifiers"));
     }
@@ -157,7 +169,11 @@ fn rejection(reader: &mut Reader) -> Result<Rejection, Invalid> {
         other => return Err(Invalid(format!("publish reason {other} does not exist"))),
     };
     let text = reader.text()?;
-    let text = if text.is_empty() { None } else { Some(convert::text(text)?) };
+    let text = if text.is_empty() {
+        None
+    } else {
+        Some(convert::text(text)?)
+    };
     Ok(Rejection { reason, text })
 }
 
@@ -174,7 +190,10 @@ impl Reader {
 
     fn take(&mut self, len: usize) -> Result<&[u8], Invalid> {
         if len > self.left() {
-            return Err(Invalid(format!("verdict frame ends {} bytes early", len - self.left())));
+            return Err(Invalid(format!(
+                "verdict frame ends {} bytes early",
+                len - self.left()
+            )));
         }
         let start = self.at;
         self.at += len;
@@ -232,7 +251,10 @@ mod tests {
 
     use super::*;
 
-    const ALL: Shown = Shown { payload: true, properties: true };
+    const ALL: Shown = Shown {
+        payload: true,
+        properties: true,
+    };
 
     fn message(source: Source) -> Message {
         Message {
@@ -249,20 +271,34 @@ mod tests {
     #[test]
     fn messages_are_laid_out_as_documented() {
         let client = message(Source::Client(ClientKey(0x0102_0304_0506_0708)));
-        let will = Message { retain: true, qos: QoS::ExactlyOnce, ..message(Source::Will(ClientKey(7))) };
+        let will = Message {
+            retain: true,
+            qos: QoS::ExactlyOnce,
+            ..message(Source::Will(ClientKey(7)))
+        };
         let plugin = Message {
-            properties: PublishPropertyValues { payload_format_utf8: Some(true), ..Default::default() }.into(),
+            properties: PublishPropertyValues {
+                payload_format_utf8: Some(true),
+                ..Default::default()
+            }
+            .into(),
             ..message(Source::Plugin { hops: 3 })
         };
         let mut out = vec![9; 100];
         encode(&[&client, &will, &plugin], ALL, &mut out);
 
         let mut expected = vec![1, 3, 0, 0, 0];
-        expected.extend([0, 8, 7, 6, 5, 4, 3, 2, 1, 0b0001, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([
+            0, 8, 7, 6, 5, 4, 3, 2, 1, 0b0001, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
+        ]);
         expected.extend(b"a/bxyz");
-        expected.extend([1, 7, 0, 0, 0, 0, 0, 0, 0, 0b0110, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([
+            1, 7, 0, 0, 0, 0, 0, 0, 0, 0b0110, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
+        ]);
         expected.extend(b"a/bxyz");
-        expected.extend([2, 0, 0, 0, 0, 0, 0, 0, 0, 0b1001, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0]);
+        expected.extend([
+            2, 0, 0, 0, 0, 0, 0, 0, 0, 0b1001, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0,
+        ]);
         expected.extend(b"a/bxyz\x01\x01");
         assert_eq!(out, expected);
     }
@@ -270,16 +306,36 @@ mod tests {
     #[test]
     fn what_is_not_wanted_is_not_shown() {
         let message = Message {
-            properties: PublishPropertyValues { payload_format_utf8: Some(true), ..Default::default() }.into(),
+            properties: PublishPropertyValues {
+                payload_format_utf8: Some(true),
+                ..Default::default()
+            }
+            .into(),
             ..message(Source::Client(ClientKey(1)))
         };
         let mut out = Vec::new();
-        encode(&[&message], Shown { payload: false, properties: false }, &mut out);
+        encode(
+            &[&message],
+            Shown {
+                payload: false,
+                properties: false,
+            },
+            &mut out,
+        );
         let mut expected = vec![1, 1, 0, 0, 0];
         expected.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         expected.extend(b"a/b");
         assert_eq!(out, expected);
-        assert_eq!(out.len() - 5, approximate_len(&message, Shown { payload: false, properties: false }));
+        assert_eq!(
+            out.len() - 5,
+            approximate_len(
+                &message,
+                Shown {
+                    payload: false,
+                    properties: false
+                }
+            )
+        );
     }
 
     /// A frame with one verdict.
@@ -289,12 +345,24 @@ mod tests {
 
     #[test]
     fn every_verdict_is_understood() {
-        let replace = [&[1, 0b1_1111, 3, 0, 0, 0][..], b"n/t", &[2, 0, 0, 0], b"pl", &[2, 1, 2, 0, 0, 0, 1, 1]];
+        let replace = [
+            &[1, 0b1_1111, 3, 0, 0, 0][..],
+            b"n/t",
+            &[2, 0, 0, 0],
+            b"pl",
+            &[2, 1, 2, 0, 0, 0, 1, 1],
+        ];
         let cases: &[(Vec<u8>, &str)] = &[
             (vec![0], "Pass"),
             (vec![2], "Drop"),
-            (vec![3, 2, 0, 0, 0, 0], "Reject(Rejection { reason: NotAuthorized, text: None })"),
-            (vec![4, 4, 2, 0, 0, 0, b'n', b'o'], "Disconnect(Rejection { reason: QuotaExceeded, text: Some(\"no\") })"),
+            (
+                vec![3, 2, 0, 0, 0, 0],
+                "Reject(Rejection { reason: NotAuthorized, text: None })",
+            ),
+            (
+                vec![4, 4, 2, 0, 0, 0, b'n', b'o'],
+                "Disconnect(Rejection { reason: QuotaExceeded, text: Some(\"no\") })",
+            ),
             (vec![5, 100, 0, 0, 0], "Throttle(100)"),
             (vec![5, 0xff, 0xff, 0xff, 0xff], "Throttle(60000)"),
         ];
@@ -304,16 +372,26 @@ mod tests {
         }
 
         let verdicts = decode(one(&replace.concat()), 1).unwrap();
-        let Verdict::Replace(replacement) = &verdicts[0] else { panic!("{verdicts:?}") };
+        let Verdict::Replace(replacement) = &verdicts[0] else {
+            panic!("{verdicts:?}")
+        };
         assert_eq!(replacement.topic.as_ref().unwrap().as_str(), "n/t");
         assert_eq!(replacement.payload.as_deref(), Some(&b"pl"[..]));
-        assert_eq!((replacement.qos, replacement.retain), (Some(QoS::ExactlyOnce), Some(true)));
+        assert_eq!(
+            (replacement.qos, replacement.retain),
+            (Some(QoS::ExactlyOnce), Some(true))
+        );
         let properties = replacement.properties.as_ref().unwrap();
         assert_eq!(properties.values().unwrap().payload_format_utf8, Some(true));
 
         let empty = decode(one(&[1, 0b1_0000, 0, 0, 0, 0]), 1).unwrap();
-        let Verdict::Replace(replacement) = &empty[0] else { panic!("{empty:?}") };
-        assert!(replacement.properties.as_ref().unwrap().is_empty(), "the empty set removes all properties");
+        let Verdict::Replace(replacement) = &empty[0] else {
+            panic!("{empty:?}")
+        };
+        assert!(
+            replacement.properties.as_ref().unwrap().is_empty(),
+            "the empty set removes all properties"
+        );
     }
 
     #[test]
@@ -329,7 +407,10 @@ mod tests {
             ("unknown field", one(&[1, 0b10_0000])),
             ("topic with wildcard", one(&[1, 1, 1, 0, 0, 0, b'#'])),
             ("empty topic", one(&[1, 1, 0, 0, 0, 0])),
-            ("topic of the broker", one(&[&[1, 1, 6, 0, 0, 0][..], b"$SYS/x"].concat())),
+            (
+                "topic of the broker",
+                one(&[&[1, 1, 6, 0, 0, 0][..], b"$SYS/x"].concat()),
+            ),
             ("topic not UTF-8", one(&[1, 1, 1, 0, 0, 0, 0xff])),
             ("QoS 3", one(&[1, 0b100, 3])),
             ("retain 2", one(&[1, 0b1000, 2])),
@@ -357,14 +438,21 @@ mod tests {
             let count = random() as usize % 4;
             let mut frame = vec![1, count as u8, 0, 0, 0];
             // Small values are more likely to mean something.
-            frame.extend((0..random() % 40).map(|_| (random() % if random() % 4 == 0 { 256 } else { 7 }) as u8));
+            frame.extend(
+                (0..random() % 40).map(|_| (random() % if random() % 4 == 0 { 256 } else { 7 }) as u8),
+            );
             let _ = decode(frame, count);
         }
     }
 
     #[test]
     fn every_cut_of_a_good_frame_is_refused() {
-        let verdicts = [&[0][..], &[1, 1, 1, 0, 0, 0, b't'], &[3, 0, 2, 0, 0, 0, b'n', b'o'], &[5, 1, 0, 0, 0]];
+        let verdicts = [
+            &[0][..],
+            &[1, 1, 1, 0, 0, 0, b't'],
+            &[3, 0, 2, 0, 0, 0, b'n', b'o'],
+            &[5, 1, 0, 0, 0],
+        ];
         let frame = [&[1, 4, 0, 0, 0][..], &verdicts.concat()].concat();
         assert_eq!(decode(frame.clone(), 4).unwrap().len(), 4);
         for end in 0..frame.len() {

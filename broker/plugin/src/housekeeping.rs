@@ -50,7 +50,10 @@ impl Retired {
     fn stop(self) {
         let start = clock::thread_cpu();
         for mut instance in self.instances {
-            let left = self.budget.deadline.saturating_sub(clock::thread_cpu().saturating_sub(start));
+            let left = self
+                .budget
+                .deadline
+                .saturating_sub(clock::thread_cpu().saturating_sub(start));
             if left.is_zero() {
                 return;
             }
@@ -73,7 +76,10 @@ impl HousekeepingThread {
             let housekeeper = housekeeper.clone();
             move || housekeeper.run()
         })?;
-        Ok(Self { housekeeper, thread: Some(thread) })
+        Ok(Self {
+            housekeeper,
+            thread: Some(thread),
+        })
     }
 
     pub(crate) fn housekeeper(&self) -> Arc<Housekeeper> {
@@ -94,7 +100,11 @@ impl Drop for HousekeepingThread {
 impl Housekeeper {
     /// Ticks a plugin from now on, for as long as it lives.
     pub(crate) fn visit(&self, plugin: &Arc<LoadedPlugin>, every: Duration) {
-        let round = Round { plugin: Arc::downgrade(plugin), every, next: clock::now() + every };
+        let round = Round {
+            plugin: Arc::downgrade(plugin),
+            every,
+            next: clock::now() + every,
+        };
         self.chores.lock().rounds.push(round);
         self.changed.notify_one();
     }

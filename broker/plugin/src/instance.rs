@@ -5,11 +5,11 @@ use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
 use hookwire_hooks::Failure;
 
+use crate::LoadError;
 use crate::bindings::hooks;
 use crate::contract;
 use crate::failure;
 use crate::guest::{Budget, Guest};
-use crate::LoadError;
 
 /// Capacity that the buffer for frames keeps between calls; a rare large run must not hold its memory for ever.
 const FRAME_BYTES_KEPT: usize = 64 << 10;
@@ -24,7 +24,11 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new(store: Store<Guest>, exports: Exports) -> Self {
-        Self { store, exports, frame: Vec::new() }
+        Self {
+            store,
+            exports,
+            frame: Vec::new(),
+        }
     }
 
     /// Calls into the guest. After a failure the instance must not be called again.
@@ -70,7 +74,9 @@ pub(crate) fn begin(store: &mut Store<Guest>, budget: Budget) {
 
 /// An export that the caller knows to be there from the component's type.
 pub(crate) fn exported<G>(guest: &Option<G>) -> wasmtime::Result<&G> {
-    guest.as_ref().ok_or_else(|| wasmtime::format_err!("the hook is not exported"))
+    guest
+        .as_ref()
+        .ok_or_else(|| wasmtime::format_err!("the hook is not exported"))
 }
 
 /// Declares where the exports are in a component ([`ExportIndices`]) and what they are in an instance ([`Exports`]).
@@ -141,7 +147,10 @@ fn odd_lifecycle_function(store: &mut Store<Guest>, instance: &ComponentInstance
     };
     let (configure, health) = (function("configure")?, function("health")?);
     let (tick, stop) = (function("tick")?, function("stop")?);
-    if configure.typed::<(&str,), (Result<Interests, Vec<Problem>>,)>(&*store).is_err() {
+    if configure
+        .typed::<(&str,), (Result<Interests, Vec<Problem>>,)>(&*store)
+        .is_err()
+    {
         Some("configure")
     } else if health.typed::<(), (Result<(), String>,)>(&*store).is_err() {
         Some("health")

@@ -38,7 +38,12 @@ impl Journal {
 
     fn new(plugin: Arc<str>, line_bytes_max: usize, lines_per_second_max: u32) -> Self {
         let rate = Mutex::new(Rate::new(lines_per_second_max));
-        Self { plugin, line_bytes_max, rate, suppressed: AtomicU64::new(0) }
+        Self {
+            plugin,
+            line_bytes_max,
+            rate,
+            suppressed: AtomicU64::new(0),
+        }
     }
 
     /// Writes one line, or counts it when there are too many.
@@ -48,7 +53,11 @@ impl Journal {
             return;
         };
         if skipped > 0 {
-            emit(Level::WARN, &self.plugin, &format!("{skipped} lines were suppressed"));
+            emit(
+                Level::WARN,
+                &self.plugin,
+                &format!("{skipped} lines were suppressed"),
+            );
         }
         emit(level, &self.plugin, &printable(text, self.line_bytes_max));
     }
@@ -79,13 +88,19 @@ struct Rate {
 
 impl Rate {
     fn new(per_second_max: u32) -> Self {
-        Self { per_second_max, second: None, lines: 0, skipped: 0 }
+        Self {
+            per_second_max,
+            second: None,
+            lines: 0,
+            skipped: 0,
+        }
     }
 
     /// `None`: not now. Otherwise how many were skipped since the last line.
     fn admit(&mut self, now: Instant) -> Option<u64> {
-        let same_second =
-            self.second.is_some_and(|start| now.saturating_duration_since(start) < Duration::from_secs(1));
+        let same_second = self
+            .second
+            .is_some_and(|start| now.saturating_duration_since(start) < Duration::from_secs(1));
         if !same_second {
             self.second = Some(now);
             self.lines = 0;

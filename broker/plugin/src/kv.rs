@@ -78,7 +78,10 @@ impl Value {
 
 impl Kv {
     pub(crate) fn get(&self, key: &str, now: Instant) -> Option<Vec<u8>> {
-        self.entries.lock().live(key, now).map(|entry| entry.value.to_vec())
+        self.entries
+            .lock()
+            .live(key, now)
+            .map(|entry| entry.value.to_vec())
     }
 
     pub(crate) fn put(
@@ -89,7 +92,9 @@ impl Kv {
         quota: usize,
         now: Instant,
     ) -> Result<(), KvError> {
-        self.entries.lock().write(&key, Value::Bytes(value.into()), end(ttl, now), quota, now)
+        self.entries
+            .lock()
+            .write(&key, Value::Bytes(value.into()), end(ttl, now), quota, now)
     }
 
     pub(crate) fn delete(&self, key: &str, now: Instant) -> bool {
@@ -137,7 +142,9 @@ impl Kv {
                 Ok(*number)
             }
             Some(Value::Bytes(_)) => Err(KvError::NotANumber),
-            None => entries.write(&key, Value::Number(delta), end(ttl, now), quota, now).map(|()| delta),
+            None => entries
+                .write(&key, Value::Number(delta), end(ttl, now), quota, now)
+                .map(|()| delta),
         }
     }
 
@@ -252,9 +259,18 @@ mod tests {
         let (kv, now) = (Kv::default(), clock());
         let long = "k".repeat(KEY_BYTES_MAX + 1);
         assert_eq!(put(&kv, "", b"", None, now), Err(KvError::KeyInvalid));
-        assert_eq!(kv.put(long.clone(), vec![], None, 1 << 20, now), Err(KvError::KeyInvalid));
-        assert_eq!(kv.increment(long, 1, None, 1 << 20, now), Err(KvError::KeyInvalid));
-        assert!(kv.put("k".repeat(KEY_BYTES_MAX), vec![], None, 1 << 20, now).is_ok());
+        assert_eq!(
+            kv.put(long.clone(), vec![], None, 1 << 20, now),
+            Err(KvError::KeyInvalid)
+        );
+        assert_eq!(
+            kv.increment(long, 1, None, 1 << 20, now),
+            Err(KvError::KeyInvalid)
+        );
+        assert!(
+            kv.put("k".repeat(KEY_BYTES_MAX), vec![], None, 1 << 20, now)
+                .is_ok()
+        );
     }
 
     #[test]
@@ -266,7 +282,10 @@ mod tests {
         assert_eq!(kv.size(), (0, 0), "whoever meets it removes it");
 
         put(&kv, "b", b"1", Some(Duration::from_millis(u64::MAX)), now).unwrap();
-        assert!(kv.get("b", now + 1000 * SECOND).is_some(), "a time beyond the clock is never over");
+        assert!(
+            kv.get("b", now + 1000 * SECOND).is_some(),
+            "a time beyond the clock is never over"
+        );
     }
 
     #[test]
@@ -284,8 +303,14 @@ mod tests {
         put(&kv, "a", &[0; 599], Some(SECOND), now).unwrap();
         put(&kv, "b", &[0; 399], None, now).unwrap();
         assert_eq!(put(&kv, "c", b"1", None, now), Err(KvError::QuotaExceeded));
-        assert_eq!(kv.increment("n".into(), 1, None, QUOTA, now), Err(KvError::QuotaExceeded));
-        assert!(put(&kv, "b", &[1; 399], None, now).is_ok(), "replacing needs no more room");
+        assert_eq!(
+            kv.increment("n".into(), 1, None, QUOTA, now),
+            Err(KvError::QuotaExceeded)
+        );
+        assert!(
+            put(&kv, "b", &[1; 399], None, now).is_ok(),
+            "replacing needs no more room"
+        );
         assert!(put(&kv, "c", b"1", None, now + SECOND).is_ok());
         assert_eq!(kv.get("b", now + SECOND).unwrap(), [1; 399]);
     }
@@ -293,7 +318,9 @@ mod tests {
     #[test]
     fn many_tiny_entries_do_not_slip_under_the_quota() {
         let (kv, now) = (Kv::default(), clock());
-        let stored = (0..1000).filter(|n| put(&kv, &n.to_string(), b"", None, now).is_ok()).count();
+        let stored = (0..1000)
+            .filter(|n| put(&kv, &n.to_string(), b"", None, now).is_ok())
+            .count();
         assert_eq!(stored, QUOTA / ENTRY_BYTES_MIN);
     }
 
@@ -318,8 +345,15 @@ mod tests {
         assert_eq!(swap(None, b"2", now), Ok(false));
         assert_eq!(swap(Some(b"1"), b"2", now), Ok(true));
         assert_eq!(kv.get("a", now).unwrap(), b"2");
-        assert_eq!(swap(None, b"3", now + SECOND), Ok(true), "an expired value is no value");
-        assert_eq!(swap(Some(b"3"), &[0; QUOTA], now + SECOND), Err(KvError::QuotaExceeded));
+        assert_eq!(
+            swap(None, b"3", now + SECOND),
+            Ok(true),
+            "an expired value is no value"
+        );
+        assert_eq!(
+            swap(Some(b"3"), &[0; QUOTA], now + SECOND),
+            Err(KvError::QuotaExceeded)
+        );
         assert_eq!(kv.get("a", now + SECOND).unwrap(), b"3");
     }
 
@@ -331,10 +365,17 @@ mod tests {
         assert_eq!(add(-7, now + SECOND / 2), Ok(-2));
         assert_eq!(kv.get("n", now).unwrap(), (-2_i64).to_le_bytes());
         assert_eq!(add(1, now + SECOND), Ok(1), "started anew");
-        assert_eq!(add(i64::MAX, now + SECOND), Ok(i64::MAX), "stops at the end of the range");
+        assert_eq!(
+            add(i64::MAX, now + SECOND),
+            Ok(i64::MAX),
+            "stops at the end of the range"
+        );
 
         put(&kv, "text", b"12345678", None, now).unwrap();
-        assert_eq!(kv.increment("text".into(), 1, None, QUOTA, now), Err(KvError::NotANumber));
+        assert_eq!(
+            kv.increment("text".into(), 1, None, QUOTA, now),
+            Err(KvError::NotANumber)
+        );
     }
 
     fn clock() -> Instant {

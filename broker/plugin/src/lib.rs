@@ -22,7 +22,6 @@
 //! - What a call publishes is sent after its answer was found good, or not at all.
 #![deny(unsafe_code)]
 
-mod blueprint;
 #[allow(
     missing_docs,
     unreachable_pub,
@@ -32,6 +31,7 @@ mod blueprint;
     reason = "generated from the WIT files"
 )]
 mod bindings;
+mod blueprint;
 mod check;
 mod clock;
 mod contract;

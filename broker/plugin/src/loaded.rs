@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hookwire_hooks::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, Event, Failure, FailureKind, Hook, HookSet,
-    Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause, WillDecision,
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, Event, Failure, FailureKind, Hook,
+    HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause, WillDecision,
 };
 use hookwire_protocol::TopicName;
 use tracing::Level;
@@ -86,7 +86,9 @@ impl LoadedPlugin {
             Err(failure) => format!("tick: {failure}"),
         };
         counters.tick_failures.fetch_add(1, Relaxed);
-        self.services.incidents.write(Level::ERROR, &trouble, clock::now());
+        self.services
+            .incidents
+            .write(Level::ERROR, &trouble, clock::now());
         counters.error(trouble);
     }
 
@@ -152,10 +154,13 @@ impl LoadedPlugin {
         let limits = self.services.limits();
         let shown = self.interests.on_publish.shown;
         let mut bytes = 0;
-        let fits = messages.iter().take(limits.batch_messages_max.max(1)).take_while(|message| {
-            bytes += frame::approximate_len(message, shown);
-            bytes <= limits.batch_bytes_max
-        });
+        let fits = messages
+            .iter()
+            .take(limits.batch_messages_max.max(1))
+            .take_while(|message| {
+                bytes += frame::approximate_len(message, shown);
+                bytes <= limits.batch_bytes_max
+            });
         fits.count().max(1)
     }
 
@@ -168,12 +173,15 @@ impl LoadedPlugin {
         match self.ask_batch(run) {
             Ok(answers) => {
                 self.counters(Hook::OnPublish).messages(run.len());
-                self.counters(Hook::OnPublish).verdicts(answers.iter().map(on_publish::index));
+                self.counters(Hook::OnPublish)
+                    .verdicts(answers.iter().map(on_publish::index));
                 verdicts.extend(answers.into_iter().map(Ok));
             }
             Err(failure) if is_about_one_message(failure.kind) => {
                 self.services.counters.batch_retries.fetch_add(1, Relaxed);
-                self.services.counters.error(format!("on-publish-batch: {failure}"));
+                self.services
+                    .counters
+                    .error(format!("on-publish-batch: {failure}"));
                 verdicts.extend(run.iter().map(|message| self.judge_one(message)));
             }
             Err(failure) => {
@@ -188,7 +196,9 @@ impl LoadedPlugin {
         let verdict = if self.typed {
             let shown = self.interests.on_publish.shown;
             let budget = self.quick();
-            self.ask(Hook::OnPublish, budget, |instance| on_publish::ask(instance, budget, message, shown))
+            self.ask(Hook::OnPublish, budget, |instance| {
+                on_publish::ask(instance, budget, message, shown)
+            })
         } else {
             self.ask_batch(&[message]).and_then(|mut verdicts| {
                 verdicts.pop().ok_or_else(|| Failure {
@@ -203,7 +213,9 @@ impl LoadedPlugin {
     fn ask_batch(&self, run: &[&Message]) -> Result<Vec<Verdict>, Failure> {
         let shown = self.interests.on_publish.shown;
         let budget = self.quick();
-        self.ask(Hook::OnPublish, budget, |instance| on_publish::ask_batch(instance, budget, run, shown))
+        self.ask(Hook::OnPublish, budget, |instance| {
+            on_publish::ask_batch(instance, budget, run, shown)
+        })
     }
 }
 
@@ -244,14 +256,17 @@ impl Plugin for LoadedPlugin {
 
     fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure> {
         let budget = self.slow();
-        let answer =
-            self.ask(Hook::Authenticate, budget, |instance| authenticate::ask(instance, budget, who));
+        let answer = self.ask(Hook::Authenticate, budget, |instance| {
+            authenticate::ask(instance, budget, who)
+        });
         self.counted(Hook::Authenticate, answer, authenticate::index)
     }
 
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
         let budget = self.quick();
-        let answer = self.ask(Hook::Authorize, budget, |instance| authorize::ask(instance, budget, access));
+        let answer = self.ask(Hook::Authorize, budget, |instance| {
+            authorize::ask(instance, budget, access)
+        });
         self.counted(Hook::Authorize, answer, authorize::index)
     }
 
@@ -272,21 +287,31 @@ impl Plugin for LoadedPlugin {
     fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure> {
         let budget = self.quick();
         let shown = self.interests.route.shown;
-        let answer =
-            self.ask(Hook::Route, budget, |instance| route::ask(instance, budget, message, recipients, shown));
-        self.counted(Hook::Route, answer, route::index).map(Option::unwrap_or_default)
+        let answer = self.ask(Hook::Route, budget, |instance| {
+            route::ask(instance, budget, message, recipients, shown)
+        });
+        self.counted(Hook::Route, answer, route::index)
+            .map(Option::unwrap_or_default)
     }
 
-    fn on_will(&self, client: ClientKey, cause: WillCause, message: &Message) -> Result<WillDecision, Failure> {
+    fn on_will(
+        &self,
+        client: ClientKey,
+        cause: WillCause,
+        message: &Message,
+    ) -> Result<WillDecision, Failure> {
         let budget = self.quick();
-        let answer =
-            self.ask(Hook::OnWill, budget, |instance| on_will::ask(instance, budget, client, cause, message));
+        let answer = self.ask(Hook::OnWill, budget, |instance| {
+            on_will::ask(instance, budget, client, cause, message)
+        });
         self.counted(Hook::OnWill, answer, on_will::index)
     }
 
     fn events(&self, events: &[Event]) {
         let budget = self.slow();
-        let told = self.ask(Hook::Events, budget, |instance| events::tell(instance, budget, events));
+        let told = self.ask(Hook::Events, budget, |instance| {
+            events::tell(instance, budget, events)
+        });
         self.counters(Hook::Events).messages(events.len());
         if let Err(failure) = told {
             self.failed(Hook::Events, &failure, events.len());
@@ -300,6 +325,9 @@ impl Plugin for LoadedPlugin {
 
 impl Drop for LoadedPlugin {
     fn drop(&mut self) {
-        self.housekeeper.retire(Retired { instances: self.pool.retire(), budget: self.slow() });
+        self.housekeeper.retire(Retired {
+            instances: self.pool.retire(),
+            budget: self.slow(),
+        });
     }
 }

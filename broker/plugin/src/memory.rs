@@ -42,7 +42,10 @@ impl MemoryLimiter {
 
 /// What `total` becomes when a part of it grows; `None` when it would be more than `max`.
 fn grown(total: usize, current: usize, desired: usize, max: usize) -> Option<usize> {
-    total.saturating_sub(current).checked_add(desired).filter(|sum| *sum <= max)
+    total
+        .saturating_sub(current)
+        .checked_add(desired)
+        .filter(|sum| *sum <= max)
 }
 
 impl ResourceLimiter for MemoryLimiter {
@@ -50,7 +53,10 @@ impl ResourceLimiter for MemoryLimiter {
         match grown(self.bytes, current, desired, self.bytes_max) {
             Some(bytes) => self.bytes = bytes,
             None => {
-                self.refused = Some(format!("it wants {desired} bytes of memory, allowed are {}", self.bytes_max));
+                self.refused = Some(format!(
+                    "it wants {desired} bytes of memory, allowed are {}",
+                    self.bytes_max
+                ));
                 return Ok(false);
             }
         }
@@ -61,8 +67,10 @@ impl ResourceLimiter for MemoryLimiter {
         match grown(self.table_elements, current, desired, self.table_elements_max) {
             Some(elements) => self.table_elements = elements,
             None => {
-                self.refused =
-                    Some(format!("it wants {desired} table elements, allowed are {}", self.table_elements_max));
+                self.refused = Some(format!(
+                    "it wants {desired} table elements, allowed are {}",
+                    self.table_elements_max
+                ));
                 return Ok(false);
             }
         }
@@ -101,7 +109,13 @@ mod tests {
 
     #[test]
     fn tables_are_limited() {
-        let mut limiter = MemoryLimiter::new(0, &HostLimits { table_elements_max: 10, ..HostLimits::default() });
+        let mut limiter = MemoryLimiter::new(
+            0,
+            &HostLimits {
+                table_elements_max: 10,
+                ..HostLimits::default()
+            },
+        );
         assert!(limiter.table_growing(0, 10, None).unwrap());
         assert!(!limiter.table_growing(10, 11, None).unwrap());
         assert!(limiter.take_refused().is_some());

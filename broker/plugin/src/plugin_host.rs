@@ -24,8 +24,8 @@ use crate::pool::Pool;
 use crate::services::{Foundation, Lasting, Services};
 use crate::ticker::Ticker;
 use crate::{
-    ConfigProblem, EngineError, HostLimits, Inspection, LoadError, LoadedPlugin, PluginSource, PluginSpec, engine,
-    host, wasi,
+    ConfigProblem, EngineError, HostLimits, Inspection, LoadError, LoadedPlugin, PluginSource, PluginSpec,
+    engine, host, wasi,
 };
 
 /// Compiles components and brings them to life. One for a broker.
@@ -47,8 +47,19 @@ impl PluginHost {
         let ticker = Ticker::start(engine.clone()).map_err(|error| EngineError(error.to_string()))?;
         let housekeeping = HousekeepingThread::start().map_err(|error| EngineError(error.to_string()))?;
         let linker = linker(&engine).map_err(|error| EngineError(format!("{error:#}")))?;
-        let foundation = Arc::new(Foundation { limits, broker, ticker });
-        Ok(Self { engine, linker, foundation, housekeeping, live: Mutex::default(), lasting: Mutex::default() })
+        let foundation = Arc::new(Foundation {
+            limits,
+            broker,
+            ticker,
+        });
+        Ok(Self {
+            engine,
+            linker,
+            foundation,
+            housekeeping,
+            live: Mutex::default(),
+            lasting: Mutex::default(),
+        })
     }
 
     /// Reads, checks, compiles, instantiates, configures and health-checks a plugin. Takes as long as compiling takes:
@@ -60,7 +71,10 @@ impl PluginHost {
         let bytes = self.read(&spec.source)?;
         let digest = sha256(&bytes);
         if let Some(expected) = spec.sha256.filter(|expected| *expected != digest) {
-            return Err(LoadError::DigestMismatch { expected: hex(&expected), found: hex(&digest) });
+            return Err(LoadError::DigestMismatch {
+                expected: hex(&expected),
+                found: hex(&digest),
+            });
         }
         if let Some(live) = self.live(spec, digest) {
             return Ok(live);
@@ -72,7 +86,9 @@ impl PluginHost {
         if let Some(every) = plugin.interests.tick {
             self.housekeeping.housekeeper().visit(&plugin, every);
         }
-        self.live.lock().insert(spec.name.clone(), Arc::downgrade(&plugin));
+        self.live
+            .lock()
+            .insert(spec.name.clone(), Arc::downgrade(&plugin));
         Ok(plugin)
     }
 
@@ -99,17 +115,24 @@ impl PluginHost {
     fn read(&self, source: &PluginSource) -> Result<Cow<'static, [u8]>, LoadError> {
         match source {
             PluginSource::Bundled { bytes, .. } => Ok(Cow::Borrowed(bytes)),
-            PluginSource::Path(path) => read_file(path, self.foundation.limits.component_bytes_max).map(Cow::Owned),
+            PluginSource::Path(path) => {
+                read_file(path, self.foundation.limits.component_bytes_max).map(Cow::Owned)
+            }
         }
     }
 
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let bytes_max = self.foundation.limits.component_bytes_max;
         if bytes.len() > bytes_max {
-            return Err(LoadError::TooLarge { bytes: bytes.len() as u64, bytes_max });
+            return Err(LoadError::TooLarge {
+                bytes: bytes.len() as u64,
+                bytes_max,
+            });
         }
         check_header(bytes)?;
-        Component::from_binary(&self.engine, bytes).map_err(|error| LoadError::Invalid { reason: format!("{error:#}") })
+        Component::from_binary(&self.engine, bytes).map_err(|error| LoadError::Invalid {
+            reason: format!("{error:#}"),
+        })
     }
 
     fn link(&self, component: &Component, surface: &Surface) -> Result<InstancePre<Guest>, LoadError> {
@@ -117,7 +140,10 @@ impl PluginHost {
             let reason = format!("{error:#}");
             // All imports are known by name, so what is left is a difference in type.
             let interface = surface.imports.iter().find(|name| reason.contains(name.as_str()));
-            LoadError::WrongType { interface: interface.map_or("an import", String::as_str).into(), reason }
+            LoadError::WrongType {
+                interface: interface.map_or("an import", String::as_str).into(),
+                reason,
+            }
         })
     }
 
@@ -146,7 +172,10 @@ impl PluginHost {
         };
         let (mut first, interests) = blueprint.build()?;
         lifecycle::health(&mut first, Budget::new(spec.deadline_slow))
-            .map_err(|failure| LoadError::Failed { stage: "health", failure })?
+            .map_err(|failure| LoadError::Failed {
+                stage: "health",
+                failure,
+            })?
             .map_err(LoadError::Unhealthy)?;
         let instances_max = spec.instances_max.min(self.foundation.limits.instances_max);
         Ok(LoadedPlugin {
@@ -173,21 +202,34 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 
 fn config_text(spec: &PluginSpec) -> Result<String, LoadError> {
     if !spec.config.is_object() {
-        let problem = ConfigProblem { path: String::new(), message: "config must be a table".into() };
-        return Err(LoadError::ConfigRefused { problems: vec![problem] });
+        let problem = ConfigProblem {
+            path: String::new(),
+            message: "config must be a table".into(),
+        };
+        return Err(LoadError::ConfigRefused {
+            problems: vec![problem],
+        });
     }
     Ok(spec.config.to_string())
 }
 
 /// Reads no more than is allowed, whatever the file system says its size is.
 fn read_file(path: &Path, bytes_max: usize) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     let file = fs::File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
     let mut bytes = Vec::new();
-    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(bytes_max as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() > bytes_max {
-        return Err(LoadError::TooLarge { bytes: size, bytes_max });
+        return Err(LoadError::TooLarge {
+            bytes: size,
+            bytes_max,
+        });
     }
     Ok(bytes)
 }
@@ -199,7 +241,9 @@ fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
         [0, b'a', b's', b'm', _, _, LAYER_MODULE, 0, ..] => Err(LoadError::CoreModule),
         [0, b'a', b's', b'm', ..] => Ok(()),
         [0x7f, b'E', b'L', b'F', ..] => Err(LoadError::Precompiled),
-        _ => Err(LoadError::NotComponent { start: hex(&bytes[..bytes.len().min(8)]) }),
+        _ => Err(LoadError::NotComponent {
+            start: hex(&bytes[..bytes.len().min(8)]),
+        }),
     }
 }
 
@@ -208,8 +252,10 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

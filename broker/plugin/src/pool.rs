@@ -45,7 +45,10 @@ impl Pool {
         Self {
             blueprint,
             instances_max: instances_max.max(1),
-            shelf: Mutex::new(Shelf { idle: vec![Box::new(first)], live: 1 }),
+            shelf: Mutex::new(Shelf {
+                idle: vec![Box::new(first)],
+                live: 1,
+            }),
             freed: Condvar::new(),
             created: AtomicU64::new(1),
             discarded: AtomicU64::new(0),
@@ -86,7 +89,10 @@ impl Pool {
             let until = *until.get_or_insert_with(|| clock::now() + wait);
             if self.freed.wait_until(&mut shelf, until).timed_out() && shelf.idle.is_empty() {
                 let detail = format!("all {} instances were busy for {wait:?}", self.instances_max);
-                return Err(Failure { kind: FailureKind::NoInstance, detail });
+                return Err(Failure {
+                    kind: FailureKind::NoInstance,
+                    detail,
+                });
             }
         }
     }

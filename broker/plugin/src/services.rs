@@ -40,7 +40,12 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    pub(crate) fn new(name: &str, grants: Grants, lasting: Arc<Lasting>, foundation: Arc<Foundation>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        grants: Grants,
+        lasting: Arc<Lasting>,
+        foundation: Arc<Foundation>,
+    ) -> Self {
         let name: Arc<str> = name.into();
         Self {
             journal: Journal::of_plugin(name.clone(), &foundation.limits),
@@ -61,7 +66,11 @@ impl Services {
     pub(crate) fn publish(&self, messages: Vec<PluginPublish>) {
         let count = messages.len() as u64;
         let queued = self.foundation.broker.publish(messages);
-        let counter = if queued { &self.counters.publishes } else { &self.counters.publishes_dropped };
+        let counter = if queued {
+            &self.counters.publishes
+        } else {
+            &self.counters.publishes_dropped
+        };
         counter.fetch_add(count, Relaxed);
     }
 }

@@ -113,7 +113,8 @@ pub(crate) struct HookCounters {
 impl HookCounters {
     pub(crate) fn call(&self, took: Duration) {
         self.calls.fetch_add(1, Relaxed);
-        self.total_ns.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.total_ns
+            .fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
     pub(crate) fn messages(&self, count: usize) {
@@ -156,7 +157,11 @@ impl HookCounters {
 }
 
 fn counted<T>(names: impl Iterator<Item = T>, counters: &[AtomicU64]) -> Vec<(T, u64)> {
-    names.zip(counters).map(|(name, counter)| (name, counter.load(Relaxed))).filter(|(_, count)| *count != 0).collect()
+    names
+        .zip(counters)
+        .map(|(name, counter)| (name, counter.load(Relaxed)))
+        .filter(|(_, count)| *count != 0)
+        .collect()
 }
 
 /// The counters of one loaded plugin.
@@ -202,7 +207,11 @@ mod tests {
 
     #[test]
     fn every_hook_has_room_for_its_verdicts() {
-        assert!(Hook::ALL.iter().all(|hook| verdict_names(*hook).len() <= VERDICTS_MAX));
+        assert!(
+            Hook::ALL
+                .iter()
+                .all(|hook| verdict_names(*hook).len() <= VERDICTS_MAX)
+        );
     }
 
     #[test]
@@ -214,7 +223,10 @@ mod tests {
         hook.verdicts([0, 0, 2].into_iter());
         counters.failure(
             Hook::OnPublish,
-            &Failure { kind: FailureKind::Trap, detail: "unreachable".into() },
+            &Failure {
+                kind: FailureKind::Trap,
+                detail: "unreachable".into(),
+            },
             2,
         );
 

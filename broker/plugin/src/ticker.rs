@@ -50,7 +50,11 @@ impl Ticker {
             move || shared.run(&engine)
         })?;
         let handle = thread.thread().clone();
-        Ok(Self { shared, thread: Some(thread), handle })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+            handle,
+        })
     }
 
     /// Says that a call is about to begin or goes on. One load when calls are frequent.
@@ -96,7 +100,11 @@ impl Shared {
             thread::park_timeout(TICK);
             engine.increment_epoch();
             self.ticks.fetch_add(1, Ordering::Relaxed);
-            idle_ticks = if self.active.swap(false, Ordering::SeqCst) { 0 } else { idle_ticks + 1 };
+            idle_ticks = if self.active.swap(false, Ordering::SeqCst) {
+                0
+            } else {
+                idle_ticks + 1
+            };
             if idle_ticks >= LINGER_TICKS {
                 self.park();
                 idle_ticks = 0;
@@ -126,7 +134,11 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     pub(crate) fn new(deadline: Duration) -> Self {
-        Self { deadline, started: None, overran: false }
+        Self {
+            deadline,
+            started: None,
+            overran: false,
+        }
     }
 
     /// A tick has come. Whether the call may go on.

@@ -148,24 +148,43 @@ fn resource<T: 'static>(instance: &mut LinkerInstance<'_, Guest>, name: &str) ->
 
 fn io_error(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     resource::<IoError>(instance, "error")?;
-    instance.func_wrap("[method]error.to-debug-string", |_: Store<'_>, (_,): (Resource<IoError>,)| {
-        Ok((String::from("input or output failed"),))
-    })
+    instance.func_wrap(
+        "[method]error.to-debug-string",
+        |_: Store<'_>, (_,): (Resource<IoError>,)| Ok((String::from("input or output failed"),)),
+    )
 }
 
 fn io_poll(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     resource::<Pollable>(instance, "pollable")?;
-    instance.func_wrap("[method]pollable.ready", |_: Store<'_>, (pollable,): (Resource<Pollable>,)| {
-        Ok((pollable.rep() == READY,))
-    })?;
-    instance.func_wrap("[method]pollable.block", |_: Store<'_>, (pollable,): (Resource<Pollable>,)| {
-        if pollable.rep() == READY { Ok(()) } else { Err(cannot_wait()) }
-    })?;
-    instance.func_wrap("poll", |_: Store<'_>, (pollables,): (Vec<Resource<Pollable>>,)| {
-        let ready: Vec<u32> =
-            (0..).zip(&pollables).filter(|(_, pollable)| pollable.rep() == READY).map(|(n, _)| n).collect();
-        if ready.is_empty() { Err(cannot_wait()) } else { Ok((ready,)) }
-    })
+    instance.func_wrap(
+        "[method]pollable.ready",
+        |_: Store<'_>, (pollable,): (Resource<Pollable>,)| Ok((pollable.rep() == READY,)),
+    )?;
+    instance.func_wrap(
+        "[method]pollable.block",
+        |_: Store<'_>, (pollable,): (Resource<Pollable>,)| {
+            if pollable.rep() == READY {
+                Ok(())
+            } else {
+                Err(cannot_wait())
+            }
+        },
+    )?;
+    instance.func_wrap(
+        "poll",
+        |_: Store<'_>, (pollables,): (Vec<Resource<Pollable>>,)| {
+            let ready: Vec<u32> = (0..)
+                .zip(&pollables)
+                .filter(|(_, pollable)| pollable.rep() == READY)
+                .map(|(n, _)| n)
+                .collect();
+            if ready.is_empty() {
+                Err(cannot_wait())
+            } else {
+                Ok((ready,))
+            }
+        },
+    )
 }
 
 /// A hook that sleeps would hold up the connection whose packets it judges.
@@ -184,24 +203,30 @@ fn input_stream(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     for name in ["read", "blocking-read"] {
         instance.func_wrap(
             &format!("[method]input-stream.{name}"),
-            |_: Store<'_>, (_, _): (Resource<InputStream>, u64)| Ok((StreamResult::<Vec<u8>>::Err(StreamError::Closed),)),
+            |_: Store<'_>, (_, _): (Resource<InputStream>, u64)| {
+                Ok((StreamResult::<Vec<u8>>::Err(StreamError::Closed),))
+            },
         )?;
     }
     for name in ["skip", "blocking-skip"] {
         instance.func_wrap(
             &format!("[method]input-stream.{name}"),
-            |_: Store<'_>, (_, _): (Resource<InputStream>, u64)| Ok((StreamResult::<u64>::Err(StreamError::Closed),)),
+            |_: Store<'_>, (_, _): (Resource<InputStream>, u64)| {
+                Ok((StreamResult::<u64>::Err(StreamError::Closed),))
+            },
         )?;
     }
-    instance.func_wrap("[method]input-stream.subscribe", |_: Store<'_>, (_,): (Resource<InputStream>,)| {
-        Ok((Resource::<Pollable>::new_own(READY),))
-    })
+    instance.func_wrap(
+        "[method]input-stream.subscribe",
+        |_: Store<'_>, (_,): (Resource<InputStream>,)| Ok((Resource::<Pollable>::new_own(READY),)),
+    )
 }
 
 fn output_stream(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
-    instance.func_wrap("[method]output-stream.check-write", |_: Store<'_>, (_,): (Resource<OutputStream>,)| {
-        Ok((StreamResult::Ok(WRITE_BYTES),))
-    })?;
+    instance.func_wrap(
+        "[method]output-stream.check-write",
+        |_: Store<'_>, (_,): (Resource<OutputStream>,)| Ok((StreamResult::Ok(WRITE_BYTES),)),
+    )?;
     for name in ["write", "blocking-write-and-flush"] {
         instance.func_wrap(
             &format!("[method]output-stream.{name}"),
@@ -231,49 +256,74 @@ fn output_stream(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
             },
         )?;
     }
-    instance.func_wrap("[method]output-stream.subscribe", |_: Store<'_>, (_,): (Resource<OutputStream>,)| {
-        Ok((Resource::<Pollable>::new_own(READY),))
-    })
+    instance.func_wrap(
+        "[method]output-stream.subscribe",
+        |_: Store<'_>, (_,): (Resource<OutputStream>,)| Ok((Resource::<Pollable>::new_own(READY),)),
+    )
 }
 
 fn cli_environment(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
-    instance.func_wrap("get-environment", |_: Store<'_>, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
-    instance.func_wrap("get-arguments", |_: Store<'_>, (): ()| Ok((Vec::<String>::new(),)))?;
-    instance.func_wrap("initial-cwd", |_: Store<'_>, (): ()| Ok((Option::<String>::None,)))
+    instance.func_wrap("get-environment", |_: Store<'_>, (): ()| {
+        Ok((Vec::<(String, String)>::new(),))
+    })?;
+    instance.func_wrap("get-arguments", |_: Store<'_>, (): ()| {
+        Ok((Vec::<String>::new(),))
+    })?;
+    instance.func_wrap("initial-cwd", |_: Store<'_>, (): ()| {
+        Ok((Option::<String>::None,))
+    })
 }
 
 fn cli_exit(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
-    instance.func_wrap("exit", |_: Store<'_>, (_,): (std::result::Result<(), ()>,)| -> Result<()> {
-        bail!("the plugin called exit")
-    })?;
+    instance.func_wrap(
+        "exit",
+        |_: Store<'_>, (_,): (std::result::Result<(), ()>,)| -> Result<()> {
+            bail!("the plugin called exit")
+        },
+    )?;
     instance.func_wrap("exit-with-code", |_: Store<'_>, (code,): (u8,)| -> Result<()> {
         bail!("the plugin called exit({code})")
     })
 }
 
 fn cli_stdio(linker: &mut Linker<Guest>) -> Result<()> {
-    linker.instance("wasi:cli/stdin@0.2.0")?.func_wrap("get-stdin", |_: Store<'_>, (): ()| {
-        Ok((Resource::<InputStream>::new_own(STDIN),))
-    })?;
-    linker.instance("wasi:cli/stdout@0.2.0")?.func_wrap("get-stdout", |_: Store<'_>, (): ()| {
-        Ok((Resource::<OutputStream>::new_own(STDOUT),))
-    })?;
-    linker.instance("wasi:cli/stderr@0.2.0")?.func_wrap("get-stderr", |_: Store<'_>, (): ()| {
-        Ok((Resource::<OutputStream>::new_own(STDERR),))
-    })
+    linker
+        .instance("wasi:cli/stdin@0.2.0")?
+        .func_wrap("get-stdin", |_: Store<'_>, (): ()| {
+            Ok((Resource::<InputStream>::new_own(STDIN),))
+        })?;
+    linker
+        .instance("wasi:cli/stdout@0.2.0")?
+        .func_wrap("get-stdout", |_: Store<'_>, (): ()| {
+            Ok((Resource::<OutputStream>::new_own(STDOUT),))
+        })?;
+    linker
+        .instance("wasi:cli/stderr@0.2.0")?
+        .func_wrap("get-stderr", |_: Store<'_>, (): ()| {
+            Ok((Resource::<OutputStream>::new_own(STDERR),))
+        })
 }
 
 fn cli_terminal(linker: &mut Linker<Guest>) -> Result<()> {
-    resource::<TerminalInput>(&mut linker.instance("wasi:cli/terminal-input@0.2.0")?, "terminal-input")?;
-    resource::<TerminalOutput>(&mut linker.instance("wasi:cli/terminal-output@0.2.0")?, "terminal-output")?;
-    linker.instance("wasi:cli/terminal-stdin@0.2.0")?.func_wrap("get-terminal-stdin", |_: Store<'_>, (): ()| {
-        Ok((Option::<Resource<TerminalInput>>::None,))
-    })?;
+    resource::<TerminalInput>(
+        &mut linker.instance("wasi:cli/terminal-input@0.2.0")?,
+        "terminal-input",
+    )?;
+    resource::<TerminalOutput>(
+        &mut linker.instance("wasi:cli/terminal-output@0.2.0")?,
+        "terminal-output",
+    )?;
+    linker
+        .instance("wasi:cli/terminal-stdin@0.2.0")?
+        .func_wrap("get-terminal-stdin", |_: Store<'_>, (): ()| {
+            Ok((Option::<Resource<TerminalInput>>::None,))
+        })?;
     for name in ["stdout", "stderr"] {
-        linker.instance(&format!("wasi:cli/terminal-{name}@0.2.0"))?.func_wrap(
-            &format!("get-terminal-{name}"),
-            |_: Store<'_>, (): ()| Ok((Option::<Resource<TerminalOutput>>::None,)),
-        )?;
+        linker
+            .instance(&format!("wasi:cli/terminal-{name}@0.2.0"))?
+            .func_wrap(&format!("get-terminal-{name}"), |_: Store<'_>, (): ()| {
+                Ok((Option::<Resource<TerminalOutput>>::None,))
+            })?;
     }
     Ok(())
 }
@@ -281,19 +331,31 @@ fn cli_terminal(linker: &mut Linker<Guest>) -> Result<()> {
 fn wall_clock(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     instance.func_wrap("now", |_: Store<'_>, (): ()| {
         let now = clock::unix();
-        Ok((Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() },))
+        Ok((Datetime {
+            seconds: now.as_secs(),
+            nanoseconds: now.subsec_nanos(),
+        },))
     })?;
-    instance.func_wrap("resolution", |_: Store<'_>, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },)))
+    instance.func_wrap("resolution", |_: Store<'_>, (): ()| {
+        Ok((Datetime {
+            seconds: 0,
+            nanoseconds: 1,
+        },))
+    })
 }
 
 fn monotonic_clock(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
-    instance.func_wrap("now", |_: Store<'_>, (): ()| Ok((clock::nanos(clock::monotonic()),)))?;
+    instance.func_wrap("now", |_: Store<'_>, (): ()| {
+        Ok((clock::nanos(clock::monotonic()),))
+    })?;
     instance.func_wrap("resolution", |_: Store<'_>, (): ()| Ok((1_u64,)))?;
     instance.func_wrap("subscribe-instant", |_: Store<'_>, (when,): (u64,)| {
         let passed = Duration::from_nanos(when) <= clock::monotonic();
         Ok((timer(passed),))
     })?;
-    instance.func_wrap("subscribe-duration", |_: Store<'_>, (nanos,): (u64,)| Ok((timer(nanos == 0),)))
+    instance.func_wrap("subscribe-duration", |_: Store<'_>, (nanos,): (u64,)| {
+        Ok((timer(nanos == 0),))
+    })
 }
 
 fn timer(passed: bool) -> Resource<Pollable> {
@@ -303,17 +365,24 @@ fn timer(passed: bool) -> Resource<Pollable> {
 fn random_numbers(linker: &mut Linker<Guest>) -> Result<()> {
     for (interface, infix) in [("random", ""), ("insecure", "insecure-")] {
         let mut instance = linker.instance(&format!("wasi:random/{interface}@0.2.0"))?;
-        instance.func_wrap(&format!("get-{infix}random-bytes"), |_: Store<'_>, (length,): (u64,)| {
-            if length > RANDOM_BYTES_MAX {
-                bail!("{length} random bytes in one call, allowed are {RANDOM_BYTES_MAX}");
-            }
-            Ok((random::bytes(length as usize)?,))
+        instance.func_wrap(
+            &format!("get-{infix}random-bytes"),
+            |_: Store<'_>, (length,): (u64,)| {
+                if length > RANDOM_BYTES_MAX {
+                    bail!("{length} random bytes in one call, allowed are {RANDOM_BYTES_MAX}");
+                }
+                Ok((random::bytes(length as usize)?,))
+            },
+        )?;
+        instance.func_wrap(&format!("get-{infix}random-u64"), |_: Store<'_>, (): ()| {
+            Ok((random::number()?,))
         })?;
-        instance.func_wrap(&format!("get-{infix}random-u64"), |_: Store<'_>, (): ()| Ok((random::number()?,)))?;
     }
-    linker.instance("wasi:random/insecure-seed@0.2.0")?.func_wrap("insecure-seed", |_: Store<'_>, (): ()| {
-        Ok(((random::number()?, random::number()?),))
-    })
+    linker
+        .instance("wasi:random/insecure-seed@0.2.0")?
+        .func_wrap("insecure-seed", |_: Store<'_>, (): ()| {
+            Ok(((random::number()?, random::number()?),))
+        })
 }
 
 #[cfg(test)]

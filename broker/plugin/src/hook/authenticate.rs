@@ -11,7 +11,11 @@ use crate::guest::Budget;
 use crate::instance::{Instance, exported};
 use crate::stats::VerdictIndex;
 
-pub(crate) fn ask(instance: &mut Instance, budget: Budget, who: &Credentials) -> Result<Authentication, Failure> {
+pub(crate) fn ask(
+    instance: &mut Instance,
+    budget: Budget,
+    who: &Credentials,
+) -> Result<Authentication, Failure> {
     let user_properties = convert::user_properties(&who.user_properties);
     let credentials = wit::Credentials {
         client_id: &who.client_id,
@@ -23,8 +27,9 @@ pub(crate) fn ask(instance: &mut Instance, budget: Budget, who: &Credentials) ->
         clean_start: who.clean_start,
         user_properties: &user_properties,
     };
-    let outcome = instance
-        .call(budget, |exports, store| exported(&exports.authenticate)?.call_authenticate(store, credentials))?;
+    let outcome = instance.call(budget, |exports, store| {
+        exported(&exports.authenticate)?.call_authenticate(store, credentials)
+    })?;
     Ok(authentication(outcome)?)
 }
 
@@ -73,7 +78,8 @@ fn mount_point(prefix: String) -> Result<String, Invalid> {
     if !prefix.ends_with('/') {
         return Err(Invalid(format!("mount point `{prefix}` does not end in `/`")));
     }
-    convert::topic(prefix.as_str()).map_err(|Invalid(reason)| Invalid(format!("mount point `{prefix}`: {reason}")))?;
+    convert::topic(prefix.as_str())
+        .map_err(|Invalid(reason)| Invalid(format!("mount point `{prefix}`: {reason}")))?;
     Ok(prefix)
 }
 
@@ -85,8 +91,12 @@ fn rule(rule: wit::TopicRule) -> Result<(bool, RuleAction, bytestring::ByteStrin
     };
     // Some name in the place of the placeholders; whichever the client has, wildcards in it never count.
     let resolved = rule.filter.replace("%c", "c").replace("%u", "u");
-    TopicFilter::new(resolved)
-        .map_err(|error| Invalid(format!("rule with `{}`, which is not a topic filter: {error}", rule.filter)))?;
+    TopicFilter::new(resolved).map_err(|error| {
+        Invalid(format!(
+            "rule with `{}`, which is not a topic filter: {error}",
+            rule.filter
+        ))
+    })?;
     Ok((rule.allow, action, convert::text(rule.filter)?))
 }
 
@@ -133,7 +143,12 @@ mod tests {
     #[test]
     fn rules_are_filters_with_placeholders() {
         let check = |filter: &str| {
-            rule(wit::TopicRule { allow: true, action: wit::RuleAction::Both, filter: filter.into() }).is_ok()
+            rule(wit::TopicRule {
+                allow: true,
+                action: wit::RuleAction::Both,
+                filter: filter.into(),
+            })
+            .is_ok()
         };
         for good in ["#", "a/%c/+", "%u/#", "%c-%u/x"] {
             assert!(check(good), "{good:?}");

@@ -10,7 +10,11 @@ use crate::guest::Budget;
 use crate::instance::{Instance, exported};
 use crate::stats::VerdictIndex;
 
-pub(crate) fn ask(instance: &mut Instance, budget: Budget, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
+pub(crate) fn ask(
+    instance: &mut Instance,
+    budget: Budget,
+    access: &Access<'_>,
+) -> Result<AccessAnswer, Failure> {
     let question = wit::Access {
         client: access.client.0,
         action: action(access.action),
@@ -18,8 +22,9 @@ pub(crate) fn ask(instance: &mut Instance, budget: Budget, access: &Access<'_>) 
         qos: convert::qos_out(access.qos),
         retain: access.retain,
     };
-    let answer =
-        instance.call(budget, |exports, store| exported(&exports.authorize)?.call_authorize(store, question))?;
+    let answer = instance.call(budget, |exports, store| {
+        exported(&exports.authorize)?.call_authorize(store, question)
+    })?;
     Ok(AccessAnswer {
         decision: decision(answer.decision)?,
         cache_for: Duration::from_millis(answer.cache_ms.into()),

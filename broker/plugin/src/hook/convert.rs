@@ -29,7 +29,10 @@ impl Invalid {
 
 impl From<Invalid> for Failure {
     fn from(invalid: Invalid) -> Self {
-        Self { kind: FailureKind::InvalidAnswer, detail: invalid.0 }
+        Self {
+            kind: FailureKind::InvalidAnswer,
+            detail: invalid.0,
+        }
     }
 }
 
@@ -77,13 +80,19 @@ pub(crate) fn publish_reason(reason: wit::PublishReason) -> PublishReason {
 }
 
 pub(crate) fn user_properties(pairs: &[(ByteString, ByteString)]) -> Vec<wit::UserPropertyParam<'_>> {
-    pairs.iter().map(|(name, value)| wit::UserPropertyParam { name, value }).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| wit::UserPropertyParam { name, value })
+        .collect()
 }
 
 pub(crate) fn owned_user_properties(pairs: &[(ByteString, ByteString)]) -> Vec<wit::UserPropertyResult> {
     pairs
         .iter()
-        .map(|(name, value)| wit::UserPropertyResult { name: name.to_string(), value: value.to_string() })
+        .map(|(name, value)| wit::UserPropertyResult {
+            name: name.to_string(),
+            value: value.to_string(),
+        })
         .collect()
 }
 
@@ -100,7 +109,11 @@ impl Shown {
     }
 
     pub(crate) fn properties(self, message: &Message) -> Option<&PublishPropertyValues> {
-        if self.properties { message.properties.values() } else { None }
+        if self.properties {
+            message.properties.values()
+        } else {
+            None
+        }
     }
 }
 
@@ -113,9 +126,14 @@ pub(crate) struct MessageView<'a> {
 
 impl<'a> MessageView<'a> {
     pub(crate) fn new(message: &'a Message, shown: Shown) -> Self {
-        let user_properties =
-            shown.properties(message).map_or_else(Vec::new, |values| user_properties(&values.user_properties));
-        Self { message, shown, user_properties }
+        let user_properties = shown
+            .properties(message)
+            .map_or_else(Vec::new, |values| user_properties(&values.user_properties));
+        Self {
+            message,
+            shown,
+            user_properties,
+        }
     }
 
     pub(crate) fn param(&self) -> wit::MessageParam<'_> {
@@ -124,14 +142,17 @@ impl<'a> MessageView<'a> {
             payload: self.shown.payload(self.message),
             qos: qos_out(self.message.qos),
             retain: self.message.retain,
-            properties: self.shown.properties(self.message).map(|values| wit::PropertiesParam {
-                payload_format_utf8: values.payload_format_utf8,
-                message_expiry_secs: values.message_expiry_interval_secs,
-                response_topic: values.response_topic.as_ref().map(TopicName::as_str),
-                correlation_data: values.correlation_data.as_deref(),
-                content_type: values.content_type.as_deref(),
-                user_properties: &self.user_properties,
-            }),
+            properties: self
+                .shown
+                .properties(self.message)
+                .map(|values| wit::PropertiesParam {
+                    payload_format_utf8: values.payload_format_utf8,
+                    message_expiry_secs: values.message_expiry_interval_secs,
+                    response_topic: values.response_topic.as_ref().map(TopicName::as_str),
+                    correlation_data: values.correlation_data.as_deref(),
+                    content_type: values.content_type.as_deref(),
+                    user_properties: &self.user_properties,
+                }),
         }
     }
 }
@@ -140,7 +161,9 @@ impl<'a> MessageView<'a> {
 pub(crate) fn topic(name: impl Into<ByteString>) -> Result<TopicName, Invalid> {
     let name: ByteString = name.into();
     if name.starts_with(BROKER_TOPICS) {
-        return Err(Invalid::new(format!("`{BROKER_TOPICS}` topics are the broker's own")));
+        return Err(Invalid::new(format!(
+            "`{BROKER_TOPICS}` topics are the broker's own"
+        )));
     }
     TopicName::new(name).map_err(|error| Invalid(format!("not a topic name: {error}")))
 }
@@ -149,7 +172,10 @@ pub(crate) fn topic(name: impl Into<ByteString>) -> Result<TopicName, Invalid> {
 pub(crate) fn text(text: impl Into<ByteString>) -> Result<ByteString, Invalid> {
     let text: ByteString = text.into();
     if text.len() > VALUE_BYTES_MAX {
-        return Err(Invalid(format!("a string of {} bytes, allowed are {VALUE_BYTES_MAX}", text.len())));
+        return Err(Invalid(format!(
+            "a string of {} bytes, allowed are {VALUE_BYTES_MAX}",
+            text.len()
+        )));
     }
     if text.contains('\0') {
         return Err(Invalid::new("a string with U+0000"));
@@ -163,7 +189,10 @@ pub(crate) fn optional_text(value: Option<String>) -> Result<Option<ByteString>,
 
 fn binary(bytes: Vec<u8>) -> Result<Bytes, Invalid> {
     if bytes.len() > VALUE_BYTES_MAX {
-        return Err(Invalid(format!("binary data of {} bytes, allowed are {VALUE_BYTES_MAX}", bytes.len())));
+        return Err(Invalid(format!(
+            "binary data of {} bytes, allowed are {VALUE_BYTES_MAX}",
+            bytes.len()
+        )));
     }
     Ok(bytes.into())
 }
@@ -171,7 +200,10 @@ fn binary(bytes: Vec<u8>) -> Result<Bytes, Invalid> {
 pub(crate) fn user_properties_in(
     pairs: Vec<wit::UserPropertyResult>,
 ) -> Result<Vec<(ByteString, ByteString)>, Invalid> {
-    pairs.into_iter().map(|pair| Ok((text(pair.name)?, text(pair.value)?))).collect()
+    pairs
+        .into_iter()
+        .map(|pair| Ok((text(pair.name)?, text(pair.value)?)))
+        .collect()
 }
 
 pub(crate) fn properties(properties: wit::PropertiesResult) -> Result<PublishProperties, Invalid> {
@@ -190,7 +222,11 @@ pub(crate) fn properties(properties: wit::PropertiesResult) -> Result<PublishPro
 /// Bytes that properties hold, for quotas.
 pub(crate) fn properties_len(properties: &wit::PropertiesResult) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let pairs: usize = properties.user_properties.iter().map(|pair| pair.name.len() + pair.value.len()).sum();
+    let pairs: usize = properties
+        .user_properties
+        .iter()
+        .map(|pair| pair.name.len() + pair.value.len())
+        .sum();
     text(&properties.response_topic)
         + text(&properties.content_type)
         + properties.correlation_data.as_ref().map_or(0, Vec::len)
@@ -214,7 +250,10 @@ pub(crate) fn replacement(replacement: wit::Replacement) -> Result<Replacement, 
 }
 
 pub(crate) fn rejection(rejection: wit::Rejection) -> Result<Rejection, Invalid> {
-    Ok(Rejection { reason: publish_reason(rejection.reason), text: optional_text(rejection.text)? })
+    Ok(Rejection {
+        reason: publish_reason(rejection.reason),
+        text: optional_text(rejection.text)?,
+    })
 }
 
 #[cfg(test)]
@@ -241,7 +280,13 @@ mod tests {
 
     #[test]
     fn a_replacement_is_checked_in_every_field() {
-        let none = || wit::Replacement { topic: None, payload: None, qos: None, retain: None, properties: None };
+        let none = || wit::Replacement {
+            topic: None,
+            payload: None,
+            qos: None,
+            retain: None,
+            properties: None,
+        };
         let properties = |response: &str| {
             Some(wit::PropertiesResult {
                 payload_format_utf8: None,
@@ -253,8 +298,26 @@ mod tests {
             })
         };
         assert!(replacement(none()).is_ok());
-        assert!(replacement(wit::Replacement { topic: Some("a/#".into()), ..none() }).is_err());
-        assert!(replacement(wit::Replacement { properties: properties("re/+"), ..none() }).is_err());
-        assert!(replacement(wit::Replacement { properties: properties("re/ply"), ..none() }).is_ok());
+        assert!(
+            replacement(wit::Replacement {
+                topic: Some("a/#".into()),
+                ..none()
+            })
+            .is_err()
+        );
+        assert!(
+            replacement(wit::Replacement {
+                properties: properties("re/+"),
+                ..none()
+            })
+            .is_err()
+        );
+        assert!(
+            replacement(wit::Replacement {
+                properties: properties("re/ply"),
+                ..none()
+            })
+            .is_ok()
+        );
     }
 }

@@ -9,7 +9,9 @@ use crate::instance::{Instance, exported};
 
 pub(crate) fn tell(instance: &mut Instance, budget: Budget, events: &[Event]) -> Result<(), Failure> {
     let events: Vec<_> = events.iter().map(event).collect();
-    instance.call(budget, |exports, store| exported(&exports.events)?.call_on_events(store, &events))
+    instance.call(budget, |exports, store| {
+        exported(&exports.events)?.call_on_events(store, &events)
+    })
 }
 
 fn event(event: &Event) -> wit::Event<'_> {
@@ -23,26 +25,40 @@ fn event(event: &Event) -> wit::Event<'_> {
 
 fn what(kind: &EventKind) -> wit::What<'_> {
     match kind {
-        EventKind::Connected { username, address, version, clean_start, keep_alive_secs } => {
-            wit::What::Connected(wit::Connected {
-                username: username.as_deref(),
-                address,
-                protocol: convert::protocol(*version),
-                clean_start: *clean_start,
-                keep_alive_secs: *keep_alive_secs,
-            })
-        }
-        EventKind::Disconnected { reason, text, by_client } => {
-            wit::What::Disconnected(wit::Disconnected { reason: reason.code(), text, by_client: *by_client })
-        }
+        EventKind::Connected {
+            username,
+            address,
+            version,
+            clean_start,
+            keep_alive_secs,
+        } => wit::What::Connected(wit::Connected {
+            username: username.as_deref(),
+            address,
+            protocol: convert::protocol(*version),
+            clean_start: *clean_start,
+            keep_alive_secs: *keep_alive_secs,
+        }),
+        EventKind::Disconnected {
+            reason,
+            text,
+            by_client,
+        } => wit::What::Disconnected(wit::Disconnected {
+            reason: reason.code(),
+            text,
+            by_client: *by_client,
+        }),
         EventKind::SessionCreated => wit::What::SessionCreated,
         EventKind::SessionResumed => wit::What::SessionResumed,
         EventKind::SessionTakenOver => wit::What::SessionTakenOver,
         EventKind::SessionExpired => wit::What::SessionExpired,
-        EventKind::Subscribed { filter, qos } => {
-            wit::What::Subscribed(wit::Subscribed { filter, qos: convert::qos_out(*qos) })
-        }
+        EventKind::Subscribed { filter, qos } => wit::What::Subscribed(wit::Subscribed {
+            filter,
+            qos: convert::qos_out(*qos),
+        }),
         EventKind::Unsubscribed(filter) => wit::What::Unsubscribed(filter),
-        EventKind::Dropped { topic, cause } => wit::What::Dropped(wit::Dropped { topic, why: cause.as_str() }),
+        EventKind::Dropped { topic, cause } => wit::What::Dropped(wit::Dropped {
+            topic,
+            why: cause.as_str(),
+        }),
     }
 }

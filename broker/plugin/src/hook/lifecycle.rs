@@ -77,22 +77,38 @@ impl EventInterest {
 }
 
 /// Hands over the configuration.
-pub(crate) fn configure(instance: &mut Instance, budget: Budget, config: &str) -> Result<Interests, LoadError> {
+pub(crate) fn configure(
+    instance: &mut Instance,
+    budget: Budget,
+    config: &str,
+) -> Result<Interests, LoadError> {
     let interests = instance
-        .call(budget, |exports, store| exports.lifecycle.call_configure(store, config))
-        .map_err(|failure| LoadError::Failed { stage: "configure", failure })?
-        .map_err(|problems| LoadError::ConfigRefused { problems: problems.into_iter().map(problem).collect() })?;
+        .call(budget, |exports, store| {
+            exports.lifecycle.call_configure(store, config)
+        })
+        .map_err(|failure| LoadError::Failed {
+            stage: "configure",
+            failure,
+        })?
+        .map_err(|problems| LoadError::ConfigRefused {
+            problems: problems.into_iter().map(problem).collect(),
+        })?;
     Ok(Interests {
         on_publish: message_interest(Hook::OnPublish, interests.on_publish)?,
         route: message_interest(Hook::Route, interests.route)?,
         access: AccessInterest(interests.authorize),
         events: EventInterest(interests.events),
-        tick: interests.tick_ms.map(|ms| Duration::from_millis(ms.into()).max(TICK_MIN)),
+        tick: interests
+            .tick_ms
+            .map(|ms| Duration::from_millis(ms.into()).max(TICK_MIN)),
     })
 }
 
 fn problem(problem: wit::Problem) -> ConfigProblem {
-    ConfigProblem { path: problem.path, message: problem.message }
+    ConfigProblem {
+        path: problem.path,
+        message: problem.message,
+    }
 }
 
 fn message_interest(hook: Hook, interest: wit::MessageInterest) -> Result<MessageInterest, LoadError> {
@@ -105,7 +121,10 @@ fn message_interest(hook: Hook, interest: wit::MessageInterest) -> Result<Messag
     });
     Ok(MessageInterest {
         filters: filters.collect::<Result<_, _>>()?,
-        shown: Shown { payload: interest.payload, properties: interest.properties },
+        shown: Shown {
+            payload: interest.payload,
+            properties: interest.properties,
+        },
     })
 }
 

@@ -36,7 +36,11 @@ pub(crate) fn ask_batch(
     messages: &[&Message],
     shown: Shown,
 ) -> Result<Vec<Verdict>, Failure> {
-    let hops = messages.iter().map(|message| message.source.hops()).max().unwrap_or(0);
+    let hops = messages
+        .iter()
+        .map(|message| message.source.hops())
+        .max()
+        .unwrap_or(0);
     let mut question = mem::take(&mut instance.frame);
     frame::encode(messages, shown, &mut question);
     let answer = instance.call(budget.with_hops(hops), |exports, store| {

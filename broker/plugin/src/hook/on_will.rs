@@ -14,7 +14,10 @@ use crate::stats::VerdictIndex;
 const DELAY_SECS_MAX: u32 = 3600;
 
 /// A will is shown in full: it is rare, and there is no interest to declare.
-const SHOWN: Shown = Shown { payload: true, properties: true };
+const SHOWN: Shown = Shown {
+    payload: true,
+    properties: true,
+};
 
 pub(crate) fn ask(
     instance: &mut Instance,
@@ -56,6 +59,8 @@ fn decision(decision: wit::Decision) -> Result<WillDecision, Invalid> {
         wit::Decision::Publish => WillDecision::Publish,
         wit::Decision::Replace(change) => WillDecision::Replace(Box::new(convert::replacement(change)?)),
         wit::Decision::Suppress => WillDecision::Suppress,
-        wit::Decision::Delay(secs) => WillDecision::Delay(Duration::from_secs(secs.min(DELAY_SECS_MAX).into())),
+        wit::Decision::Delay(secs) => {
+            WillDecision::Delay(Duration::from_secs(secs.min(DELAY_SECS_MAX).into()))
+        }
     })
 }

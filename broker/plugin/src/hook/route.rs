@@ -18,14 +18,25 @@ pub(crate) fn ask(
 ) -> Result<Option<Routing>, Failure> {
     let view = MessageView::new(message, shown);
     let clients = keys(&recipients.clients);
-    let members: Vec<_> = recipients.groups.iter().map(|group| keys(&group.members)).collect();
+    let members: Vec<_> = recipients
+        .groups
+        .iter()
+        .map(|group| keys(&group.members))
+        .collect();
     let groups: Vec<_> = recipients
         .groups
         .iter()
         .zip(&members)
-        .map(|(group, members)| wit::SharedGroup { share: &group.share, filter: &group.filter, members })
+        .map(|(group, members)| wit::SharedGroup {
+            share: &group.share,
+            filter: &group.filter,
+            members,
+        })
         .collect();
-    let offered = wit::Recipients { clients: &clients, groups: &groups };
+    let offered = wit::Recipients {
+        clients: &clients,
+        groups: &groups,
+    };
     let decision = instance.call(budget.with_hops(message.source.hops()), |exports, store| {
         exported(&exports.route)?.call_route(store, convert::source(message.source), view.param(), offered)
     })?;
@@ -45,10 +56,18 @@ fn keys(clients: &[ClientKey]) -> Vec<u64> {
 
 fn routing(routing: wit::Routing, offered: &Recipients) -> Result<Routing, Invalid> {
     Ok(Routing {
-        copies: routing.copies.into_iter().map(convert::topic).collect::<Result<_, _>>()?,
+        copies: routing
+            .copies
+            .into_iter()
+            .map(convert::topic)
+            .collect::<Result<_, _>>()?,
         only: routing.only.map(clients),
         exclude: clients(routing.exclude),
-        picks: routing.picks.into_iter().map(|pick| self::pick(&pick, offered)).collect::<Result<_, _>>()?,
+        picks: routing
+            .picks
+            .into_iter()
+            .map(|pick| self::pick(&pick, offered))
+            .collect::<Result<_, _>>()?,
         local_only: routing.local_only,
     })
 }
@@ -61,8 +80,14 @@ fn pick(pick: &wit::Pick, offered: &Recipients) -> Result<Pick, Invalid> {
     let (group, member) = (pick.group as usize, ClientKey(pick.member));
     match offered.groups.get(group) {
         Some(candidates) if candidates.members.contains(&member) => Ok(Pick { group, member }),
-        Some(_) => Err(Invalid(format!("picked client {} for group {group}, of which it is no member", member.0))),
-        None => Err(Invalid(format!("picked a member for group {group} of {}", offered.groups.len()))),
+        Some(_) => Err(Invalid(format!(
+            "picked client {} for group {group}, of which it is no member",
+            member.0
+        ))),
+        None => Err(Invalid(format!(
+            "picked a member for group {group} of {}",
+            offered.groups.len()
+        ))),
     }
 }
 
@@ -74,9 +99,15 @@ mod tests {
 
     #[test]
     fn only_members_of_offered_groups_can_be_picked() {
-        let group =
-            SharedGroup { share: "s".into(), filter: "a".into(), members: vec![ClientKey(1), ClientKey(2)] };
-        let offered = Recipients { clients: vec![], groups: vec![group] };
+        let group = SharedGroup {
+            share: "s".into(),
+            filter: "a".into(),
+            members: vec![ClientKey(1), ClientKey(2)],
+        };
+        let offered = Recipients {
+            clients: vec![],
+            groups: vec![group],
+        };
         assert!(pick(&wit::Pick { group: 0, member: 2 }, &offered).is_ok());
         assert!(pick(&wit::Pick { group: 0, member: 3 }, &offered).is_err());
         assert!(pick(&wit::Pick { group: 1, member: 1 }, &offered).is_err());

@@ -23,7 +23,9 @@ impl Host for Guest {
     }
 
     fn put(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<(), Error> {
-        Ok(self.kv().put(key, value, ttl(ttl_ms), self.kv_quota(), clock::now())?)
+        Ok(self
+            .kv()
+            .put(key, value, ttl(ttl_ms), self.kv_quota(), clock::now())?)
     }
 
     fn delete(&mut self, key: String) -> bool {
@@ -38,11 +40,15 @@ impl Host for Guest {
         ttl_ms: Option<u64>,
     ) -> Result<bool, Error> {
         let (quota, now) = (self.kv_quota(), clock::now());
-        Ok(self.kv().compare_and_swap(key, expected.as_deref(), value, ttl(ttl_ms), quota, now)?)
+        Ok(self
+            .kv()
+            .compare_and_swap(key, expected.as_deref(), value, ttl(ttl_ms), quota, now)?)
     }
 
     fn increment(&mut self, key: String, delta: i64, ttl_ms: Option<u64>) -> Result<i64, Error> {
-        Ok(self.kv().increment(key, delta, ttl(ttl_ms), self.kv_quota(), clock::now())?)
+        Ok(self
+            .kv()
+            .increment(key, delta, ttl(ttl_ms), self.kv_quota(), clock::now())?)
     }
 }
 

@@ -47,13 +47,19 @@ impl Metrics {
     }
 
     pub(crate) fn all(&self) -> Vec<(String, MetricValue)> {
-        self.values.lock().iter().map(|(name, value)| (name.clone(), *value)).collect()
+        self.values
+            .lock()
+            .iter()
+            .map(|(name, value)| (name.clone(), *value))
+            .collect()
     }
 }
 
 fn is_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 impl Host for Guest {
@@ -80,7 +86,10 @@ mod tests {
         metrics.gauge("hits".into(), 9.0);
         assert_eq!(
             metrics.all(),
-            [("hits".into(), MetricValue::Count(5)), ("level".into(), MetricValue::Gauge(-2.0))]
+            [
+                ("hits".into(), MetricValue::Count(5)),
+                ("level".into(), MetricValue::Gauge(-2.0))
+            ]
         );
     }
 

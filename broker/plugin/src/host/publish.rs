@@ -20,27 +20,45 @@ impl Host for Guest {
         }
         let bytes = self.outbox.bytes.saturating_add(size(&message));
         let limits = self.services.limits();
-        if bytes > limits.publish_bytes_per_call_max || self.outbox.messages.len() >= limits.publishes_per_call_max {
+        if bytes > limits.publish_bytes_per_call_max
+            || self.outbox.messages.len() >= limits.publishes_per_call_max
+        {
             return Err(Error::QuotaExceeded);
         }
         let message = receive(message, hops).ok_or(Error::TopicNameInvalid)?;
-        if !self.services.grants.publish.iter().any(|filter| filter.matches(&message.topic)) {
+        if !self
+            .services
+            .grants
+            .publish
+            .iter()
+            .any(|filter| filter.matches(&message.topic))
+        {
             return Err(Error::NotGranted);
         }
         self.outbox.bytes = bytes;
-        self.outbox.messages.push(PluginPublish { plugin: self.services.name.clone(), message });
+        self.outbox.messages.push(PluginPublish {
+            plugin: self.services.name.clone(),
+            message,
+        });
         Ok(())
     }
 }
 
 fn size(message: &MessageResult) -> usize {
-    message.topic.len() + message.payload.len() + message.properties.as_ref().map_or(0, convert::properties_len)
+    message.topic.len()
+        + message.payload.len()
+        + message.properties.as_ref().map_or(0, convert::properties_len)
 }
 
 /// The message, if its topics and texts are such that a client could have sent it.
 fn receive(message: MessageResult, hops: u8) -> Option<Message> {
     let topic: TopicName = convert::topic(message.topic).ok()?;
-    let properties = message.properties.map(convert::properties).transpose().ok()?.unwrap_or_default();
+    let properties = message
+        .properties
+        .map(convert::properties)
+        .transpose()
+        .ok()?
+        .unwrap_or_default();
     Some(Message {
         source: Source::Plugin { hops },
         topic,

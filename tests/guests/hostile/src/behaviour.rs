@@ -67,15 +67,13 @@ fn default_slow_ms() -> u64 {
 }
 
 impl Sizes {
-    /// So many bytes, or as many as there is memory for.
+    /// So many bytes, or as many as there is memory for twice: they may have to be copied into a frame.
     pub(crate) fn huge_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
         let mut length = self.huge_bytes;
-        while bytes.try_reserve_exact(length).is_err() {
+        while Vec::<u8>::new().try_reserve_exact(2 * length).is_err() {
             length /= 2;
         }
-        bytes.resize(length, b'x');
-        bytes
+        vec![b'x'; length]
     }
 
     /// So many elements, or a quarter as many as there is memory for: they may have memory of their own.
