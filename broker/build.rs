@@ -18,7 +18,13 @@ fn main() {
     for watched in ["plugins", "plugin-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
-    if !root.join("plugins/acl/Cargo.toml").exists() { fs::write(out.join("bundled.rs"), "&[]").unwrap(); return; } // TEMP
+    if BUNDLED
+        .iter()
+        .any(|(name, _)| !root.join("plugins").join(name).join("README.md").exists())
+    {
+        fs::write(out.join("bundled.rs"), "&[]").unwrap();
+        return;
+    } // TEMP
     require_target();
     let components = build(&root, &guests_dir(&out));
     write_list(&components, &out.join("bundled.rs"));
@@ -28,9 +34,13 @@ fn variable(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
 }
 
-/// Beside the profiles' folders, so that every profile, and the guests of the tests, share one build of what all plugins are made of.
+/// Beside the profiles' folders, so that every profile, and the guests of the tests, share one build of what
+/// all plugins are made of.
 fn guests_dir(out: &Path) -> PathBuf {
-    out.ancestors().nth(4).expect("OUT_DIR lies four levels below the target directory").join("guests")
+    out.ancestors()
+        .nth(4)
+        .expect("OUT_DIR lies four levels below the target directory")
+        .join("guests")
 }
 
 fn require_target() {
@@ -47,25 +57,42 @@ fn require_target() {
 
 fn build(root: &Path, target_dir: &Path) -> Vec<(&'static str, PathBuf)> {
     let mut cargo = Command::new(variable("CARGO"));
-    cargo.current_dir(root).args(["build", "--profile", "plugin", "--target", "wasm32-wasip2", "--target-dir"]);
+    cargo.current_dir(root).args([
+        "build",
+        "--profile",
+        "plugin",
+        "--target",
+        "wasm32-wasip2",
+        "--target-dir",
+    ]);
     cargo.arg(target_dir);
     for (_, package) in BUNDLED {
         cargo.args(["--package", package]);
     }
     // What is set for the broker's own build (wrappers of clippy, flags of coverage) is not for the guests.
-    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_TARGET_DIR"] {
+    for name in [
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+    ] {
         cargo.env_remove(name);
     }
     let status = cargo.status().expect("cargo starts");
     assert!(status.success(), "the bundled plugins do not build");
     let built = target_dir.join("wasm32-wasip2").join("plugin");
-    BUNDLED.map(|(name, package)| (name, built.join(format!("{}.wasm", package.replace('-', "_"))))).into()
+    BUNDLED
+        .map(|(name, package)| (name, built.join(format!("{}.wasm", package.replace('-', "_")))))
+        .into()
 }
 
 fn write_list(components: &[(&str, PathBuf)], list: &Path) {
     let entries: String = components
         .iter()
-        .map(|(name, path)| format!("    BundledPlugin {{ name: {name:?}, bytes: include_bytes!({path:?}) }},\n"))
+        .map(|(name, path)| {
+            format!("    BundledPlugin {{ name: {name:?}, bytes: include_bytes!({path:?}) }},\n")
+        })
         .collect();
     fs::write(list, format!("&[\n{entries}]\n")).expect("OUT_DIR can be written");
 }

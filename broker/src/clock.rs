@@ -1,5 +1,8 @@
 //! The one file that asks what time it is.
-#![expect(clippy::disallowed_methods, reason = "everybody else takes the time as an argument")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "everybody else takes the time as an argument"
+)]
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

@@ -6,9 +6,17 @@ use hookwire_plugin_host::Inspection;
 
 /// A component in plain words: what it is asked, what it reaches for, what it has to be granted.
 pub fn describe(inspection: &Inspection) -> String {
-    let hex: String = inspection.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = inspection
+        .sha256
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let hooks: Vec<&str> = inspection.hooks.iter().map(|hook| hook.as_str()).collect();
-    let mut text = format!("sha256   {hex}\nsize     {} bytes\nhooks    {}\n", inspection.bytes, hooks.join(", "));
+    let mut text = format!(
+        "sha256   {hex}\nsize     {} bytes\nhooks    {}\n",
+        inspection.bytes,
+        hooks.join(", ")
+    );
     if inspection.batch {
         text.push_str("batch    answers many messages in one call\n");
     }

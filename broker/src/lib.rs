@@ -6,9 +6,10 @@
 //!           (io)    (sans-io)    (sans-io)   (chain)   (sans-io)  (outbox)    (sans-io)    (io)
 //! ```
 //!
-//! `protocol`, `hooks` and the plugin host are crates of their own, so that Cargo keeps tokio out of the first two and wasmtime inside
-//! the third. The rest is here: [`session`] and [`router`] know no sockets, [`broker`] ties them together, [`net`] is where socket and clock
-//! meet them, [`config`], [`policy`] and [`reload`] say what is in force.
+//! `protocol`, `hooks` and the plugin host are crates of their own, so that Cargo keeps tokio out of the
+//! first two and wasmtime inside the third. The rest is here: [`session`] and [`router`] know no sockets,
+//! [`broker`] ties them together, [`net`] is where socket and clock meet them, [`config`], [`policy`] and
+//! [`reload`] say what is in force.
 
 pub mod broker;
 pub mod bundled;

@@ -44,7 +44,10 @@ fn start(args: RunArgs) -> anyhow::Result<()> {
         .with_target(false)
         .with_env_filter(EnvFilter::try_new(&config.log)?)
         .init();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(args, config))
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(run::run(args, config))
 }
 
 fn check(file: &Path) -> anyhow::Result<()> {

@@ -22,9 +22,9 @@ pub enum PolicyError {
         /// Why.
         reason: LoadError,
     },
-    /// The plugins load, but the configuration is not safe with them.
+    /// A plugin refuses its part of the configuration, or the whole is not safe with these plugins.
     #[error(transparent)]
-    Exposure(#[from] ConfigError),
+    Config(#[from] ConfigError),
 }
 
 /// Loads plugins and puts chains in force, one after the other.
@@ -38,7 +38,9 @@ pub struct PolicyLoader {
 
 impl fmt::Debug for PolicyLoader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PolicyLoader").field("generation", &self.generation).finish_non_exhaustive()
+        f.debug_struct("PolicyLoader")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,17 +53,27 @@ impl PolicyLoader {
         let access = Arc::new(PluginAccess::default());
         access.connect(&broker);
         let host = PluginHost::new(HostLimits::default(), access)?;
-        Ok(Self { host, broker, generation: 0, loaded: Vec::new(), defaults: Defaults::default() })
+        Ok(Self {
+            host,
+            broker,
+            generation: 0,
+            loaded: Vec::new(),
+            defaults: Defaults::default(),
+        })
     }
 
-    /// Loads the plugins of a configuration and puts them in force as one chain; true when that changed anything. Blocks while plugins are
-    /// compiled.
+    /// Loads the plugins of a configuration and puts them in force as one chain; true when that changed
+    /// anything. Blocks while plugins are compiled.
     ///
     /// # Errors
     /// Why the policy is refused; the one in force stays.
     pub fn apply(&mut self, config: &Config, file: Option<&Path>) -> Result<bool, PolicyError> {
         let loaded = load(&self.host, config, file, self.generation == 0)?;
-        let defaults = Defaults { access: config.access_default.map(|default| default == AccessDefault::Allow) };
+        let defaults = Defaults {
+            access: config
+                .access_default
+                .map(|default| default == AccessDefault::Allow),
+        };
         if self.generation > 0 && defaults == self.defaults && is_same(&loaded, &self.loaded) {
             return Ok(false);
         }
@@ -71,8 +83,12 @@ impl PolicyLoader {
 
     fn put_in_force(&mut self, loaded: Vec<Arc<LoadedPlugin>>, defaults: Defaults) {
         self.generation += 1;
-        let plugins = loaded.iter().map(|plugin| Arc::clone(plugin) as Arc<dyn Plugin>).collect();
-        self.broker.install(Arc::new(Chain::new(self.generation, plugins, defaults)));
+        let plugins = loaded
+            .iter()
+            .map(|plugin| Arc::clone(plugin) as Arc<dyn Plugin>)
+            .collect();
+        self.broker
+            .install(Arc::new(Chain::new(self.generation, plugins, defaults)));
         if self.generation > 1 || !loaded.is_empty() {
             for line in changes(&self.loaded, &loaded) {
                 tracing::info!(generation = self.generation, "{line}");
@@ -88,7 +104,8 @@ impl PolicyLoader {
     }
 }
 
-/// Loads the plugins of a configuration without putting them in force: what `hookwire check` does beyond reading the file.
+/// Loads the plugins of a configuration without putting them in force: what `hookwire check` does beyond
+/// reading the file.
 ///
 /// # Errors
 /// Why the policy would be refused.
@@ -103,14 +120,14 @@ fn load(
     is_first: bool,
 ) -> Result<Vec<Arc<LoadedPlugin>>, PolicyError> {
     let mut loaded = Vec::with_capacity(config.plugins.len());
-    for entry in &config.plugins {
+    for (place, entry) in config.plugins.iter().enumerate() {
         match host.load(&entry.spec) {
             Ok(plugin) => loaded.push(plugin),
             // Later on, a plugin that is in force does not go because its successor is broken.
             Err(error) if entry.optional && is_first => {
                 tracing::warn!(plugin = entry.spec.name, "optional plugin left out: {error}");
             }
-            Err(reason) => return Err(PolicyError::Load { name: entry.spec.name.clone(), reason }),
+            Err(reason) => return Err(refused(place, &entry.spec.name, reason, file)),
         }
     }
     let authenticating: Vec<&str> = loaded
@@ -125,22 +142,51 @@ fn load(
     Ok(loaded)
 }
 
+/// A fault in a plugin's own table is a fault of the file like any other: it has a line.
+fn refused(place: usize, name: &str, reason: LoadError, file: Option<&Path>) -> PolicyError {
+    match (reason, file) {
+        (LoadError::ConfigRefused { problems }, Some(file)) => {
+            let faults = problems.into_iter().map(|problem| {
+                let table = format!("plugin.{place}.config");
+                let key = if problem.path.is_empty() {
+                    table
+                } else {
+                    format!("{table}.{}", problem.path)
+                };
+                (key, format!("plugin {name:?}: {}", problem.message))
+            });
+            PolicyError::Config(ConfigError::about(file, faults))
+        }
+        (reason, _) => PolicyError::Load {
+            name: name.to_owned(),
+            reason,
+        },
+    }
+}
+
 fn is_same(one: &[Arc<LoadedPlugin>], other: &[Arc<LoadedPlugin>]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
 }
 
 /// What an operator wants to read after a reload: which plugins came, went, or were replaced.
 fn changes(old: &[Arc<LoadedPlugin>], new: &[Arc<LoadedPlugin>]) -> Vec<String> {
-    let before: HashMap<&str, &Arc<LoadedPlugin>> = old.iter().map(|plugin| (plugin.name(), plugin)).collect();
+    let before: HashMap<&str, &Arc<LoadedPlugin>> =
+        old.iter().map(|plugin| (plugin.name(), plugin)).collect();
     let mut lines: Vec<String> = new
         .iter()
         .filter_map(|plugin| match before.get(plugin.name()) {
-            None => Some(format!("plugin {:?} in force: {:?}", plugin.name(), plugin.hooks())),
+            None => Some(format!(
+                "plugin {:?} in force: {:?}",
+                plugin.name(),
+                plugin.hooks()
+            )),
             Some(old) if !Arc::ptr_eq(old, plugin) => Some(format!("plugin {:?} replaced", plugin.name())),
             Some(_) => None,
         })
         .collect();
-    let gone = old.iter().filter(|plugin| new.iter().all(|other| other.name() != plugin.name()));
+    let gone = old
+        .iter()
+        .filter(|plugin| new.iter().all(|other| other.name() != plugin.name()));
     lines.extend(gone.map(|plugin| format!("plugin {:?} removed", plugin.name())));
     if lines.is_empty() {
         lines.push("the order of plugins, or what is allowed by default, has changed".into());

@@ -14,7 +14,8 @@ use crate::bundled::BUNDLED;
 use crate::config::{Config, Part};
 use crate::policy::PolicyLoader;
 
-/// A change is looked at when the files have been quiet for so long: an editor's several steps are one change.
+/// A change is looked at when the files have been quiet for so long: an editor's several steps are one
+/// change.
 const QUIET: Duration = Duration::from_millis(50);
 /// … but no later than this after the first step.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -41,9 +42,22 @@ pub trait Overrides: std::fmt::Debug + Send {
 
 impl Reloader {
     /// For a broker that runs with `config` from `file`.
-    pub fn new(file: PathBuf, overrides: Box<dyn Overrides>, broker: Broker, policy: PolicyLoader, config: Config) -> Self {
+    pub fn new(
+        file: PathBuf,
+        overrides: Box<dyn Overrides>,
+        broker: Broker,
+        policy: PolicyLoader,
+        config: Config,
+    ) -> Self {
         let looks = looks_of(&file, &config);
-        Self { file, overrides, broker, policy, config, looks }
+        Self {
+            file,
+            overrides,
+            broker,
+            policy,
+            config,
+            looks,
+        }
     }
 
     /// Watches until the task is aborted; SIGHUP reloads at once.
@@ -107,7 +121,10 @@ impl Reloader {
         for part in changes.needing_restart() {
             tracing::warn!("a change of {} takes effect at the next start", part.as_str());
         }
-        if changes.parts().any(|part| !part.needs_restart() && part != Part::Plugins) {
+        if changes
+            .parts()
+            .any(|part| !part.needs_restart() && part != Part::Plugins)
+        {
             tracing::info!("settings in force");
         }
         self.broker.reconfigure(Settings::from(&config));
@@ -135,7 +152,9 @@ fn looks_of(file: &Path, config: &Config) -> Looks {
     let files = std::iter::once(file.to_owned()).chain(config.watched_files());
     files
         .map(|path| {
-            let looks = std::fs::metadata(&path).and_then(|meta| Ok((meta.modified()?, meta.len()))).ok();
+            let looks = std::fs::metadata(&path)
+                .and_then(|meta| Ok((meta.modified()?, meta.len())))
+                .ok();
             (path, looks)
         })
         .collect()
@@ -144,7 +163,10 @@ fn looks_of(file: &Path, config: &Config) -> Looks {
 /// Folders are watched, not files: editors replace a file by renaming another over it.
 fn watch_folders(watcher: &mut RecommendedWatcher, watched: &mut HashSet<PathBuf>, looks: &Looks) {
     for path in looks.keys() {
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let folder = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or_else(|| Path::new("."));
         if watched.contains(folder) {
             continue;
         }

@@ -43,7 +43,8 @@ impl Server {
     /// Loads the policy, then opens the listeners: never the other way round.
     ///
     /// # Errors
-    /// A plugin does not load, an address is taken, or a listener would be open to the network without anybody having said so.
+    /// A plugin does not load, an address is taken, or a listener would be open to the network without
+    /// anybody having said so.
     pub async fn start(args: RunArgs, config: Config) -> anyhow::Result<Self> {
         let descriptors = raise_limit();
         let broker = Broker::new(Settings::from(&config)).context("cannot start the events thread")?;
@@ -54,30 +55,49 @@ impl Server {
         })
         .await??;
         let slots = Slots::new(config.limits.connections_max.min(descriptors));
-        let mut server = Self { broker, config, tasks: Vec::new(), addresses: Vec::new() };
+        let mut server = Self {
+            broker,
+            config,
+            tasks: Vec::new(),
+            addresses: Vec::new(),
+        };
         server.listen(&slots)?;
         let serving = server.broker.clone();
-        server.tasks.push(tokio::spawn(async move { serving.serve().await }));
+        server
+            .tasks
+            .push(tokio::spawn(async move { serving.serve().await }));
         server.watch(args, policy);
         Ok(server)
     }
 
     fn listen(&mut self, slots: &Slots) -> anyhow::Result<()> {
         let bound = self.config.listeners.iter().map(|listener| {
-            Bound::bind(listener).with_context(|| format!("listener {:?}: cannot listen on {}", listener.name, listener.address))
+            Bound::bind(listener).with_context(|| {
+                format!(
+                    "listener {:?}: cannot listen on {}",
+                    listener.name, listener.address
+                )
+            })
         });
         for listener in bound.collect::<anyhow::Result<Vec<_>>>()? {
             let address = listener.address()?;
             tracing::info!(listener = listener.name(), "listening on {address}");
             self.addresses.push(address);
-            self.tasks.push(listener.serve(self.broker.clone(), slots.clone()));
+            self.tasks
+                .push(listener.serve(self.broker.clone(), slots.clone()));
         }
         Ok(())
     }
 
     fn watch(&mut self, args: RunArgs, policy: PolicyLoader) {
         let Some(file) = args.config.clone() else { return };
-        let reloader = Reloader::new(file, Box::new(args), self.broker.clone(), policy, self.config.clone());
+        let reloader = Reloader::new(
+            file,
+            Box::new(args),
+            self.broker.clone(),
+            policy,
+            self.config.clone(),
+        );
         self.tasks.push(tokio::spawn(async move {
             if let Err(error) = reloader.run().await {
                 tracing::error!("the configuration is not watched any more: {error:#}");
@@ -97,11 +117,19 @@ impl Server {
         }
         self.broker.close_all();
         let left = async {
-            while self.broker.clients().iter().any(|client| client.session().is_online()) {
+            while self
+                .broker
+                .clients()
+                .iter()
+                .any(|client| client.session().is_online())
+            {
                 tokio::time::sleep(DRAIN_STEP).await;
             }
         };
-        if tokio::time::timeout(self.config.shutdown_timeout, left).await.is_err() {
+        if tokio::time::timeout(self.config.shutdown_timeout, left)
+            .await
+            .is_err()
+        {
             tracing::warn!("some clients did not take their farewell in time");
         }
     }

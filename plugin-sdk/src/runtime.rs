@@ -48,6 +48,11 @@ macro_rules! __stand_in_for_libc {
             ::std::ptr::null_mut()
         }
 
+        /// What the C library defines beside `getcwd`: with it the linker needs nothing of that file.
+        #[unsafe(no_mangle)]
+        static __wasilibc_cwd: ::std::sync::atomic::AtomicPtr<::std::ffi::c_char> =
+            ::std::sync::atomic::AtomicPtr::new(c"/".as_ptr().cast_mut());
+
         #[unsafe(no_mangle)]
         extern "C" fn abort() -> ! {
             ::std::arch::wasm32::unreachable()

@@ -64,8 +64,8 @@ pub struct Grant {
     pub superuser: bool,
     /// How long the admission lasts.
     pub expires_in: Option<Duration>,
-    /// Topic rules with unresolved placeholders, as the plugin gave them: (allow, action, filter text). The broker
-    /// resolves them once the client id in force is known.
+    /// Topic rules with unresolved placeholders, as the plugin gave them: (allow, action, filter text). The
+    /// broker resolves them once the client id in force is known.
     pub rules: Vec<(bool, RuleAction, ByteString)>,
     /// Highest QoS accepted and granted.
     pub max_qos: Option<QoS>,
@@ -99,7 +99,12 @@ pub struct Denial {
 impl Denial {
     /// A refusal with nothing but a reason code.
     pub fn new(reason: ConnectReason) -> Self {
-        Self { reason, text: None, server_reference: None, user_properties: Vec::new() }
+        Self {
+            reason,
+            text: None,
+            server_reference: None,
+            user_properties: Vec::new(),
+        }
     }
 }
 

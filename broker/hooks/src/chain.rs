@@ -19,8 +19,9 @@ use bytestring::ByteString;
 use hookwire_protocol::{ConnectReason, PublishReason, TopicName};
 
 use crate::{
-    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, Failure, Grant, Hook,
-    HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause, WillDecision,
+    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, Failure, Grant,
+    Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause,
+    WillDecision,
 };
 
 /// How long an answer holds that no plugin had a part in: until the chain changes.
@@ -29,8 +30,8 @@ const FOR_EVER: Duration = Duration::MAX;
 /// What the configuration says where no plugin does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Defaults {
-    /// Whether an access is allowed about which no plugin decides. `None`: refused where a plugin was asked, allowed
-    /// where none wants to be asked.
+    /// Whether an access is allowed about which no plugin decides. `None`: refused where a plugin was asked,
+    /// allowed where none wants to be asked.
     pub access: Option<bool>,
 }
 
@@ -90,7 +91,12 @@ pub struct Publication {
 impl Publication {
     /// A message that nobody has judged yet.
     pub fn new(message: Message) -> Self {
-        Self { message, fate: Fate::Pass, throttle: Duration::ZERO, origin: None }
+        Self {
+            message,
+            fate: Fate::Pass,
+            throttle: Duration::ZERO,
+            origin: None,
+        }
     }
 
     fn apply(&mut self, verdict: Verdict) {
@@ -128,7 +134,8 @@ struct Link {
 }
 
 impl Link {
-    /// The configured stand-in for a verdict. Logged at every doubling, so that a plugin that always fails does not flood the log.
+    /// The configured stand-in for a verdict. Logged at every doubling, so that a plugin that always fails
+    /// does not flood the log.
     fn failed(&self, hook: Hook, failure: &Failure) -> OnFailure {
         let count = self.failures.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let on_failure = self.plugin.on_failure(hook);
@@ -156,16 +163,33 @@ pub struct Chain {
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.links.iter().map(|link| link.plugin.name()).collect();
-        f.debug_struct("Chain").field("generation", &self.generation).field("plugins", &names).finish()
+        f.debug_struct("Chain")
+            .field("generation", &self.generation)
+            .field("plugins", &names)
+            .finish()
     }
 }
 
 impl Chain {
     /// A chain of `plugins`, asked in this order.
     pub fn new(generation: u64, plugins: Vec<Arc<dyn Plugin>>, defaults: Defaults) -> Self {
-        let hooks = plugins.iter().flat_map(|plugin| plugin.hooks().iter()).fold(HookSet::EMPTY, HookSet::with);
-        let links = plugins.into_iter().map(|plugin| Link { plugin, failures: AtomicU64::new(0) }).collect();
-        Self { generation, defaults, links, hooks }
+        let hooks = plugins
+            .iter()
+            .flat_map(|plugin| plugin.hooks().iter())
+            .fold(HookSet::EMPTY, HookSet::with);
+        let links = plugins
+            .into_iter()
+            .map(|plugin| Link {
+                plugin,
+                failures: AtomicU64::new(0),
+            })
+            .collect();
+        Self {
+            generation,
+            defaults,
+            links,
+            hooks,
+        }
     }
 
     /// Counts the chains that were in force before.
@@ -185,7 +209,9 @@ impl Chain {
     }
 
     fn asked(&self, hook: Hook) -> impl Iterator<Item = &Link> {
-        self.links.iter().filter(move |link| link.plugin.hooks().contains(hook))
+        self.links
+            .iter()
+            .filter(move |link| link.plugin.hooks().contains(hook))
     }
 
     /// Who may connect. Blocks as long as the plugins take: call it from a thread that may wait.
@@ -208,10 +234,14 @@ impl Chain {
 
     /// Whether any plugin wants to be asked about an action.
     pub fn wants_access(&self, action: Action) -> bool {
-        self.has(Hook::Authorize) && self.asked(Hook::Authorize).any(|link| link.plugin.wants_access(action))
+        self.has(Hook::Authorize)
+            && self
+                .asked(Hook::Authorize)
+                .any(|link| link.plugin.wants_access(action))
     }
 
-    /// Whether an action can be refused at all: a plugin wants to be asked about it, or the configuration says "deny".
+    /// Whether an action can be refused at all: a plugin wants to be asked about it, or the configuration
+    /// says "deny".
     pub fn restricts(&self, action: Action) -> bool {
         self.wants_access(action) || self.default_access(action, false) != AccessDecision::Allow
     }
@@ -220,32 +250,48 @@ impl Chain {
     pub fn authorize(&self, access: &Access<'_>) -> AccessOutcome {
         let mut cache_for = FOR_EVER;
         let mut asked = false;
-        for link in self.asked(Hook::Authorize).filter(|link| link.plugin.wants_access(access.action)) {
+        for link in self
+            .asked(Hook::Authorize)
+            .filter(|link| link.plugin.wants_access(access.action))
+        {
             asked = true;
             match link.plugin.authorize(access) {
                 Ok(answer) => {
                     cache_for = cache_for.min(answer.cache_for);
                     if answer.decision != AccessDecision::Next {
-                        return AccessOutcome { decision: answer.decision, cache_for };
+                        return AccessOutcome {
+                            decision: answer.decision,
+                            cache_for,
+                        };
                     }
                 }
                 Err(failure) => match link.failed(Hook::Authorize, &failure) {
                     OnFailure::Pass => cache_for = Duration::ZERO,
                     OnFailure::Deny => return failed_access(AccessDecision::Deny(Some(POLICY_FAILED))),
-                    OnFailure::Disconnect => return failed_access(AccessDecision::Disconnect(Some(POLICY_FAILED))),
+                    OnFailure::Disconnect => {
+                        return failed_access(AccessDecision::Disconnect(Some(POLICY_FAILED)));
+                    }
                 },
             }
         }
-        AccessOutcome { decision: self.default_access(access.action, asked), cache_for }
+        AccessOutcome {
+            decision: self.default_access(access.action, asked),
+            cache_for,
+        }
     }
 
-    /// A configured "deny" is about what clients ask for; a delivery follows from a subscription that was allowed.
+    /// A configured "deny" is about what clients ask for; a delivery follows from a subscription that was
+    /// allowed.
     fn default_access(&self, action: Action, asked: bool) -> AccessDecision {
         let allow = match self.defaults.access {
             Some(allow) => allow || (action == Action::Deliver && !asked),
             None => !asked,
         };
-        if allow { AccessDecision::Allow } else { AccessDecision::Deny(None) }
+        if allow {
+            AccessDecision::Allow
+        } else {
+            AccessDecision::Deny(None)
+        }
     }
 
     /// Judges a run of messages of one connection, in order.
@@ -271,13 +317,19 @@ impl Chain {
 
     /// Whether any plugin wants to route messages of this topic.
     pub fn wants_route(&self, topic: &TopicName) -> bool {
-        self.has(Hook::Route) && self.asked(Hook::Route).any(|link| link.plugin.wants_topic(Hook::Route, topic))
+        self.has(Hook::Route)
+            && self
+                .asked(Hook::Route)
+                .any(|link| link.plugin.wants_topic(Hook::Route, topic))
     }
 
     /// How the recipients of a message change.
     pub fn route(&self, message: &Message, recipients: &Recipients) -> Routing {
         let mut routing = Routing::default();
-        for link in self.asked(Hook::Route).filter(|link| link.plugin.wants_topic(Hook::Route, &message.topic)) {
+        for link in self
+            .asked(Hook::Route)
+            .filter(|link| link.plugin.wants_topic(Hook::Route, &message.topic))
+        {
             match link.plugin.route(message, recipients) {
                 Ok(next) => routing.then(next),
                 Err(failure) => match link.failed(Hook::Route, &failure) {
@@ -309,8 +361,11 @@ impl Chain {
     /// Tells every plugin of the events that it wants. Blocks as long as the plugins take.
     pub fn events(&self, events: &[Event]) {
         for link in self.asked(Hook::Events) {
-            let wanted: Vec<Event> =
-                events.iter().filter(|event| link.plugin.wants_event(event)).cloned().collect();
+            let wanted: Vec<Event> = events
+                .iter()
+                .filter(|event| link.plugin.wants_event(event))
+                .cloned()
+                .collect();
             if !wanted.is_empty() {
                 link.plugin.events(&wanted);
             }
@@ -321,11 +376,17 @@ impl Chain {
 const POLICY_FAILED: ByteString = ByteString::from_static("policy failed");
 
 fn failed_access(decision: AccessDecision) -> AccessOutcome {
-    AccessOutcome { decision, cache_for: Duration::ZERO }
+    AccessOutcome {
+        decision,
+        cache_for: Duration::ZERO,
+    }
 }
 
 fn failed_publish(on_failure: OnFailure) -> Fate {
-    let rejection = Rejection { reason: PublishReason::ImplementationSpecific, text: Some(POLICY_FAILED) };
+    let rejection = Rejection {
+        reason: PublishReason::ImplementationSpecific,
+        text: Some(POLICY_FAILED),
+    };
     match on_failure {
         OnFailure::Pass => Fate::Pass,
         OnFailure::Deny => Fate::Reject(rejection),

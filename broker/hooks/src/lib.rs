@@ -1,7 +1,9 @@
-//! The hook chain: which policy is asked at which hook, in what order, how verdicts combine, what a failure means.
+//! The hook chain: which policy is asked at which hook, in what order, how verdicts combine, what a failure
+//! means.
 //!
-//! The broker calls a [`Chain`]; a chain asks [`Plugin`]s; a plugin may call back through [`Host`]. This crate knows
-//! neither wasmtime nor sockets, so the rules of the chain can be read, and tested, without either.
+//! The broker calls a [`Chain`]; a chain asks [`Plugin`]s; a plugin may call back through [`Host`]. This
+//! crate knows neither wasmtime nor sockets, so the rules of the chain can be read, and tested, without
+//! either.
 #![forbid(unsafe_code)]
 
 mod access;

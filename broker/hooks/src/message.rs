@@ -39,7 +39,8 @@ impl Source {
     }
 }
 
-/// Payloads up to this size are copied when a message is to be kept: a larger one is most of the buffer that it came in anyway.
+/// Payloads up to this size are copied when a message is to be kept: a larger one is most of the buffer that
+/// it came in anyway.
 const COPIED_MAX: usize = 16 * 1024;
 
 /// An application message on its way through the broker.

@@ -5,8 +5,8 @@ use std::fmt;
 use hookwire_protocol::TopicName;
 
 use crate::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, Event, Message, Recipients, Routing, Verdict,
-    WillCause, WillDecision,
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, Event, Message, Recipients,
+    Routing, Verdict, WillCause, WillDecision,
 };
 
 /// The hooks that a chain calls.
@@ -29,8 +29,14 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 6] =
-        [Self::Authenticate, Self::Authorize, Self::OnPublish, Self::Route, Self::OnWill, Self::Events];
+    pub const ALL: [Self; 6] = [
+        Self::Authenticate,
+        Self::Authorize,
+        Self::OnPublish,
+        Self::Route,
+        Self::OnWill,
+        Self::Events,
+    ];
 
     /// Name of its WIT interface.
     pub fn as_str(self) -> &'static str {
@@ -44,7 +50,8 @@ impl Hook {
         }
     }
 
-    /// What a failure means where the configuration does not say: access and publish hooks refuse, the rest let pass.
+    /// What a failure means where the configuration does not say: access and publish hooks refuse, the rest
+    /// let pass.
     pub fn default_on_failure(self) -> OnFailure {
         match self {
             Self::Authenticate | Self::Authorize | Self::OnPublish => OnFailure::Deny,
@@ -163,7 +170,12 @@ pub trait Plugin: Send + Sync {
     fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure>;
 
     /// Asked about a will.
-    fn on_will(&self, client: ClientKey, cause: WillCause, message: &Message) -> Result<WillDecision, Failure>;
+    fn on_will(
+        &self,
+        client: ClientKey,
+        cause: WillCause,
+        message: &Message,
+    ) -> Result<WillDecision, Failure>;
 
     /// Told what happened; called from a thread of its own, never from one that serves clients.
     fn events(&self, events: &[Event]);

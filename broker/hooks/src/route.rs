@@ -57,10 +57,15 @@ impl Routing {
 
     /// The member picked for a group.
     pub fn pick(&self, group: usize) -> Option<ClientKey> {
-        self.picks.iter().rev().find(|pick| pick.group == group).map(|pick| pick.member)
+        self.picks
+            .iter()
+            .rev()
+            .find(|pick| pick.group == group)
+            .map(|pick| pick.member)
     }
 
-    /// Narrows or adds to this routing by what the next plugin said: exclusions and copies add up, `only` intersects, a later pick wins.
+    /// Narrows or adds to this routing by what the next plugin said: exclusions and copies add up, `only`
+    /// intersects, a later pick wins.
     pub fn then(&mut self, next: Self) {
         self.copies.extend(next.copies);
         self.exclude.extend(next.exclude);

@@ -37,7 +37,7 @@ impl Blueprint {
             .instantiate(&mut store)
             .map_err(|error| LoadError::Failed {
                 stage: "instantiation",
-                failure: failure::of_call(&error, store.data_mut()),
+                failure: failure::of_start(&error, store.data_mut()),
             })?;
         let exports = self.exports.load(&mut store, &component)?;
         let mut instance = Instance::new(store, exports);

@@ -12,33 +12,49 @@ const DETAIL_BYTES_MAX: usize = 2 << 10;
 /// Frames of the guest's stack that a failure quotes.
 const FRAMES_MAX: usize = 4;
 
-/// Reads from the error and from the state of the guest what went wrong.
+/// Reads from the error of a call, and from the state of the guest, what went wrong.
 pub(crate) fn of_call(error: &wasmtime::Error, guest: &mut Guest) -> Failure {
-    if guest.watch.overran() {
-        let detail = format!("used more than {:?} of CPU time", guest.watch.deadline());
-        return Failure {
-            kind: FailureKind::Deadline,
-            detail,
-        };
-    }
-    if let Some(refused) = guest.memory.take_refused() {
-        return Failure {
-            kind: FailureKind::Memory,
-            detail: refused,
-        };
-    }
-    let trapped = error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<WasmBacktrace>().is_some();
-    let kind = if trapped {
-        FailureKind::Trap
+    let refused = guest.memory.take_refused();
+    let words = last_words(&guest.console.errors());
+    let (kind, detail) = if guest.watch.overran() {
+        (
+            FailureKind::Deadline,
+            format!("used more than {:?} of CPU time", guest.watch.deadline()),
+        )
+    } else if !is_trap(error) {
+        (FailureKind::InvalidAnswer, reason(error))
+    } else if let Some(refused) = refused {
+        // What a guest says when it runs out of memory adds little, but it may have got over that and failed later.
+        (
+            FailureKind::Memory,
+            words.map_or_else(|| refused.clone(), |words| format!("{refused}; {words}")),
+        )
     } else {
-        FailureKind::InvalidAnswer
+        (
+            FailureKind::Trap,
+            words.unwrap_or_else(|| format!("{}{}", reason(error), place(error))),
+        )
     };
-    let detail =
-        last_words(&guest.console.errors()).unwrap_or_else(|| format!("{}{}", reason(error), place(error)));
     Failure {
         kind,
         detail: journal::printable(&detail, DETAIL_BYTES_MAX).into_owned(),
     }
+}
+
+/// The same for making an instance, where being refused memory is an error at once.
+pub(crate) fn of_start(error: &wasmtime::Error, guest: &mut Guest) -> Failure {
+    match guest.memory.take_refused() {
+        Some(detail) if !is_trap(error) => Failure {
+            kind: FailureKind::Memory,
+            detail,
+        },
+        _ => of_call(error, guest),
+    }
+}
+
+/// Whether the guest trapped, or a host function ended it, rather than handing over something that makes no sense.
+fn is_trap(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<WasmBacktrace>().is_some()
 }
 
 /// What the guest wrote to standard error, without what the Rust run-time adds to the message of a panic.

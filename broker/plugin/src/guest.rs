@@ -67,3 +67,27 @@ impl Guest {
         self.memory.take_refused();
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use hookwire_hooks::NoHost;
+
+    use super::*;
+    use crate::services::{Foundation, Lasting};
+    use crate::ticker::Ticker;
+    use crate::{Grants, HostLimits, engine};
+
+    /// The state of an instance of a plugin with these grants, for tests of host functions.
+    pub(crate) fn guest(grants: Grants, limits: HostLimits) -> Guest {
+        let ticker = Ticker::start(engine::new(&limits).unwrap()).unwrap();
+        let foundation = Arc::new(Foundation {
+            limits,
+            broker: Arc::new(NoHost),
+            ticker,
+        });
+        let services = Services::new("test", grants, Arc::new(Lasting::default()), foundation);
+        let mut guest = Guest::new(Arc::new(services), 1 << 20);
+        guest.begin(Budget::new(Duration::from_millis(5)));
+        guest
+    }
+}

@@ -40,7 +40,7 @@ struct Round {
 
 /// The instances of a plugin that is not in force any more.
 pub(crate) struct Retired {
-    pub(crate) instances: Vec<Box<Instance>>,
+    pub(crate) instances: Vec<Instance>,
     /// For all of them together: an end has no right to last.
     pub(crate) budget: Budget,
 }

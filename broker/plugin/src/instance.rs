@@ -17,7 +17,8 @@ const FRAME_BYTES_KEPT: usize = 64 << 10;
 /// An instance that can be asked.
 pub(crate) struct Instance {
     store: Store<Guest>,
-    exports: Exports,
+    /// Boxed, so that an instance is cheap to move in and out of the pool.
+    exports: Box<Exports>,
     /// Buffer for the frames of batch calls.
     pub(crate) frame: Vec<u8>,
 }
@@ -26,7 +27,7 @@ impl Instance {
     pub(crate) fn new(store: Store<Guest>, exports: Exports) -> Self {
         Self {
             store,
-            exports,
+            exports: Box::new(exports),
             frame: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@
 //! | `contract`, `bindings`, `check` | the WIT contract: names, types, and what a component imports and exports of it |
 //! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
 //! | `blueprint`, `instance`, `pool`, `guest` | making instances, calling them, keeping them, what the host holds for each |
-//! | `hook/…`, `frame` | one module a hook: question, call, checked answer; the frames of the batch hook |
+//! | `hook/…`, `frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hook, and how many messages go into one |
 //! | `host/…`, `kv`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
 //! | `loaded`, `stats`, `housekeeping` | the plugin in force, its counters, its ticks and its end |
 //!
@@ -53,6 +53,7 @@ mod memory;
 mod plugin_host;
 mod pool;
 mod random;
+mod run;
 mod services;
 mod spec;
 mod stats;

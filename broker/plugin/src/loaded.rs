@@ -17,6 +17,7 @@ use crate::hook::{authenticate, authorize, events, lifecycle, on_publish, on_wil
 use crate::housekeeping::{Housekeeper, Retired};
 use crate::instance::Instance;
 use crate::pool::Pool;
+use crate::run::RunLength;
 use crate::services::Services;
 use crate::stats::{HookCounters, VerdictIndex};
 use crate::{PluginSpec, PluginStats, clock, frame};
@@ -34,6 +35,7 @@ pub struct LoadedPlugin {
     pub(crate) batch: bool,
     pub(crate) interests: Interests,
     pub(crate) pool: Pool,
+    pub(crate) run_length: RunLength,
     pub(crate) services: Arc<Services>,
     pub(crate) housekeeper: Arc<Housekeeper>,
 }
@@ -154,13 +156,10 @@ impl LoadedPlugin {
         let limits = self.services.limits();
         let shown = self.interests.on_publish.shown;
         let mut bytes = 0;
-        let fits = messages
-            .iter()
-            .take(limits.batch_messages_max.max(1))
-            .take_while(|message| {
-                bytes += frame::approximate_len(message, shown);
-                bytes <= limits.batch_bytes_max
-            });
+        let fits = messages.iter().take(self.run_length.max()).take_while(|message| {
+            bytes += frame::approximate_len(message, shown);
+            bytes <= limits.batch_bytes_max
+        });
         fits.count().max(1)
     }
 
@@ -172,12 +171,16 @@ impl LoadedPlugin {
         }
         match self.ask_batch(run) {
             Ok(answers) => {
+                self.run_length.in_time(run.len());
                 self.counters(Hook::OnPublish).messages(run.len());
                 self.counters(Hook::OnPublish)
                     .verdicts(answers.iter().map(on_publish::index));
                 verdicts.extend(answers.into_iter().map(Ok));
             }
             Err(failure) if is_about_one_message(failure.kind) => {
+                if failure.kind == FailureKind::Deadline {
+                    self.run_length.overran(run.len());
+                }
                 self.services.counters.batch_retries.fetch_add(1, Relaxed);
                 self.services
                     .counters

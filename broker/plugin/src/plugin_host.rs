@@ -21,6 +21,7 @@ use crate::hook::lifecycle;
 use crate::housekeeping::HousekeepingThread;
 use crate::instance::ExportIndices;
 use crate::pool::Pool;
+use crate::run::RunLength;
 use crate::services::{Foundation, Lasting, Services};
 use crate::ticker::Ticker;
 use crate::{
@@ -186,6 +187,7 @@ impl PluginHost {
             batch: surface.has("on-publish-batch"),
             interests,
             pool: Pool::new(blueprint, instances_max, first),
+            run_length: RunLength::new(self.foundation.limits.batch_messages_max),
             services,
             housekeeper: self.housekeeping.housekeeper(),
         })

@@ -24,7 +24,7 @@ pub(crate) struct Pool {
 }
 
 struct Shelf {
-    idle: Vec<Box<Instance>>,
+    idle: Vec<Instance>,
     /// Idle, in a call, or being made.
     live: usize,
 }
@@ -46,7 +46,7 @@ impl Pool {
             blueprint,
             instances_max: instances_max.max(1),
             shelf: Mutex::new(Shelf {
-                idle: vec![Box::new(first)],
+                idle: vec![first],
                 live: 1,
             }),
             freed: Condvar::new(),
@@ -74,7 +74,7 @@ impl Pool {
         answer
     }
 
-    fn take(&self, wait: Duration) -> Result<(Box<Instance>, Place<'_>), Failure> {
+    fn take(&self, wait: Duration) -> Result<(Instance, Place<'_>), Failure> {
         let mut until = None;
         let mut shelf = self.shelf.lock();
         loop {
@@ -97,20 +97,20 @@ impl Pool {
         }
     }
 
-    fn make<'p>(&self, place: Place<'p>) -> Result<(Box<Instance>, Place<'p>), Failure> {
+    fn make<'p>(&self, place: Place<'p>) -> Result<(Instance, Place<'p>), Failure> {
         let instance = self.blueprint.build_another()?;
         self.blueprint.measure(&instance);
         self.created.fetch_add(1, Relaxed);
-        Ok((Box::new(instance), place))
+        Ok((instance, place))
     }
 
-    fn put(&self, instance: Box<Instance>) {
+    fn put(&self, instance: Instance) {
         self.shelf.lock().idle.push(instance);
         self.freed.notify_one();
     }
 
     /// Takes all idle instances away for good.
-    pub(crate) fn retire(&self) -> Vec<Box<Instance>> {
+    pub(crate) fn retire(&self) -> Vec<Instance> {
         let mut shelf = self.shelf.lock();
         let idle = mem::take(&mut shelf.idle);
         shelf.live -= idle.len();

@@ -165,8 +165,10 @@ fn what_is_no_component_is_told_apart() {
         LoadError::Invalid { .. }
     ));
 
-    let mut small = HostLimits::default();
-    small.component_bytes_max = 10;
+    let small = HostLimits {
+        component_bytes_max: 10,
+        ..HostLimits::default()
+    };
     let host = PluginHost::new(small, Arc::new(NoHost)).unwrap();
     let error = host.load(&spec(component(&[CALM, PASS]))).err().unwrap();
     assert!(matches!(error, LoadError::TooLarge { bytes_max: 10, .. }));
@@ -472,4 +474,60 @@ fn instances_are_made_on_demand_and_shared() {
     let stats = plugin.stats();
     assert!((1..=3).contains(&stats.instances.live), "{:?}", stats.instances);
     assert_eq!(stats.hooks[0].messages, 4000);
+}
+
+/// Asks for a tick every 100 ms.
+const TICKING: &str = r#"
+    (func (export "configure") (param i32 i32) (result i32)
+      (i32.store8 (i32.const 1056) (i32.const 1))
+      (i32.store (i32.const 1060) (i32.const 1))
+      (i32.const 1024))
+    (func (export "health") (result i32) (i32.const 1024))
+    (func (export "stop") (loop (br 0)))
+"#;
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if condition() {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("{what}");
+}
+
+#[test]
+fn a_plugin_that_wants_ticks_gets_them_as_long_as_it_lives() {
+    let host = host();
+    let mut spec = spec(component(&[TICKING, "(func (export \"tick\"))", PASS]));
+    spec.deadline_slow = Duration::from_millis(50);
+    let plugin = host.load(&spec).unwrap();
+    wait_until("ticks", || plugin.stats().ticks >= 3);
+    assert_eq!(plugin.stats().tick_failures, 0);
+
+    spec.name = "sick".into();
+    spec.source = PluginSource::Bundled {
+        name: "sick",
+        bytes: component(&[TICKING, "(func (export \"tick\") unreachable)", PASS]).leak(),
+    };
+    let sick = host.load(&spec).unwrap();
+    wait_until("fails", || sick.stats().tick_failures >= 2);
+    assert!(sick.stats().last_error.unwrap().contains("unreachable"));
+    assert!(judge(&sick).is_ok(), "an instance that failed is replaced");
+    // Their `stop` never ends by itself; the host ends it, whoever is dropped first.
+    drop(plugin);
+    drop(host);
+    drop(sick);
+}
+
+#[test]
+fn a_guest_that_stops_too_slowly_holds_up_nobody() {
+    const SLOW: Duration = Duration::from_secs(2);
+    let host = host();
+    let mut spec = spec(component(&[TICKING, "(func (export \"tick\"))", PASS]));
+    spec.deadline_slow = SLOW;
+    let plugin = host.load(&spec).unwrap();
+    let dropping = std::thread::spawn(move || drop(plugin));
+    std::thread::park_timeout(SLOW / 2);
+    assert!(dropping.is_finished(), "stopping is left to a thread of the host");
 }

@@ -26,16 +26,23 @@ impl Rights {
         let mut rules = Vec::with_capacity(grant.rules.len());
         for (allow, action, filter) in &grant.rules {
             match resolved(filter, client_id, username) {
-                // A client whose name contains a wildcard or a separator matches no rule with its placeholder: a deny rule is then
-                // not lifted, an allow rule not widened.
+                // A client whose name contains a wildcard or a separator matches no rule with its
+                // placeholder: a deny rule is then not lifted, an allow rule not widened.
                 None => continue,
                 Some(text) => {
                     let filter = TopicFilter::new(text).map_err(|_| filter.clone())?;
-                    rules.push(TopicRule { allow: *allow, action: *action, filter });
+                    rules.push(TopicRule {
+                        allow: *allow,
+                        action: *action,
+                        filter,
+                    });
                 }
             }
         }
-        Ok(Self { superuser: grant.superuser, rules })
+        Ok(Self {
+            superuser: grant.superuser,
+            rules,
+        })
     }
 
     /// Whether every access has to be asked about.
@@ -45,15 +52,24 @@ impl Rights {
 
     /// Whether a delivery may be refused by a rule.
     pub(super) fn restricts_delivery(&self) -> bool {
-        self.rules.iter().any(|rule| !rule.allow && concerns(rule.action, Action::Deliver))
+        self.rules
+            .iter()
+            .any(|rule| !rule.allow && concerns(rule.action, Action::Deliver))
     }
 
     fn decide(&self, access: &Access<'_>) -> Option<AccessDecision> {
         if self.superuser {
             return Some(AccessDecision::Allow);
         }
-        let rule = self.rules.iter().find(|rule| concerns(rule.action, access.action) && covers(rule, access))?;
-        Some(if rule.allow { AccessDecision::Allow } else { AccessDecision::Deny(None) })
+        let rule = self
+            .rules
+            .iter()
+            .find(|rule| concerns(rule.action, access.action) && covers(rule, access))?;
+        Some(if rule.allow {
+            AccessDecision::Allow
+        } else {
+            AccessDecision::Deny(None)
+        })
     }
 }
 
@@ -76,8 +92,8 @@ fn concerns(rule: RuleAction, action: Action) -> bool {
     }
 }
 
-/// An allow rule must cover all of a requested filter; a deny rule concerns it when it covers it. A deny rule inside an allowed
-/// wildcard is applied at each delivery.
+/// An allow rule must cover all of a requested filter; a deny rule concerns it when it covers it. A deny rule
+/// inside an allowed wildcard is applied at each delivery.
 fn covers(rule: &TopicRule, access: &Access<'_>) -> bool {
     match access.action {
         Action::Subscribe => covers_filter(rule.filter.as_str(), access.topic),
@@ -122,7 +138,10 @@ impl AccessMemo {
             return None;
         }
         let key = QuestionRef(access.action, access.topic);
-        self.answers.get(&key).filter(|(_, until)| *until > now).map(|(decision, _)| decision.clone())
+        self.answers
+            .get(&key)
+            .filter(|(_, until)| *until > now)
+            .map(|(decision, _)| decision.clone())
     }
 
     fn put(&mut self, access: &Access<'_>, outcome: &AccessOutcome, now: Instant) {
@@ -133,7 +152,10 @@ impl AccessMemo {
             self.forget();
         }
         let until = now.checked_add(outcome.cache_for).unwrap_or_else(|| now + A_DAY);
-        self.answers.insert((access.action, access.topic.into()), (outcome.decision.clone(), until));
+        self.answers.insert(
+            (access.action, access.topic.into()),
+            (outcome.decision.clone(), until),
+        );
     }
 }
 
@@ -180,9 +202,12 @@ pub(super) fn is_free(chain: &Chain, rights: &Rights, action: Action) -> bool {
     rights.superuser || (rights.is_plain() && !chain.restricts(action))
 }
 
-/// Topics that no client may publish to, whatever policy says: they are the broker's own, or mean something else.
+/// Topics that no client may publish to, whatever policy says: they are the broker's own, or mean something
+/// else.
 pub(super) fn is_reserved(topic: &str) -> bool {
-    ["$SYS/", "$CONTROL/", "$share/"].iter().any(|prefix| topic.starts_with(prefix))
+    ["$SYS/", "$CONTROL/", "$share/"]
+        .iter()
+        .any(|prefix| topic.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -192,19 +217,41 @@ mod tests {
     use hookwire_protocol::QoS;
 
     fn rights(rules: &[(bool, RuleAction, &'static str)], client_id: &str) -> Rights {
-        let rules = rules.iter().map(|&(allow, action, filter)| (allow, action, ByteString::from_static(filter)));
-        Rights::of(&Grant { rules: rules.collect(), ..Grant::default() }, client_id, None).expect("valid rules")
+        let rules = rules
+            .iter()
+            .map(|&(allow, action, filter)| (allow, action, ByteString::from_static(filter)));
+        Rights::of(
+            &Grant {
+                rules: rules.collect(),
+                ..Grant::default()
+            },
+            client_id,
+            None,
+        )
+        .expect("valid rules")
     }
 
     fn ask(rights: &Rights, action: Action, topic: &str) -> Option<bool> {
-        let access = Access { client: ClientKey(1), action, topic, qos: QoS::AtMostOnce, retain: false };
-        rights.decide(&access).map(|decision| decision == AccessDecision::Allow)
+        let access = Access {
+            client: ClientKey(1),
+            action,
+            topic,
+            qos: QoS::AtMostOnce,
+            retain: false,
+        };
+        rights
+            .decide(&access)
+            .map(|decision| decision == AccessDecision::Allow)
     }
 
     #[test]
     fn first_matching_rule_decides() {
         let rights = rights(
-            &[(false, RuleAction::Both, "a/secret"), (true, RuleAction::Publish, "a/#"), (true, RuleAction::Subscribe, "b/+")],
+            &[
+                (false, RuleAction::Both, "a/secret"),
+                (true, RuleAction::Publish, "a/#"),
+                (true, RuleAction::Subscribe, "b/+"),
+            ],
             "c1",
         );
         assert_eq!(ask(&rights, Action::Publish, "a/secret"), Some(false));
@@ -221,7 +268,11 @@ mod tests {
         assert_eq!(ask(&rights(&rules, "me"), Action::Publish, "d/me/x"), Some(true));
         assert_eq!(ask(&rights(&rules, "me"), Action::Publish, "d/you/x"), None);
         for evil in ["+", "#", "a/b", ""] {
-            assert_eq!(ask(&rights(&rules, evil), Action::Publish, "d/you/x"), None, "client id {evil:?}");
+            assert_eq!(
+                ask(&rights(&rules, evil), Action::Publish, "d/you/x"),
+                None,
+                "client id {evil:?}"
+            );
         }
     }
 

@@ -10,8 +10,8 @@ use super::access::{AccessMemo, Rights};
 use crate::router::Subscriber;
 use crate::session::Session;
 
-/// A session and what surrounds it. The lock is held for single steps only, never across a hook, a system call or another lock of its
-/// kind.
+/// A session and what surrounds it. The lock is held for single steps only, never across a hook, a system
+/// call or another lock of its kind.
 #[derive(Debug)]
 pub struct Client {
     id: u64,
@@ -53,7 +53,8 @@ impl Client {
         self.session.lock()
     }
 
-    /// The session, locked, as long as it is this connection's; `None` when another connection has taken it over.
+    /// The session, locked, as long as it is this connection's; `None` when another connection has taken it
+    /// over.
     #[inline]
     pub fn session_of(&self, key: ClientKey) -> Option<MutexGuard<'_, Session>> {
         let session = self.session.lock();
@@ -72,7 +73,8 @@ impl Client {
 
     pub(super) fn stand(&self, standing: Standing) {
         self.key.store(standing.facts.key.0, Ordering::Release);
-        self.restricted.store(standing.rights.restricts_delivery(), Ordering::Release);
+        self.restricted
+            .store(standing.rights.restricts_delivery(), Ordering::Release);
         *self.standing.write() = standing;
         self.deliveries.lock().forget();
     }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessDecision, Action, AuthenticationOutcome, ClientFacts, ClientKey, Credentials, Denial, EventKind, Grant, Hook,
-    WillCause,
+    Access, AccessDecision, Action, AuthenticationOutcome, ClientFacts, ClientKey, Credentials, Denial,
+    EventKind, Grant, Hook, WillCause,
 };
 use hookwire_protocol::{Connect, ConnectReason, DisconnectReason, SharedFilter, Version};
 use tokio::task::spawn_blocking;
@@ -26,7 +26,8 @@ pub struct Arrival {
     pub address: String,
     /// Name of the listener.
     pub listener: String,
-    /// Whether the listener admits clients about whom no plugin decides, where none authenticates and where one does.
+    /// Whether the listener admits clients about whom no plugin decides, where none authenticates and where
+    /// one does.
     pub admits_anonymous: Admits,
 }
 
@@ -67,16 +68,31 @@ impl Broker {
     /// What the CONNACK has to say.
     pub async fn connect(&self, connect: Connect, arrival: Arrival) -> Result<Connected, Denial> {
         let settings = self.settings().clone();
-        let assign = || ByteString::from(format!("hookwire-{:016x}{:08x}", fastrand_u64(), self.fresh_key().0));
+        let assign = || {
+            ByteString::from(format!(
+                "hookwire-{:016x}{:08x}",
+                fastrand_u64(),
+                self.fresh_key().0
+            ))
+        };
         let identity = Identity::of(&connect, settings.limits.client_id_bytes_max, assign)?;
         let grant = self.authenticate(&connect, &arrival).await?;
         let identity = match &grant.client_id {
-            Some(client_id) => Identity { client_id: client_id.clone(), is_assigned: true },
+            Some(client_id) => Identity {
+                client_id: client_id.clone(),
+                is_assigned: true,
+            },
             None => identity,
         };
         let key = self.fresh_key();
-        let mut admission =
-            Admission::settle(key, &connect, &identity, &grant, &settings.limits, &settings.session)?;
+        let mut admission = Admission::settle(
+            key,
+            &connect,
+            &identity,
+            &grant,
+            &settings.limits,
+            &settings.session,
+        )?;
         let username = grant.username.clone().or_else(|| connect.username.clone());
         let rights = Rights::of(&grant, &identity.client_id, username.as_deref()).map_err(|filter| {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
@@ -101,7 +117,9 @@ impl Broker {
         let keep_alive_secs = admission.keep_alive_secs;
         let packet_bytes_max = grant
             .max_packet_size
-            .map_or(settings.limits.decode.packet_bytes_max, |max| usize::try_from(max).unwrap_or(usize::MAX));
+            .map_or(settings.limits.decode.packet_bytes_max, |max| {
+                usize::try_from(max).unwrap_or(usize::MAX)
+            });
         let (client, link) = self.open(now, &connect, &standing, &mut admission)?;
         self.emit(key, &identity.client_id, || EventKind::Connected {
             username: standing.facts.username.clone(),
@@ -140,8 +158,15 @@ impl Broker {
         };
         let unavailable = || Denial::new(ConnectReason::ServerUnavailable);
         let asking = async {
-            let _permit = self.0.authentications.acquire().await.map_err(|_| unavailable())?;
-            spawn_blocking(move || chain.authenticate(&credentials)).await.map_err(|_| unavailable())
+            let _permit = self
+                .0
+                .authentications
+                .acquire()
+                .await
+                .map_err(|_| unavailable())?;
+            spawn_blocking(move || chain.authenticate(&credentials))
+                .await
+                .map_err(|_| unavailable())
         };
         let limit = self.settings().limits.connect_timeout;
         let outcome = tokio::time::timeout(limit, asking).await;
@@ -154,17 +179,26 @@ impl Broker {
 
     /// Slows a client down that is about to throw out another for the n-th time.
     async fn wait_out_fight(&self, client_id: &ByteString) {
-        let is_taken = self.0.registry.lock().get(client_id).is_some_and(Subscriber::is_online);
+        let is_taken = self
+            .0
+            .registry
+            .lock()
+            .get(client_id)
+            .is_some_and(Subscriber::is_online);
         if is_taken {
             let settings = self.settings().clone();
-            let wait = self.0.fights.takeover(client_id, clock::now(), &settings.takeover);
+            let wait = self
+                .0
+                .fights
+                .takeover(client_id, clock::now(), &settings.takeover);
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
         }
     }
 
-    /// Gives the connection its session: the kept one, or a new one. Connects with one client id are in order here; the last one wins.
+    /// Gives the connection its session: the kept one, or a new one. Connects with one client id are in order
+    /// here; the last one wins.
     fn open(
         &self,
         now: Instant,
@@ -177,10 +211,17 @@ impl Broker {
         let mut by_id = self.0.registry.lock();
         let kept = by_id.get(client_id).cloned();
         if kept.is_none() && by_id.len() >= self.settings().session.sessions_max {
-            return Err(Denial { text: Some(FULL), ..Denial::new(ConnectReason::QuotaExceeded) });
+            return Err(Denial {
+                text: Some(FULL),
+                ..Denial::new(ConnectReason::QuotaExceeded)
+            });
         }
-        let taken_over = kept.as_ref().and_then(|client| self.take_over(now, client, connect.clean_start));
-        let resumed = kept.clone().filter(|_| !connect.clean_start && taken_over.as_ref().is_none_or(|over| over.is_kept));
+        let taken_over = kept
+            .as_ref()
+            .and_then(|client| self.take_over(now, client, connect.clean_start));
+        let resumed = kept
+            .clone()
+            .filter(|_| !connect.clean_start && taken_over.as_ref().is_none_or(|over| over.is_kept));
         if resumed.is_none()
             && let Some(ended) = &kept
         {
@@ -204,7 +245,9 @@ impl Broker {
 
     /// A will that its client may not publish is refused at once. It is looked at again when it fires.
     fn authorize_will(&self, now: Instant, standing: &Standing, admission: &Admission) -> Result<(), Denial> {
-        let Some(will) = &admission.terms.will else { return Ok(()) };
+        let Some(will) = &admission.terms.will else {
+            return Ok(());
+        };
         let topic = will.topic().as_str();
         let asked = Access {
             client: standing.facts.key,
@@ -217,15 +260,25 @@ impl Broker {
             return Err(Denial::new(ConnectReason::NotAuthorized));
         }
         // Plugins look the client up by its key, and it has no session yet.
-        self.0.arriving.write().insert(standing.facts.key, Arc::clone(&standing.facts));
-        let decision = access::decide(&self.chain(), &standing.rights, &mut AccessMemo::default(), &asked, now);
+        self.0
+            .arriving
+            .write()
+            .insert(standing.facts.key, Arc::clone(&standing.facts));
+        let decision = access::decide(
+            &self.chain(),
+            &standing.rights,
+            &mut AccessMemo::default(),
+            &asked,
+            now,
+        );
         self.0.arriving.write().remove(&standing.facts.key);
         match decision {
             AccessDecision::Allow => Ok(()),
             AccessDecision::Next => Err(Denial::new(ConnectReason::NotAuthorized)),
-            AccessDecision::Deny(text) | AccessDecision::Disconnect(text) => {
-                Err(Denial { text, ..Denial::new(ConnectReason::NotAuthorized) })
-            }
+            AccessDecision::Deny(text) | AccessDecision::Disconnect(text) => Err(Denial {
+                text,
+                ..Denial::new(ConnectReason::NotAuthorized)
+            }),
         }
     }
 
@@ -239,7 +292,13 @@ impl Broker {
             text: None,
             cause: WillCause::TakenOver,
         });
-        let detached = session.detach(now, &Ending { will_cause: Some(WillCause::TakenOver), expiry: None });
+        let detached = session.detach(
+            now,
+            &Ending {
+                will_cause: Some(WillCause::TakenOver),
+                expiry: None,
+            },
+        );
         client.set_online(false);
         drop(session);
         let standing = client.standing();
@@ -249,16 +308,30 @@ impl Broker {
         let goes_on = is_kept && !clean_start;
         let will = detached.will.filter(|will| !(goes_on && will.due_at > now));
         let will = will.map(|will| crate::session::DueWill { due_at: now, ..will });
-        Some(TakenOver { will, rights: standing.rights, is_kept })
+        Some(TakenOver {
+            will,
+            rights: standing.rights,
+            is_kept,
+        })
     }
 
-    fn resume(&self, now: Instant, client: &Arc<Client>, standing: &Standing, admission: &Admission) -> Arc<Link> {
+    fn resume(
+        &self,
+        now: Instant,
+        client: &Arc<Client>,
+        standing: &Standing,
+        admission: &Admission,
+    ) -> Arc<Link> {
         let old = client.key();
         client.stand(standing.clone());
         self.0.registry.rekey(Some(old), standing.facts.key, client);
-        let link = client.session().attach(now, admission.terms.clone(), &admission.connack);
+        let link = client
+            .session()
+            .attach(now, admission.terms.clone(), &admission.connack);
         client.set_online(true);
-        self.emit(standing.facts.key, &standing.facts.client_id, || EventKind::SessionResumed);
+        self.emit(standing.facts.key, &standing.facts.client_id, || {
+            EventKind::SessionResumed
+        });
         link
     }
 
@@ -272,7 +345,10 @@ impl Broker {
         let client_id = standing.facts.client_id.clone();
         let mut session = Session::new(client_id.clone(), admission.terms.clone());
         let link = session.attach(now, admission.terms.clone(), &admission.connack);
-        let id = self.0.next_session.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let id = self
+            .0
+            .next_session
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let client = Arc::new(Client::new(id, session, standing.clone()));
         client.set_online(true);
         by_id.insert(client_id.clone(), Arc::clone(&client));
@@ -285,10 +361,16 @@ impl Broker {
     pub(super) fn end_session(&self, by_id: &mut ById<'_>, client: &Arc<Client>) {
         let mut session = client.session();
         let client_id = session.client_id().clone();
-        let filters: Vec<ByteString> = session.subscriptions().map(|(filter, _)| filter.clone()).collect();
+        let filters: Vec<ByteString> = session
+            .subscriptions()
+            .map(|(filter, _)| filter.clone())
+            .collect();
         session.end();
         drop(session);
-        if by_id.get(&client_id).is_some_and(|other| Arc::ptr_eq(other, client)) {
+        if by_id
+            .get(&client_id)
+            .is_some_and(|other| Arc::ptr_eq(other, client))
+        {
             by_id.remove(&client_id);
         }
         self.0.registry.forget_key(client.key());
@@ -310,7 +392,11 @@ struct TakenOver {
 const FULL: ByteString = ByteString::from_static("too many sessions");
 
 fn anonymous(admitted: bool) -> Result<Box<Grant>, Denial> {
-    if admitted { Ok(Box::default()) } else { Err(Denial::new(ConnectReason::NotAuthorized)) }
+    if admitted {
+        Ok(Box::default())
+    } else {
+        Err(Denial::new(ConnectReason::NotAuthorized))
+    }
 }
 
 /// Unpredictable enough for a name that must not be guessed.
@@ -321,6 +407,9 @@ fn fastrand_u64() -> u64 {
 
 impl From<Refusal> for Denial {
     fn from(refusal: Refusal) -> Self {
-        Self { text: Some(ByteString::from_static(refusal.text)), ..Self::new(refusal.reason) }
+        Self {
+            text: Some(ByteString::from_static(refusal.text)),
+            ..Self::new(refusal.reason)
+        }
     }
 }

@@ -27,7 +27,14 @@ pub struct Departure {
 
 impl Broker {
     /// A connection has ended. Nothing is done to a session that has another connection by now.
-    pub fn disconnected(&self, now: Instant, client: &Arc<Client>, key: ClientKey, link: &Arc<Link>, departure: Departure) {
+    pub fn disconnected(
+        &self,
+        now: Instant,
+        client: &Arc<Client>,
+        key: ClientKey,
+        link: &Arc<Link>,
+        departure: Departure,
+    ) {
         let standing = client.standing();
         let client_id = standing.facts.client_id.clone();
         tracing::debug!(client_id = %client_id.escape_debug(), reason = departure.text, "disconnected");
@@ -42,14 +49,26 @@ impl Broker {
             if detached.expires_in.is_zero() {
                 self.end_session(&mut by_id, client);
             } else {
-                let due = Due::SessionExpiry { client_id: client_id.clone(), key };
+                let due = Due::SessionExpiry {
+                    client_id: client_id.clone(),
+                    key,
+                };
                 self.0.timers.add(now + detached.expires_in, due);
             }
         }
         drop(by_id);
         self.report_dropped(client, dropped);
-        let Departure { reason, text, by_client, .. } = departure;
-        self.emit(key, &client_id, || EventKind::Disconnected { reason, text, by_client });
+        let Departure {
+            reason,
+            text,
+            by_client,
+            ..
+        } = departure;
+        self.emit(key, &client_id, || EventKind::Disconnected {
+            reason,
+            text,
+            by_client,
+        });
         if let Some(will) = detached.and_then(|detached| detached.will) {
             self.leave_will(now, &client_id, will, standing.rights);
         }
@@ -58,7 +77,9 @@ impl Broker {
     /// A session has reached its expiry, unless somebody has resumed it.
     pub(super) fn expire(&self, now: Instant, client_id: &ByteString, key: ClientKey) {
         let mut by_id = self.0.registry.lock();
-        let Some(client) = by_id.get(client_id).filter(|client| client.key() == key).cloned() else { return };
+        let Some(client) = by_id.get(client_id).filter(|client| client.key() == key).cloned() else {
+            return;
+        };
         if client.session().is_online() {
             return;
         }
@@ -71,10 +92,18 @@ impl Broker {
 
     /// Closes a connection on behalf of an administrator or a plugin.
     pub(super) fn kick(&self, key: ClientKey, text: Option<ByteString>) -> bool {
-        let Some(client) = self.0.registry.by_key(key) else { return false };
+        let Some(client) = self.0.registry.by_key(key) else {
+            return false;
+        };
         let link = client.session().link().cloned();
-        let Some(link) = link.filter(|_| client.key() == key) else { return false };
-        link.close(Closure { reason: DisconnectReason::AdministrativeAction, text, cause: WillCause::Kicked });
+        let Some(link) = link.filter(|_| client.key() == key) else {
+            return false;
+        };
+        link.close(Closure {
+            reason: DisconnectReason::AdministrativeAction,
+            text,
+            cause: WillCause::Kicked,
+        });
         true
     }
 

@@ -1,4 +1,5 @@
-//! Events on their way to the plugins: a bounded queue and a thread of its own, so that no policy can slow the broker by listening.
+//! Events on their way to the plugins: a bounded queue and a thread of its own, so that no policy can slow
+//! the broker by listening.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,8 +27,13 @@ impl EventSink {
     /// The system has no thread left.
     pub(super) fn start(chain: Arc<ArcSwap<Chain>>) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING_MAX);
-        std::thread::Builder::new().name("hookwire-events".into()).spawn(move || hand_over(&receiver, &chain))?;
-        Ok(Self { sender, dropped: AtomicU64::new(0) })
+        std::thread::Builder::new()
+            .name("hookwire-events".into())
+            .spawn(move || hand_over(&receiver, &chain))?;
+        Ok(Self {
+            sender,
+            dropped: AtomicU64::new(0),
+        })
     }
 
     /// Queues an event; never waits.
@@ -35,7 +41,10 @@ impl EventSink {
         if let Err(TrySendError::Full(_)) = self.sender.try_send(event) {
             let dropped = self.dropped.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
             if dropped.is_power_of_two() {
-                tracing::warn!(dropped, "plugins are too slow for the events they asked for; some are dropped");
+                tracing::warn!(
+                    dropped,
+                    "plugins are too slow for the events they asked for; some are dropped"
+                );
             }
         }
     }

@@ -25,12 +25,20 @@ pub(super) struct FightWatch {
 
 impl FightWatch {
     /// A connection is about to take over `client_id`: how long it has to wait first.
-    pub(super) fn takeover(&self, client_id: &ByteString, now: Instant, settings: &TakeoverSettings) -> Duration {
+    pub(super) fn takeover(
+        &self,
+        client_id: &ByteString,
+        now: Instant,
+        settings: &TakeoverSettings,
+    ) -> Duration {
         let mut bouts = self.bouts.lock();
         if bouts.len() >= WATCHED_MAX {
             bouts.retain(|_, bout| is_recent(bout, now, settings));
         }
-        let bout = bouts.entry(client_id.clone()).or_insert(Bout { takeovers: 0, last: now });
+        let bout = bouts.entry(client_id.clone()).or_insert(Bout {
+            takeovers: 0,
+            last: now,
+        });
         if !is_recent(bout, now, settings) {
             bout.takeovers = 0;
         }
@@ -80,9 +88,14 @@ mod tests {
         let watch = FightWatch::default();
         let now = clock::now();
         let id = ByteString::from_static("x");
-        let waits: Vec<u64> = (0..7).map(|_| watch.takeover(&id, now, &settings()).as_secs()).collect();
+        let waits: Vec<u64> = (0..7)
+            .map(|_| watch.takeover(&id, now, &settings()).as_secs())
+            .collect();
         assert_eq!(waits, [0, 0, 0, 1, 2, 4, 5]);
-        assert_eq!(watch.takeover(&ByteString::from_static("y"), now, &settings()), Duration::ZERO);
+        assert_eq!(
+            watch.takeover(&ByteString::from_static("y"), now, &settings()),
+            Duration::ZERO
+        );
     }
 
     #[test]

@@ -7,8 +7,8 @@ use parking_lot::RwLock;
 
 use super::Broker;
 
-/// The broker as plugins see it. It is made before the broker, since the broker's first chain is loaded against it, and holds nothing
-/// alive.
+/// The broker as plugins see it. It is made before the broker, since the broker's first chain is loaded
+/// against it, and holds nothing alive.
 #[derive(Debug, Default)]
 pub struct PluginAccess(RwLock<Option<std::sync::Weak<super::Shared>>>);
 
@@ -19,7 +19,11 @@ impl PluginAccess {
     }
 
     fn broker(&self) -> Option<Broker> {
-        self.0.read().as_ref().and_then(std::sync::Weak::upgrade).map(Broker)
+        self.0
+            .read()
+            .as_ref()
+            .and_then(std::sync::Weak::upgrade)
+            .map(Broker)
     }
 }
 
@@ -33,11 +37,14 @@ impl Host for PluginAccess {
     }
 
     fn disconnect(&self, key: ClientKey, text: Option<String>) -> bool {
-        self.broker().is_some_and(|broker| broker.kick(key, text.map(Into::into)))
+        self.broker()
+            .is_some_and(|broker| broker.kick(key, text.map(Into::into)))
     }
 
     fn publish(&self, messages: Vec<PluginPublish>) -> bool {
         let Some(broker) = self.broker() else { return false };
-        messages.into_iter().all(|message| broker.0.plugin_publishes.try_send(message).is_ok())
+        messages
+            .into_iter()
+            .all(|message| broker.0.plugin_publishes.try_send(message).is_ok())
     }
 }

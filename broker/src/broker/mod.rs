@@ -1,5 +1,5 @@
-//! The handle that ties sessions, router and policy together. Everything here is called from many connections at once and never
-//! waits; what takes time (authentication) is the caller's to put where it may wait.
+//! The handle that ties sessions, router and policy together. Everything here is called from many connections
+//! at once and never waits; what takes time (authentication) is the caller's to put where it may wait.
 
 mod access;
 mod client;
@@ -23,8 +23,10 @@ use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use bytestring::ByteString;
-use hookwire_hooks::{Chain, ClientFacts, ClientKey, Defaults, DropCause, Event, EventKind, Hook, Message, PluginPublish};
 use hashbrown::HashMap;
+use hookwire_hooks::{
+    Chain, ClientFacts, ClientKey, Defaults, DropCause, Event, EventKind, Hook, Message, PluginPublish,
+};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -60,13 +62,20 @@ pub struct Settings {
 
 impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
-        Self { limits: config.limits.clone(), session: config.session.clone(), takeover: config.takeover.clone() }
+        Self {
+            limits: config.limits.clone(),
+            session: config.session.clone(),
+            takeover: config.takeover.clone(),
+        }
     }
 }
 
 impl Settings {
     fn retained_limits(&self) -> RetainedLimits {
-        RetainedLimits { messages_max: self.limits.retained_messages_max, bytes_max: self.limits.retained_bytes_max }
+        RetainedLimits {
+            messages_max: self.limits.retained_messages_max,
+            bytes_max: self.limits.retained_bytes_max,
+        }
     }
 }
 
@@ -100,7 +109,11 @@ impl Broker {
     /// # Errors
     /// The system has no thread left for events.
     pub fn new(settings: Settings) -> std::io::Result<Self> {
-        let chain = Arc::new(ArcSwap::from_pointee(Chain::new(0, Vec::new(), Defaults::default())));
+        let chain = Arc::new(ArcSwap::from_pointee(Chain::new(
+            0,
+            Vec::new(),
+            Defaults::default(),
+        )));
         let (plugin_publishes, published) = mpsc::channel(PLUGIN_PUBLISHES_MAX);
         let authentications = Semaphore::new(settings.limits.authentications_max);
         Ok(Self(Arc::new(Shared {
@@ -127,7 +140,8 @@ impl Broker {
         self.0.chain.load()
     }
 
-    /// Puts a policy in force, whole: each message is judged by this chain or by the one before, never by parts of both.
+    /// Puts a policy in force, whole: each message is judged by this chain or by the one before, never by
+    /// parts of both.
     pub fn install(&self, chain: Arc<Chain>) {
         self.0.chain.store(chain);
     }
@@ -148,9 +162,12 @@ impl Broker {
         self.0.registry.all()
     }
 
-    /// Does what is due (session expiry, delayed wills) and publishes what plugins publish, for as long as the broker lives.
+    /// Does what is due (session expiry, delayed wills) and publishes what plugins publish, for as long as
+    /// the broker lives.
     pub async fn serve(&self) {
-        let Some(mut published) = self.0.published.lock().take() else { return };
+        let Some(mut published) = self.0.published.lock().take() else {
+            return;
+        };
         let mut publisher = Publisher::default();
         loop {
             tokio::select! {
@@ -183,7 +200,12 @@ impl Broker {
     /// Tells plugins what happened, if any wants to know.
     fn emit(&self, client: ClientKey, client_id: &ByteString, kind: impl FnOnce() -> EventKind) {
         if self.chain().has(Hook::Events) {
-            self.0.events.push(Event { at_ms: clock::unix_ms(), client, client_id: client_id.clone(), kind: kind() });
+            self.0.events.push(Event {
+                at_ms: clock::unix_ms(),
+                client,
+                client_id: client_id.clone(),
+                kind: kind(),
+            });
         }
     }
 
@@ -195,7 +217,9 @@ impl Broker {
         let standing = client.standing();
         for (message, cause) in dropped {
             let topic = ByteString::from(message.topic.as_str());
-            self.emit(standing.facts.key, &standing.facts.client_id, || EventKind::Dropped { topic, cause });
+            self.emit(standing.facts.key, &standing.facts.client_id, || {
+                EventKind::Dropped { topic, cause }
+            });
         }
     }
 }

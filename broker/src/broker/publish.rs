@@ -1,7 +1,7 @@
 //! From a run of PUBLISH packets to their recipients' outboxes.
 //!
-//! One run is taken in, judged, routed and answered step by step, so that each step's cost (a lock, a call into a plugin, a wake-up) is paid
-//! once for many messages:
+//! One run is taken in, judged, routed and answered step by step, so that each step's cost (a lock, a call
+//! into a plugin, a wake-up) is paid once for many messages:
 //!
 //! ```text
 //! take (session) ─► authorize ─► on-publish ─► route ─► [safe] ─► answer (session) ─► wake recipients
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessDecision, Action, Chain, ClientKey, DropCause, Fate, Hook, Message, PluginPublish, Publication,
-    Recipients, Rejection, Routing, SharedGroup,
+    Access, AccessDecision, Action, Chain, ClientKey, DropCause, Fate, Hook, Message, PluginPublish,
+    Publication, Recipients, Rejection, Routing, SharedGroup,
 };
 use hookwire_protocol::{Delivery, DisconnectReason, Publish, PublishReason, QoS};
 
@@ -71,7 +71,12 @@ impl Publisher {
 
     fn accept(&mut self, taken: Taken) {
         let is_judged = taken.novelty == Novelty::New;
-        self.answers.push(Answer { delivery: taken.delivery, is_judged, reason: PublishReason::Success, text: None });
+        self.answers.push(Answer {
+            delivery: taken.delivery,
+            is_judged,
+            reason: PublishReason::Success,
+            text: None,
+        });
         if is_judged {
             self.run.push(Publication::new(taken.message));
         }
@@ -82,7 +87,8 @@ impl Broker {
     /// Publishes a run of messages of one client and answers them.
     ///
     /// # Errors
-    /// The connection has to be closed; everything before the offending message has been published and answered.
+    /// The connection has to be closed; everything before the offending message has been published and
+    /// answered.
     pub fn publish_run(
         &self,
         connected: &Connected,
@@ -90,7 +96,9 @@ impl Broker {
         now: Instant,
         packets: &mut Vec<Publish>,
     ) -> Result<Duration, Stop> {
-        let Connected { client, key, rights, .. } = connected;
+        let Connected {
+            client, key, rights, ..
+        } = connected;
         let chain = self.chain();
         let mut stop = take(client, *key, publisher, now, packets);
         self.authorize_run(&chain, rights, publisher, now);
@@ -104,16 +112,22 @@ impl Broker {
         let mut answered = 0;
         for answer in &mut answers {
             answered += 1;
-            let Some(publication) = answer.is_judged.then(|| publications.next()).flatten() else { continue };
+            let Some(publication) = answer.is_judged.then(|| publications.next()).flatten() else {
+                continue;
+            };
             throttle = throttle.max(publication.throttle);
             match publication.fate {
                 Fate::Pass => {
-                    answer.reason = self.route(&chain, publisher, now, publication.message, Some(client.id()));
+                    answer.reason =
+                        self.route(&chain, publisher, now, publication.message, Some(client.id()));
                 }
                 Fate::Drop => {}
                 Fate::Reject(rejection) => (answer.reason, answer.text) = (rejection.reason, rejection.text),
                 Fate::Disconnect(rejection) => {
-                    stop = Err(Stop::Policy { reason: rejection.disconnect_reason(), text: rejection.text });
+                    stop = Err(Stop::Policy {
+                        reason: rejection.disconnect_reason(),
+                        text: rejection.text,
+                    });
                     answered -= 1;
                     break;
                 }
@@ -132,12 +146,24 @@ impl Broker {
         let free = access::is_free(chain, rights, Action::Publish);
         let (run, memo) = (&mut publisher.run, &mut publisher.access);
         for publication in run {
-            let Message { topic, qos, retain, source, .. } = &publication.message;
+            let Message {
+                topic,
+                qos,
+                retain,
+                source,
+                ..
+            } = &publication.message;
             let topic = topic.as_str();
             if topic.starts_with('$') && access::is_reserved(topic) {
                 publication.fate = refused(None);
             } else if !free && let Some(client) = source.client() {
-                let asked = Access { client, action: Action::Publish, topic, qos: *qos, retain: *retain };
+                let asked = Access {
+                    client,
+                    action: Action::Publish,
+                    topic,
+                    qos: *qos,
+                    retain: *retain,
+                };
                 match access::decide(chain, rights, memo, &asked, now) {
                     AccessDecision::Allow => {}
                     AccessDecision::Next => publication.fate = refused(None),
@@ -153,7 +179,10 @@ impl Broker {
     /// A message of a plugin: judged by all other plugins, then routed.
     pub(super) fn publish_of_plugin(&self, publisher: &mut Publisher, now: Instant, publish: PluginPublish) {
         let chain = self.0.chain.load_full();
-        let mut run = [Publication { origin: Some(publish.plugin), ..Publication::new(publish.message) }];
+        let mut run = [Publication {
+            origin: Some(publish.plugin),
+            ..Publication::new(publish.message)
+        }];
         chain.on_publish(&mut run);
         let [publication] = run;
         if publication.fate == Fate::Pass {
@@ -200,7 +229,10 @@ impl Broker {
         let message = Arc::new(kept(message));
         self.fan_out(chain, publisher, now, &message, matches, Some(&routing));
         for topic in routing.copies {
-            let copy = Message { topic, ..(*message).clone() };
+            let copy = Message {
+                topic,
+                ..(*message).clone()
+            };
             let matches = self.0.router.matching(&mut publisher.memo, &copy.topic, from);
             self.fan_out(chain, publisher, now, &Arc::new(copy), &matches, None);
         }
@@ -274,7 +306,13 @@ impl Broker {
     }
 
     /// Rights are looked at again at each delivery: they may have changed since the subscription was made.
-    pub(super) fn may_receive(&self, chain: &Chain, client: &Client, message: &Message, now: Instant) -> bool {
+    pub(super) fn may_receive(
+        &self,
+        chain: &Chain,
+        client: &Client,
+        message: &Message,
+        now: Instant,
+    ) -> bool {
         let standing = client.standing();
         let asked = Access {
             client: standing.facts.key,
@@ -320,20 +358,32 @@ fn answer_all(client: &Client, key: ClientKey, answers: &mut Vec<Answer>, unansw
     answers.clear();
 }
 
-/// A message of QoS 1 or 2 may wait long for its acknowledgement, or for its recipient: it must not hold on to the read buffer that it
-/// came in, with everything else that came in it.
+/// A message of QoS 1 or 2 may wait long for its acknowledgement, or for its recipient: it must not hold on
+/// to the read buffer that it came in, with everything else that came in it.
 fn kept(message: Message) -> Message {
-    if message.qos == QoS::AtMostOnce { message } else { message.detached() }
+    if message.qos == QoS::AtMostOnce {
+        message
+    } else {
+        message.detached()
+    }
 }
 
 fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {
     let groups = matches.groups.iter().map(|group| SharedGroup {
         share: group.share.clone(),
         filter: group.filter.clone(),
-        members: group.members.iter().map(|member| member.subscriber.key()).collect(),
+        members: group
+            .members
+            .iter()
+            .map(|member| member.subscriber.key())
+            .collect(),
     });
     Recipients {
-        clients: matches.recipients.iter().map(|recipient| recipient.subscriber.key()).collect(),
+        clients: matches
+            .recipients
+            .iter()
+            .map(|recipient| recipient.subscriber.key())
+            .collect(),
         groups: groups.collect(),
     }
 }
@@ -343,5 +393,8 @@ fn refused(text: Option<ByteString>) -> Fate {
 }
 
 fn not_authorized(text: Option<ByteString>) -> Rejection {
-    Rejection { reason: PublishReason::NotAuthorized, text }
+    Rejection {
+        reason: PublishReason::NotAuthorized,
+        text,
+    }
 }

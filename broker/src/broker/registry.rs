@@ -18,7 +18,8 @@ pub(super) struct Registry {
     by_key: RwLock<HashMap<ClientKey, Arc<Client>>>,
 }
 
-/// The sessions by client id, held for as long as a connect or an end takes: those are in order for each client id.
+/// The sessions by client id, held for as long as a connect or an end takes: those are in order for each
+/// client id.
 pub(super) type ById<'a> = MutexGuard<'a, HashMap<ByteString, Arc<Client>, std::hash::RandomState>>;
 
 impl Registry {

@@ -28,13 +28,10 @@ impl Broker {
     ///
     /// # Errors
     /// The connection has to be closed.
-    pub fn subscribe(
-        &self,
-        connected: &Connected,
-        now: Instant,
-        subscribe: &Subscribe,
-    ) -> Result<(), Stop> {
-        let Connected { client, key, rights, .. } = connected;
+    pub fn subscribe(&self, connected: &Connected, now: Instant, subscribe: &Subscribe) -> Result<(), Stop> {
+        let Connected {
+            client, key, rights, ..
+        } = connected;
         let chain = self.chain();
         let id = subscribe.subscription_identifier.map(std::num::NonZero::get);
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
@@ -49,7 +46,9 @@ impl Broker {
             }
         }
         let ids: SubscriptionIds = id.into_iter().collect();
-        let Some(mut session) = client.session_of(*key) else { return Ok(()) };
+        let Some(mut session) = client.session_of(*key) else {
+            return Ok(());
+        };
         session.answer_subscribe(&Suback {
             packet_id: subscribe.packet_id,
             reasons,
@@ -84,7 +83,11 @@ impl Broker {
         }
         let (qos_max, is_known, count) = {
             let session = client.session();
-            (session.terms().qos_max, session.is_subscribed(&full_text(&parsed)), session.subscription_count())
+            (
+                session.terms().qos_max,
+                session.is_subscribed(&full_text(&parsed)),
+                session.subscription_count(),
+            )
         };
         if !is_known && count >= settings.session.subscriptions_max {
             return Ok(Err(SubscribeReason::QuotaExceeded));
@@ -94,7 +97,10 @@ impl Broker {
             AccessDecision::Allow => {}
             AccessDecision::Deny(_) | AccessDecision::Next => return Ok(Err(SubscribeReason::NotAuthorized)),
             AccessDecision::Disconnect(text) => {
-                return Err(Stop::Policy { reason: DisconnectReason::NotAuthorized, text });
+                return Err(Stop::Policy {
+                    reason: DisconnectReason::NotAuthorized,
+                    text,
+                });
             }
         }
         let options = SubscriptionOptions { qos, ..asked.options };
@@ -107,18 +113,34 @@ impl Broker {
         Ok(Ok(Made { qos, retained }))
     }
 
-    fn add(&self, client: &Arc<Client>, filter: &SharedFilter, options: SubscriptionOptions, id: Option<u32>) -> bool {
+    fn add(
+        &self,
+        client: &Arc<Client>,
+        filter: &SharedFilter,
+        options: SubscriptionOptions,
+        id: Option<u32>,
+    ) -> bool {
         let text = full_text(filter);
         let is_new = client.session().subscribe(text.clone(), options);
-        self.0.router.subscribe(filter, Subscription { subscriber: Arc::clone(client), options, id });
-        // The session may have ended in between; whoever ended it saw either this subscription or this flag not yet.
+        self.0.router.subscribe(
+            filter,
+            Subscription {
+                subscriber: Arc::clone(client),
+                options,
+                id,
+            },
+        );
+        // The session may have ended in between; whoever ended it saw either this subscription or this flag
+        // not yet.
         if client.session().has_ended() {
             self.0.router.unsubscribe(filter, client.id());
         }
         let standing = client.standing();
-        self.emit(standing.facts.key, &standing.facts.client_id, || EventKind::Subscribed {
-            filter: text,
-            qos: options.qos,
+        self.emit(standing.facts.key, &standing.facts.client_id, || {
+            EventKind::Subscribed {
+                filter: text,
+                qos: options.qos,
+            }
         });
         is_new
     }
@@ -141,10 +163,18 @@ impl Broker {
     /// Removes the subscriptions of one UNSUBSCRIBE and answers it.
     pub fn unsubscribe(&self, connected: &Connected, unsubscribe: &Unsubscribe) {
         let Connected { client, key, .. } = connected;
-        let reasons = unsubscribe.filters.iter().map(|filter| self.unsubscribe_one(client, filter)).collect();
+        let reasons = unsubscribe
+            .filters
+            .iter()
+            .map(|filter| self.unsubscribe_one(client, filter))
+            .collect();
         let properties = AckProperties::default();
         if let Some(mut session) = client.session_of(*key) {
-            session.answer_unsubscribe(&Unsuback { packet_id: unsubscribe.packet_id, reasons, properties });
+            session.answer_unsubscribe(&Unsuback {
+                packet_id: unsubscribe.packet_id,
+                reasons,
+                properties,
+            });
         }
     }
 
@@ -158,7 +188,9 @@ impl Broker {
         }
         self.0.router.unsubscribe(&parsed, client.id());
         let standing = client.standing();
-        self.emit(standing.facts.key, &standing.facts.client_id, || EventKind::Unsubscribed(text));
+        self.emit(standing.facts.key, &standing.facts.client_id, || {
+            EventKind::Unsubscribed(text)
+        });
         UnsubscribeReason::Success
     }
 
@@ -180,11 +212,24 @@ fn full_text(filter: &SharedFilter) -> ByteString {
     ByteString::from(filter.to_string())
 }
 
-fn may_subscribe(chain: &Chain, client: &Client, rights: &Rights, now: Instant, filter: &str, qos: QoS) -> AccessDecision {
+fn may_subscribe(
+    chain: &Chain,
+    client: &Client,
+    rights: &Rights,
+    now: Instant,
+    filter: &str,
+    qos: QoS,
+) -> AccessDecision {
     if access::is_free(chain, rights, Action::Subscribe) {
         return AccessDecision::Allow;
     }
-    let asked = Access { client: client.key(), action: Action::Subscribe, topic: filter, qos, retain: false };
+    let asked = Access {
+        client: client.key(),
+        action: Action::Subscribe,
+        topic: filter,
+        qos,
+        retain: false,
+    };
     access::decide(chain, rights, &mut AccessMemo::default(), &asked, now)
 }
 

@@ -1,4 +1,5 @@
-//! What is due later: session expiry and delayed wills. One ordered list and one task, no timer for each session.
+//! What is due later: session expiry and delayed wills. One ordered list and one task, no timer for each
+//! session.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -46,7 +47,10 @@ impl Timers {
         let mut list = self.list.lock();
         let number = list.next;
         list.next = number.wrapping_add(1);
-        let is_first = list.due.first_key_value().is_none_or(|((first, _), _)| at < *first);
+        let is_first = list
+            .due
+            .first_key_value()
+            .is_none_or(|((first, _), _)| at < *first);
         list.due.insert((at, number), due);
         drop(list);
         if is_first {

@@ -37,23 +37,47 @@ impl HeldWills {
 
 impl Broker {
     /// A connection with a will has ended: publishes it now or holds it until it is due.
-    pub(super) fn leave_will(&self, now: Instant, client_id: &ByteString, will: DueWill, rights: Arc<Rights>) {
+    pub(super) fn leave_will(
+        &self,
+        now: Instant,
+        client_id: &ByteString,
+        will: DueWill,
+        rights: Arc<Rights>,
+    ) {
         if will.due_at > now {
-            self.hold_will(client_id, HeldWill { will, rights, by_policy: false });
+            self.hold_will(
+                client_id,
+                HeldWill {
+                    will,
+                    rights,
+                    by_policy: false,
+                },
+            );
         } else {
-            self.publish_will(now, client_id, HeldWill { will, rights, by_policy: false });
+            self.publish_will(
+                now,
+                client_id,
+                HeldWill {
+                    will,
+                    rights,
+                    by_policy: false,
+                },
+            );
         }
     }
 
     fn hold_will(&self, client_id: &ByteString, held: HeldWill) {
-        let due = Due::Will { client_id: client_id.clone(), key: held.will.client };
+        let due = Due::Will {
+            client_id: client_id.clone(),
+            key: held.will.client,
+        };
         let due_at = held.will.due_at;
         self.0.held_wills.0.lock().insert(client_id.clone(), held);
         self.0.timers.add(due_at, due);
     }
 
-    /// The client is back. Its will is taken away [MQTT-3.1.3-9], unless the session has ended with it: then a will that only
-    /// its own delay held is published now.
+    /// The client is back. Its will is taken away [MQTT-3.1.3-9], unless the session has ended with it: then
+    /// a will that only its own delay held is published now.
     pub(super) fn recall_will(&self, now: Instant, client_id: &ByteString, session_ended: bool) {
         let held = self.0.held_wills.0.lock().remove(client_id);
         if let Some(held) = held.filter(|held| session_ended && !held.by_policy) {
@@ -78,8 +102,18 @@ impl Broker {
             WillOutcome::Suppress => return tracing::debug!(%client_id, "will suppressed by policy"),
             WillOutcome::Delay(delay) => {
                 let due_at = now + delay.min(self.settings().session.will_delay_max);
-                let will = DueWill { due_at, ..will.clone() };
-                return self.hold_will(client_id, HeldWill { will, rights: Arc::clone(rights), by_policy: true });
+                let will = DueWill {
+                    due_at,
+                    ..will.clone()
+                };
+                return self.hold_will(
+                    client_id,
+                    HeldWill {
+                        will,
+                        rights: Arc::clone(rights),
+                        by_policy: true,
+                    },
+                );
             }
         }
         let asked = Access {
@@ -98,7 +132,8 @@ impl Broker {
         let [publication] = run;
         if publication.fate == Fate::Pass {
             let mut publisher = Publisher::default();
-            // A full retained store is the only thing that can be refused here, and there is nobody left to tell.
+            // A full retained store is the only thing that can be refused here, and there is nobody left to
+            // tell.
             let _ = self.route(&chain, &mut publisher, now, publication.message, None);
             publisher.wake_recipients();
         }

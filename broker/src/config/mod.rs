@@ -10,6 +10,7 @@
 //! in `defaults`. What each key means to a user is told by `docs/configuration.md`, and a test holds the two
 //! together.
 
+mod blame;
 mod changes;
 mod defaults;
 mod exposure;

@@ -37,7 +37,8 @@ pub struct Listener {
     pub name: String,
     /// Address and port; port 0 lets the system choose.
     pub address: SocketAddr,
-    /// Whether a client about whom no plugin decides is admitted; `None`: on loopback when no plugin authenticates.
+    /// Whether a client about whom no plugin decides is admitted; `None`: on loopback when no plugin
+    /// authenticates.
     pub allow_anonymous: Option<bool>,
     /// Most connections at a time.
     pub connections_max: usize,
@@ -67,7 +68,8 @@ pub struct Limits {
     pub decode: DecodeLimits,
     /// Longest client id, bytes.
     pub client_id_bytes_max: usize,
-    /// Longest keep alive, seconds; an MQTT 5 client that asks for more (or for none) is told this, others are refused. 0: any.
+    /// Longest keep alive, seconds; an MQTT 5 client that asks for more (or for none) is told this, others
+    /// are refused. 0: any.
     pub keep_alive_secs_max: u16,
     /// Receive Maximum announced to clients: their QoS 1 and 2 messages not yet acknowledged.
     pub receive_maximum: u16,
@@ -75,7 +77,8 @@ pub struct Limits {
     pub topic_alias_maximum: u16,
     /// Highest QoS accepted and granted.
     pub qos_max: QoS,
-    /// Bytes waiting to be written to one client; above it QoS 0 messages for it are dropped and its own packets are not read.
+    /// Bytes waiting to be written to one client; above it QoS 0 messages for it are dropped and its own
+    /// packets are not read.
     pub outbox_bytes_max: usize,
     /// How long a client may leave its socket full before it is disconnected.
     pub write_timeout: Duration,

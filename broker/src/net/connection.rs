@@ -1,4 +1,5 @@
-//! The task of one connection: it reads, lets the broker handle runs of packets, and writes what the session has for the client.
+//! The task of one connection: it reads, lets the broker handle runs of packets, and writes what the session
+//! has for the client.
 
 use std::future::poll_fn;
 use std::io;
@@ -9,7 +10,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::WillCause;
-use hookwire_protocol::{DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet, Publish, Version};
+use hookwire_protocol::{
+    DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet, Publish, Version,
+};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
@@ -20,7 +23,8 @@ use crate::broker::{Broker, Connected, Departure, Publisher, Stop};
 use crate::clock;
 use crate::session::{Closure, Ending, Outbox, Session, Violation, farewell};
 
-/// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others waiting.
+/// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others
+/// waiting.
 const RUN_MAX: usize = 128;
 /// What an outbox may keep allocated once it is empty.
 const OUTBOX_KEEP: usize = 16 * 1024;
@@ -77,7 +81,13 @@ pub(super) struct Connection<S> {
 }
 
 impl<S: Stream> Connection<S> {
-    pub(super) fn new(stream: S, broker: Broker, connected: Connected, version: Version, buffer: ReadBuffer) -> Self {
+    pub(super) fn new(
+        stream: S,
+        broker: Broker,
+        connected: Connected,
+        version: Version,
+        buffer: ReadBuffer,
+    ) -> Self {
         let mut limits = broker.settings().limits.decode.clone();
         limits.packet_bytes_max = limits.packet_bytes_max.min(connected.packet_bytes_max);
         let mut connection = Self {
@@ -190,7 +200,9 @@ impl<S: Stream> Connection<S> {
     }
 
     fn collect_output(&mut self) {
-        let Some(mut session) = self.connected.client.session_of(self.connected.key) else { return };
+        let Some(mut session) = self.connected.client.session_of(self.connected.key) else {
+            return;
+        };
         session.poll_output(clock::now(), &mut self.out);
         self.has_backlog = session.has_backlog();
         let dropped = session.take_dropped();
@@ -212,7 +224,9 @@ impl<S: Stream> Connection<S> {
         }
         let filled = self.buffer.filled();
         let mut end = 0;
-        while let Some(header) = FrameHeader::peek(filled.get(end..).unwrap_or_default()).map_err(End::Malformed)? {
+        while let Some(header) =
+            FrameHeader::peek(filled.get(end..).unwrap_or_default()).map_err(End::Malformed)?
+        {
             if header.total_len() > self.decoder.limits.packet_bytes_max {
                 // What came before it counts.
                 if end == 0 {
@@ -302,7 +316,10 @@ impl<S: Stream> Connection<S> {
             Packet::Pubcomp(pubcomp) => self.on_session(|session| session.handle_pubcomp(now, &pubcomp)),
             Packet::Pingreq => self.on_session(Session::answer_ping),
             Packet::Subscribe(subscribe) => {
-                return self.broker.subscribe(&self.connected, now, &subscribe).map_err(End::Stop);
+                return self
+                    .broker
+                    .subscribe(&self.connected, now, &subscribe)
+                    .map_err(End::Stop);
             }
             Packet::Unsubscribe(unsubscribe) => self.broker.unsubscribe(&self.connected, &unsubscribe),
             Packet::Disconnect(disconnect) => return Err(End::Disconnect(disconnect)),
@@ -329,10 +346,15 @@ impl<S: Stream> Connection<S> {
     fn deadline(&self) -> Option<Instant> {
         let write_timeout = self.broker.settings().limits.write_timeout;
         let stalled = self.stalled_at.map(|at| at + write_timeout);
-        [self.connected.keep_alive.deadline(), self.connected.expires_at, self.paused_until, stalled]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.connected.keep_alive.deadline(),
+            self.connected.expires_at,
+            self.paused_until,
+            stalled,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn arm(&mut self) {
@@ -373,7 +395,9 @@ impl<S: Stream> Connection<S> {
             _ => (departure.reason, None),
         };
         let tells = !matches!(end, End::Disconnect(_) | End::Lost(_) | End::Stalled);
-        let Connected { client, link, key, .. } = &self.connected;
+        let Connected {
+            client, link, key, ..
+        } = &self.connected;
         self.broker.disconnected(now, client, *key, link, departure);
         if tells {
             farewell(self.version, reason, text, self.out.tail());
@@ -390,7 +414,9 @@ impl<S: Stream> Connection<S> {
 
     /// A DISCONNECT may itself break the protocol.
     fn checked(&self, end: End) -> End {
-        let End::Disconnect(disconnect) = &end else { return end };
+        let End::Disconnect(disconnect) = &end else {
+            return end;
+        };
         let asked = disconnect.properties.session_expiry_interval;
         let expiry_max = self.broker.settings().session.expiry_max;
         let session = self.connected.client.session();
@@ -410,7 +436,10 @@ fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
         reason,
         text,
         by_client: false,
-        ending: Ending { will_cause: Some(cause), expiry: None },
+        ending: Ending {
+            will_cause: Some(cause),
+            expiry: None,
+        },
     };
     match end {
         End::Disconnect(disconnect) => {
@@ -431,11 +460,17 @@ fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
         }
         End::Lost(text) => Departure {
             by_client: true,
-            ..by_broker(DisconnectReason::Unspecified, text.clone(), WillCause::ConnectionLost)
+            ..by_broker(
+                DisconnectReason::Unspecified,
+                text.clone(),
+                WillCause::ConnectionLost,
+            )
         },
-        End::KeepAlive => {
-            by_broker(DisconnectReason::KeepAliveTimeout, "keep alive timeout".into(), WillCause::KeepAliveTimeout)
-        }
+        End::KeepAlive => by_broker(
+            DisconnectReason::KeepAliveTimeout,
+            "keep alive timeout".into(),
+            WillCause::KeepAliveTimeout,
+        ),
         End::Stalled => by_broker(
             DisconnectReason::Unspecified,
             "the client does not take what is written to it".into(),
@@ -446,18 +481,24 @@ fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
             "the time of its admission is over".into(),
             WillCause::Kicked,
         ),
-        End::Malformed(error) => {
-            by_broker(DisconnectReason::from(*error), error.to_string(), WillCause::ProtocolError)
-        }
-        End::Stop(Stop::Violation(violation)) => {
-            by_broker(DisconnectReason::from(*violation), violation.to_string(), WillCause::ProtocolError)
-        }
+        End::Malformed(error) => by_broker(
+            DisconnectReason::from(*error),
+            error.to_string(),
+            WillCause::ProtocolError,
+        ),
+        End::Stop(Stop::Violation(violation)) => by_broker(
+            DisconnectReason::from(*violation),
+            violation.to_string(),
+            WillCause::ProtocolError,
+        ),
         End::Stop(Stop::Policy { reason, text }) => {
             by_broker(*reason, or_else(text, "closed by policy"), WillCause::Kicked)
         }
-        End::Closed(closure) => {
-            by_broker(closure.reason, or_else(&closure.text, closure.reason.as_str()), closure.cause)
-        }
+        End::Closed(closure) => by_broker(
+            closure.reason,
+            or_else(&closure.text, closure.reason.as_str()),
+            closure.cause,
+        ),
     }
 }
 

@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use bytestring::ByteString;
 use hookwire_hooks::Denial;
 use hookwire_protocol::{
-    Connack, ConnackProperties, Connect, ConnectReason, DecodeError, DecodeLimits, Decoder, FrameHeader, Packet, Version,
+    Connack, ConnackProperties, Connect, ConnectReason, DecodeError, DecodeLimits, Decoder, FrameHeader,
+    Packet, Version,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -40,21 +40,41 @@ impl NoConnect {
     /// What the CONNACK says, for those that sent enough to be told.
     fn reason(&self) -> Option<ConnectReason> {
         match self {
-            Self::Malformed { error: error @ DecodeError::UnsupportedProtocolVersion, .. } => {
-                Some(ConnectReason::from(*error))
-            }
+            Self::Malformed {
+                error: error @ DecodeError::UnsupportedProtocolVersion,
+                ..
+            } => Some(ConnectReason::from(*error)),
             // MQTT 3 has no words for a malformed CONNECT: it is closed without an answer. [MQTT-3.1.4-1]
-            Self::Malformed { error, version: Version::V5 } => Some(ConnectReason::from(*error)),
-            Self::Malformed { .. } | Self::TooLarge(_) | Self::Closed | Self::Late | Self::NotConnect | Self::Io(_) => None,
+            Self::Malformed {
+                error,
+                version: Version::V5,
+            } => Some(ConnectReason::from(*error)),
+            Self::Malformed { .. }
+            | Self::TooLarge(_)
+            | Self::Closed
+            | Self::Late
+            | Self::NotConnect
+            | Self::Io(_) => None,
         }
     }
 }
 
-/// Serves one connection from its first byte to its end. `refusal` turns the client away with a reason: there is no room for it.
-pub async fn serve<S: Stream>(mut stream: S, broker: Broker, arrival: Arrival, refusal: Option<ConnectReason>) {
+/// Serves one connection from its first byte to its end. `refusal` turns the client away with a reason: there
+/// is no room for it.
+pub async fn serve<S: Stream>(
+    mut stream: S,
+    broker: Broker,
+    arrival: Arrival,
+    refusal: Option<ConnectReason>,
+) {
     let settings = broker.settings().clone();
     let mut buffer = ReadBuffer::default();
-    let reading = read_connect(&mut stream, &mut buffer, &settings.limits.decode, settings.limits.connect_packet_bytes_max);
+    let reading = read_connect(
+        &mut stream,
+        &mut buffer,
+        &settings.limits.decode,
+        settings.limits.connect_packet_bytes_max,
+    );
     let connect = match tokio::time::timeout(settings.limits.connect_timeout, reading).await {
         Ok(Ok(connect)) => connect,
         Ok(Err(failed)) => return turn_away(&mut stream, &arrival, &failed).await,
@@ -68,7 +88,11 @@ pub async fn serve<S: Stream>(mut stream: S, broker: Broker, arrival: Arrival, r
         None => broker.connect(connect, arrival.clone()).await,
     };
     match admitted {
-        Ok(connected) => Connection::new(stream, broker, connected, version, buffer).run().await,
+        Ok(connected) => {
+            Connection::new(stream, broker, connected, version, buffer)
+                .run()
+                .await
+        }
         Err(denial) => {
             let (address, code) = (&arrival.address, denial.reason.code());
             let text = denial.text.as_deref().unwrap_or("");
@@ -84,13 +108,19 @@ async fn read_connect<S: Stream>(
     limits: &DecodeLimits,
     bytes_max: usize,
 ) -> Result<Connect, NoConnect> {
-    let decoder = Decoder { version: Version::V5, limits: limits.clone() };
+    let decoder = Decoder {
+        version: Version::V5,
+        limits: limits.clone(),
+    };
     loop {
         // [MQTT-3.1.0-1]: whatever else comes first is not even looked at.
         if buffer.filled().first().is_some_and(|&first| first >> 4 != 1) {
             return Err(NoConnect::NotConnect);
         }
-        let malformed = |error| NoConnect::Malformed { error, version: version_of(buffer.filled()) };
+        let malformed = |error| NoConnect::Malformed {
+            error,
+            version: version_of(buffer.filled()),
+        };
         if let Some(header) = FrameHeader::peek(buffer.filled()).map_err(malformed)? {
             if header.total_len() > bytes_max {
                 return Err(NoConnect::TooLarge(header.total_len()));
@@ -100,7 +130,10 @@ async fn read_connect<S: Stream>(
                 return match decoder.decode_frame(&frame, 0, header) {
                     Ok(Packet::Connect(connect)) => Ok(*connect),
                     Ok(_) => Err(NoConnect::NotConnect),
-                    Err(error) => Err(NoConnect::Malformed { error, version: version_of(&frame) }),
+                    Err(error) => Err(NoConnect::Malformed {
+                        error,
+                        version: version_of(&frame),
+                    }),
                 };
             }
         }
@@ -115,15 +148,22 @@ async fn turn_away<S: Stream>(stream: &mut S, arrival: &Arrival, failed: &NoConn
     if let NoConnect::Malformed { version, .. } = failed
         && let Some(reason) = failed.reason()
     {
-        let connack = Connack { session_present: false, reason, properties: ConnackProperties::default() };
+        let connack = Connack {
+            session_present: false,
+            reason,
+            properties: ConnackProperties::default(),
+        };
         send_connack(stream, *version, connack).await;
     }
 }
 
-/// The version that a CONNECT claims, read past what is wrong with it, so that its sender gets an answer that it understands. Versions to come
-/// are answered as 5. [MQTT-3.1.2-2]
+/// The version that a CONNECT claims, read past what is wrong with it, so that its sender gets an answer that
+/// it understands. Versions to come are answered as 5. [MQTT-3.1.2-2]
 fn version_of(seen: &[u8]) -> Version {
-    let level = seen.windows(5).position(|window| window == b"\0\x04MQT").and_then(|at| seen.get(at + 6));
+    let level = seen
+        .windows(5)
+        .position(|window| window == b"\0\x04MQT")
+        .and_then(|at| seen.get(at + 6));
     match level.map(|level| level & 0x7F) {
         Some(0..=4) => Version::V3_1_1,
         Some(_) => Version::V5,
@@ -132,13 +172,25 @@ fn version_of(seen: &[u8]) -> Version {
 }
 
 fn refused(denial: Denial, problem_information: bool) -> Connack {
-    let Denial { reason, text, server_reference, user_properties } = denial;
-    let mut properties = ConnackProperties { server_reference, ..ConnackProperties::default() };
+    let Denial {
+        reason,
+        text,
+        server_reference,
+        user_properties,
+    } = denial;
+    let mut properties = ConnackProperties {
+        server_reference,
+        ..ConnackProperties::default()
+    };
     if problem_information {
-        properties.reason_string = text.map(ByteString::from);
+        properties.reason_string = text;
         properties.user_properties = user_properties;
     }
-    Connack { session_present: false, reason, properties }
+    Connack {
+        session_present: false,
+        reason,
+        properties,
+    }
 }
 
 /// [MQTT-3.1.4-2]: the connection is closed after it. Its sender may have sent more already; what is unread at the close would make

@@ -54,7 +54,11 @@ impl Bound {
     /// # Errors
     /// The address is taken or not ours.
     pub fn bind(listener: &Listener) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(listener.address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(listener.address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&listener.address.into())?;
@@ -66,7 +70,9 @@ impl Bound {
                 without_authenticator: listener.admits_anonymous(false),
                 with_authenticator: listener.admits_anonymous(true),
             },
-            own_slots: Arc::new(Semaphore::new(listener.connections_max.min(Semaphore::MAX_PERMITS))),
+            own_slots: Arc::new(Semaphore::new(
+                listener.connections_max.min(Semaphore::MAX_PERMITS),
+            )),
         })
     }
 
@@ -90,7 +96,8 @@ impl Bound {
                 match self.listener.accept().await {
                     Ok((stream, peer)) => self.admit(stream, peer, &broker, &slots),
                     Err(error) => {
-                        // A connection that died in the queue is nothing; no descriptors is, and asking again at once would not help.
+                        // A connection that died in the queue is nothing; no descriptors is, and asking again
+                        // at once would not help.
                         tracing::warn!(listener = self.name, "cannot accept: {error}");
                         tokio::time::sleep(REST).await;
                     }
@@ -109,19 +116,35 @@ impl Bound {
         if let Err(error) = stream.set_nodelay(true) {
             return tracing::debug!(%peer, "{error}");
         }
-        let room = self.own_slots.clone().try_acquire_owned().ok().zip(slots.all.clone().try_acquire_owned().ok());
+        let room = self
+            .own_slots
+            .clone()
+            .try_acquire_owned()
+            .ok()
+            .zip(slots.all.clone().try_acquire_owned().ok());
         if let Some(room) = room {
             tokio::spawn(serve(stream, broker.clone(), arrival, None, room));
         } else if let Ok(room) = slots.refused.clone().try_acquire_owned() {
             tracing::warn!(%peer, listener = self.name, "no room for another connection");
-            tokio::spawn(serve(stream, broker.clone(), arrival, Some(ConnectReason::ServerBusy), room));
+            tokio::spawn(serve(
+                stream,
+                broker.clone(),
+                arrival,
+                Some(ConnectReason::ServerBusy),
+                room,
+            ));
         }
     }
 }
 
 /// The room is given back when the connection has ended.
-async fn serve<R: Send>(stream: TcpStream, broker: Broker, arrival: Arrival, refusal: Option<ConnectReason>, room: R) {
+async fn serve<R: Send>(
+    stream: TcpStream,
+    broker: Broker,
+    arrival: Arrival,
+    refusal: Option<ConnectReason>,
+    room: R,
+) {
     handshake::serve(stream, broker, arrival, refusal).await;
     drop(room);
 }
-

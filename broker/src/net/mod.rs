@@ -1,4 +1,5 @@
-//! Sockets: listeners, the handshake, and the task of each connection, the one place where socket, clock and session meet.
+//! Sockets: listeners, the handshake, and the task of each connection, the one place where socket, clock and
+//! session meet.
 
 mod connection;
 mod descriptors;

@@ -4,10 +4,12 @@ use bytes::{Bytes, BytesMut};
 
 /// Smallest and first size of a read; an idle connection holds no buffer at all.
 const READ_MIN: usize = 4 * 1024;
-/// Largest size of a read: large enough that system calls vanish behind the packets, small enough to share the processor.
+/// Largest size of a read: large enough that system calls vanish behind the packets, small enough to share
+/// the processor.
 const READ_MAX: usize = 64 * 1024;
 
-/// A buffer that grows with what comes, never with what was announced, and that packets are cut out of without copying.
+/// A buffer that grows with what comes, never with what was announced, and that packets are cut out of
+/// without copying.
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
     bytes: BytesMut,
@@ -16,7 +18,10 @@ pub(super) struct ReadBuffer {
 
 impl Default for ReadBuffer {
     fn default() -> Self {
-        Self { bytes: BytesMut::new(), size: READ_MIN }
+        Self {
+            bytes: BytesMut::new(),
+            size: READ_MIN,
+        }
     }
 }
 

@@ -11,7 +11,11 @@ use crate::session::Outbox;
 const SLICES_MAX: usize = 64;
 
 /// Writes as much as the socket takes; ready when nothing is left.
-pub(super) fn poll_flush<S: Stream>(stream: &mut S, out: &mut Outbox, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+pub(super) fn poll_flush<S: Stream>(
+    stream: &mut S,
+    out: &mut Outbox,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
     while !out.is_empty() {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut used = 0;

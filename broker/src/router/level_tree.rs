@@ -1,4 +1,5 @@
-//! A tree with a node for each topic level, in an arena: no recursion, and empty nodes are given back at once.
+//! A tree with a node for each topic level, in an arena: no recursion, and empty nodes are given back at
+//! once.
 
 use hashbrown::HashMap;
 
@@ -26,7 +27,14 @@ struct Node<V> {
 
 impl<V: Slot> Node<V> {
     fn new(parent: At, level: &str) -> Self {
-        Self { parent, level: level.into(), children: HashMap::new(), plus: None, hash: None, value: V::default() }
+        Self {
+            parent,
+            level: level.into(),
+            children: HashMap::new(),
+            plus: None,
+            hash: None,
+            value: V::default(),
+        }
     }
 
     fn child(&self, level: &str) -> Option<At> {
@@ -51,7 +59,10 @@ pub(super) struct LevelTree<V> {
 
 impl<V: Slot> Default for LevelTree<V> {
     fn default() -> Self {
-        Self { nodes: vec![Node::new(ROOT, "")], free: Vec::new() }
+        Self {
+            nodes: vec![Node::new(ROOT, "")],
+            free: Vec::new(),
+        }
     }
 }
 
@@ -71,7 +82,8 @@ impl<V: Slot> LevelTree<V> {
     }
 
     fn find(&self, path: &str) -> Option<At> {
-        path.split('/').try_fold(ROOT, |at, level| self.node(at).child(level))
+        path.split('/')
+            .try_fold(ROOT, |at, level| self.node(at).child(level))
     }
 
     /// The value stored under a name or filter.
@@ -131,8 +143,8 @@ impl<V: Slot> LevelTree<V> {
         }
     }
 
-    /// Of a tree of filters: the values of all that match a topic name. [MQTT-4.7.2-1]: a filter that begins with a wildcard
-    /// matches no name that begins with `$`.
+    /// Of a tree of filters: the values of all that match a topic name. [MQTT-4.7.2-1]: a filter that begins
+    /// with a wildcard matches no name that begins with `$`.
     pub(super) fn matching<'a>(&'a self, name: &str, mut found: impl FnMut(&'a V)) {
         let mut here = smallvec::SmallVec::<[At; 8]>::from_slice(&[ROOT]);
         let mut next = smallvec::SmallVec::<[At; 8]>::new();

@@ -7,7 +7,8 @@ use hookwire_protocol::TopicName;
 
 use super::Matches;
 
-/// Topics remembered for one publisher; beyond it the memo starts anew, which costs a look-up in the tree each.
+/// Topics remembered for one publisher; beyond it the memo starts anew, which costs a look-up in the tree
+/// each.
 const TOPICS_MAX: usize = 1024;
 
 /// Topic → who receives it, as long as no subscription changes.
@@ -20,7 +21,11 @@ pub struct Memo<S> {
 
 impl<S> Default for Memo<S> {
     fn default() -> Self {
-        Self { generation: 0, last: None, others: HashMap::new() }
+        Self {
+            generation: 0,
+            last: None,
+            others: HashMap::new(),
+        }
     }
 }
 

@@ -22,8 +22,8 @@ pub use subscriptions::{Group, Matches, Recipient, Subscriber, Subscription, Sub
 
 use crate::session::RetainedCopy;
 
-/// The subscriptions and retained messages of the broker, shared by all connections. Reading is far more frequent than
-/// writing, and a [`Memo`] spares most of the reading.
+/// The subscriptions and retained messages of the broker, shared by all connections. Reading is far more
+/// frequent than writing, and a [`Memo`] spares most of the reading.
 #[derive(Debug)]
 pub struct Router<S> {
     subscriptions: RwLock<Subscriptions<S>>,
@@ -61,7 +61,9 @@ impl<S: Subscriber> Router<S> {
     pub fn matching(&self, memo: &mut Memo<S>, topic: &TopicName, publisher: Option<u64>) -> Arc<Matches<S>> {
         // Read before the look-up: a change in between makes the memo stale, never wrong.
         let generation = self.generation.load(Ordering::Acquire);
-        memo.matches(generation, topic, || self.subscriptions.read().matching(topic, publisher))
+        memo.matches(generation, topic, || {
+            self.subscriptions.read().matching(topic, publisher)
+        })
     }
 
     /// Whether a retained message would be taken.

@@ -60,15 +60,21 @@ impl Retained {
         if message.payload.is_empty() {
             return Ok(());
         }
-        let replaced = self.tree.get(message.topic.as_str()).and_then(|kept| kept.0.as_deref());
+        let replaced = self
+            .tree
+            .get(message.topic.as_str())
+            .and_then(|kept| kept.0.as_deref());
         let (count, bytes) = replaced.map_or((0, 0), |copy| (1, cost(&copy.message)));
-        if self.count - count + 1 > limits.messages_max || self.bytes - bytes + cost(message) > limits.bytes_max {
+        if self.count - count + 1 > limits.messages_max
+            || self.bytes - bytes + cost(message) > limits.bytes_max
+        {
             return Err(RetainedFull);
         }
         Ok(())
     }
 
-    /// Keeps a message in place of the last one of its topic; an empty payload only removes. [MQTT-3.3.1-5..7]
+    /// Keeps a message in place of the last one of its topic; an empty payload only removes.
+    /// [MQTT-3.3.1-5..7]
     pub fn keep(&mut self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
         self.check(message, limits)?;
         let copy = (!message.payload.is_empty()).then(|| Arc::new(detached(message)));
@@ -76,7 +82,9 @@ impl Retained {
             self.count += 1;
             self.bytes += cost(&copy.message);
         }
-        let replaced = self.tree.update(message.topic.as_str(), |kept| std::mem::replace(&mut kept.0, copy));
+        let replaced = self.tree.update(message.topic.as_str(), |kept| {
+            std::mem::replace(&mut kept.0, copy)
+        });
         if let Some(replaced) = replaced {
             replaced.superseded.store(true, Ordering::Relaxed);
             self.count -= 1;
@@ -89,7 +97,8 @@ impl Retained {
     pub fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<Arc<RetainedCopy>> {
         let mut found = Vec::new();
         self.tree.matched_by(filter.as_str(), |kept| {
-            let alive = |copy: &&Arc<RetainedCopy>| copy.message.expires_at.is_none_or(|expires_at| expires_at > now);
+            let alive =
+                |copy: &&Arc<RetainedCopy>| copy.message.expires_at.is_none_or(|expires_at| expires_at > now);
             found.extend(kept.0.iter().filter(alive).cloned());
         });
         found
@@ -107,5 +116,8 @@ fn cost(message: &Message) -> usize {
 
 /// A copy with memory of its own: it may stay for years, the read buffer that the message came in should not.
 fn detached(message: &Message) -> RetainedCopy {
-    RetainedCopy { message: Arc::new(message.clone().detached()), superseded: AtomicBool::new(false) }
+    RetainedCopy {
+        message: Arc::new(message.clone().detached()),
+        superseded: AtomicBool::new(false),
+    }
 }

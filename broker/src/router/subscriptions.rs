@@ -28,7 +28,8 @@ pub struct Subscription<S> {
     pub id: Option<u32>,
 }
 
-/// A shared subscription: each message goes to one of its members. A group never changes; who joins or leaves makes another.
+/// A shared subscription: each message goes to one of its members. A group never changes; who joins or leaves
+/// makes another.
 #[derive(Debug)]
 pub struct Group<S> {
     /// Share name.
@@ -44,8 +45,12 @@ impl<S: Subscriber> Group<S> {
     /// Whose turn it is: the next member that is connected; when none is, the next at all.
     pub fn choose(&self) -> Option<&Subscription<S>> {
         let start = self.turn.fetch_add(1, Ordering::Relaxed);
-        let in_turn = || (0..self.members.len()).map(|step| &self.members[(start.wrapping_add(step)) % self.members.len()]);
-        in_turn().find(|member| member.subscriber.is_online()).or_else(|| in_turn().next())
+        let in_turn = || {
+            (0..self.members.len()).map(|step| &self.members[(start.wrapping_add(step)) % self.members.len()])
+        };
+        in_turn()
+            .find(|member| member.subscriber.is_online())
+            .or_else(|| in_turn().next())
     }
 }
 
@@ -104,7 +109,10 @@ struct Subscribers<S> {
 
 impl<S> Default for Subscribers<S> {
     fn default() -> Self {
-        Self { plain: Vec::new(), groups: Vec::new() }
+        Self {
+            plain: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 }
 
@@ -122,50 +130,76 @@ pub struct Subscriptions<S> {
 
 impl<S> Default for Subscriptions<S> {
     fn default() -> Self {
-        Self { tree: LevelTree::default() }
+        Self {
+            tree: LevelTree::default(),
+        }
     }
 }
 
 impl<S: Subscriber> Subscriptions<S> {
     /// Adds a subscription, or replaces the same client's with the same filter. [MQTT-3.8.4-3]
     pub fn subscribe(&mut self, filter: &SharedFilter, subscription: Subscription<S>) {
-        self.tree.update(filter.filter.as_str(), |subscribers| match &filter.share {
-            None => put(&mut subscribers.plain, subscription),
-            Some(share) => {
-                let at = subscribers.groups.iter().position(|group| group.share == share.as_str());
-                let (mut members, turn) = match at.map(|at| subscribers.groups.swap_remove(at)) {
-                    Some(group) => (group.members.clone(), Arc::clone(&group.turn)),
-                    None => (Vec::new(), Arc::default()),
-                };
-                put(&mut members, subscription);
-                let share = ByteString::from(share.as_str());
-                let filter = ByteString::from(filter.filter.as_str());
-                subscribers.groups.push(Arc::new(Group { share, filter, members, turn }));
-            }
-        });
+        self.tree
+            .update(filter.filter.as_str(), |subscribers| match &filter.share {
+                None => put(&mut subscribers.plain, subscription),
+                Some(share) => {
+                    let at = subscribers
+                        .groups
+                        .iter()
+                        .position(|group| group.share == share.as_str());
+                    let (mut members, turn) = match at.map(|at| subscribers.groups.swap_remove(at)) {
+                        Some(group) => (group.members.clone(), Arc::clone(&group.turn)),
+                        None => (Vec::new(), Arc::default()),
+                    };
+                    put(&mut members, subscription);
+                    let share = ByteString::from(share.as_str());
+                    let filter = ByteString::from(filter.filter.as_str());
+                    subscribers.groups.push(Arc::new(Group {
+                        share,
+                        filter,
+                        members,
+                        turn,
+                    }));
+                }
+            });
     }
 
     /// Removes a subscription.
     pub fn unsubscribe(&mut self, filter: &SharedFilter, subscriber: u64) {
         let others = |subscription: &Subscription<S>| subscription.subscriber.id() != subscriber;
-        self.tree.update(filter.filter.as_str(), |subscribers| match &filter.share {
-            None => subscribers.plain.retain(others),
-            Some(share) => {
-                let Some(at) = subscribers.groups.iter().position(|group| group.share == share.as_str()) else {
-                    return;
-                };
-                let group = subscribers.groups.swap_remove(at);
-                let members: Vec<_> = group.members.iter().filter(|member| others(member)).cloned().collect();
-                if !members.is_empty() {
-                    let (share, filter) = (group.share.clone(), group.filter.clone());
-                    subscribers.groups.push(Arc::new(Group { share, filter, members, turn: Arc::clone(&group.turn) }));
+        self.tree
+            .update(filter.filter.as_str(), |subscribers| match &filter.share {
+                None => subscribers.plain.retain(others),
+                Some(share) => {
+                    let Some(at) = subscribers
+                        .groups
+                        .iter()
+                        .position(|group| group.share == share.as_str())
+                    else {
+                        return;
+                    };
+                    let group = subscribers.groups.swap_remove(at);
+                    let members: Vec<_> = group
+                        .members
+                        .iter()
+                        .filter(|member| others(member))
+                        .cloned()
+                        .collect();
+                    if !members.is_empty() {
+                        let (share, filter) = (group.share.clone(), group.filter.clone());
+                        subscribers.groups.push(Arc::new(Group {
+                            share,
+                            filter,
+                            members,
+                            turn: Arc::clone(&group.turn),
+                        }));
+                    }
                 }
-            }
-        });
+            });
     }
 
-    /// All whom a message concerns that `publisher` published under `name`; no-local subscriptions of the publisher are left
-    /// out. [MQTT-3.8.3-3]
+    /// All whom a message concerns that `publisher` published under `name`; no-local subscriptions of the
+    /// publisher are left out. [MQTT-3.8.3-3]
     pub fn matching(&self, name: &TopicName, publisher: Option<u64>) -> Matches<S> {
         let mut found: Vec<&Subscription<S>> = Vec::new();
         let mut groups = Vec::new();
@@ -185,7 +219,9 @@ impl<S: Subscriber> Subscriptions<S> {
         let mut recipients: Vec<Recipient<S>> = Vec::with_capacity(found.len());
         for subscription in found {
             match recipients.last_mut() {
-                Some(last) if last.subscriber.id() == subscription.subscriber.id() => last.merge(subscription),
+                Some(last) if last.subscriber.id() == subscription.subscriber.id() => {
+                    last.merge(subscription)
+                }
                 _ => recipients.push(Recipient::of(subscription)),
             }
         }
@@ -199,7 +235,10 @@ impl<S: Subscriber> Subscriptions<S> {
 }
 
 fn put<S: Subscriber>(list: &mut Vec<Subscription<S>>, subscription: Subscription<S>) {
-    match list.iter_mut().find(|other| other.subscriber.id() == subscription.subscriber.id()) {
+    match list
+        .iter_mut()
+        .find(|other| other.subscriber.id() == subscription.subscriber.id())
+    {
         Some(other) => *other = subscription,
         None => list.push(subscription),
     }

@@ -1,4 +1,5 @@
-//! The tree against the simplest thing that could be right, and the rules of overlapping and shared subscriptions.
+//! The tree against the simplest thing that could be right, and the rules of overlapping and shared
+//! subscriptions.
 
 use std::time::Instant;
 
@@ -27,9 +28,17 @@ impl Subscriber for Member {
 }
 
 fn subscription(id: u64, qos: QoS) -> Subscription<Member> {
-    let options =
-        SubscriptionOptions { qos, no_local: false, retain_as_published: false, retain_handling: RetainHandling::SendAtSubscribe };
-    Subscription { subscriber: Member { id, online: true }, options, id: None }
+    let options = SubscriptionOptions {
+        qos,
+        no_local: false,
+        retain_as_published: false,
+        retain_handling: RetainHandling::SendAtSubscribe,
+    };
+    Subscription {
+        subscriber: Member { id, online: true },
+        options,
+        id: None,
+    }
 }
 
 fn filter(text: &str) -> SharedFilter {
@@ -41,7 +50,11 @@ fn name(text: &str) -> TopicName {
 }
 
 fn ids(matches: &Matches<Member>) -> Vec<u64> {
-    let mut ids: Vec<_> = matches.recipients.iter().map(|recipient| recipient.subscriber.id).collect();
+    let mut ids: Vec<_> = matches
+        .recipients
+        .iter()
+        .map(|recipient| recipient.subscriber.id)
+        .collect();
     ids.sort_unstable();
     ids
 }
@@ -129,7 +142,10 @@ proptest! {
     }
 }
 
-const LIMITS: RetainedLimits = RetainedLimits { messages_max: 1000, bytes_max: 1 << 20 };
+const LIMITS: RetainedLimits = RetainedLimits {
+    messages_max: 1000,
+    bytes_max: 1 << 20,
+};
 
 fn message(topic: &str, payload: &str) -> Message {
     Message {
@@ -146,15 +162,27 @@ fn message(topic: &str, payload: &str) -> Message {
 #[test]
 fn overlapping_subscriptions_make_one_copy_with_the_highest_qos_and_all_identifiers() {
     let mut tree = Subscriptions::default();
-    for (text, qos, id) in
-        [("a/#", QoS::AtMostOnce, Some(1)), ("a/+", QoS::ExactlyOnce, None), ("a/b", QoS::AtLeastOnce, Some(3))]
-    {
-        tree.subscribe(&filter(text), Subscription { id, ..subscription(7, qos) });
+    for (text, qos, id) in [
+        ("a/#", QoS::AtMostOnce, Some(1)),
+        ("a/+", QoS::ExactlyOnce, None),
+        ("a/b", QoS::AtLeastOnce, Some(3)),
+    ] {
+        tree.subscribe(
+            &filter(text),
+            Subscription {
+                id,
+                ..subscription(7, qos)
+            },
+        );
     }
     tree.subscribe(&filter("#"), subscription(8, QoS::AtMostOnce));
     let matches = tree.matching(&name("a/b"), None);
     assert_eq!(ids(&matches), [7, 8]);
-    let merged = matches.recipients.iter().find(|recipient| recipient.subscriber.id == 7).expect("it matches");
+    let merged = matches
+        .recipients
+        .iter()
+        .find(|recipient| recipient.subscriber.id == 7)
+        .expect("it matches");
     assert_eq!(merged.qos, QoS::ExactlyOnce);
     let mut found = merged.subscription_ids.to_vec();
     found.sort_unstable();
@@ -181,7 +209,11 @@ fn no_local_leaves_out_the_publisher_only() {
     assert_eq!(ids(&tree.matching(&name("a"), Some(1))), [2]);
     assert_eq!(ids(&tree.matching(&name("a"), Some(2))), [1, 2]);
     tree.subscribe(&filter("+"), subscription(1, QoS::AtMostOnce));
-    assert_eq!(ids(&tree.matching(&name("a"), Some(1))), [1, 2], "another subscription of its own has not said so");
+    assert_eq!(
+        ids(&tree.matching(&name("a"), Some(1))),
+        [1, 2],
+        "another subscription of its own has not said so"
+    );
 }
 
 #[test]
@@ -196,9 +228,18 @@ fn a_shared_subscription_takes_turns_among_those_who_are_there() {
     let matches = tree.matching(&name("a/b"), None);
     assert_eq!(ids(&matches), [9], "ordinary subscribers get theirs as well");
     let group = &matches.groups[0];
-    let chosen: Vec<u64> = (0..6).filter_map(|_| group.choose()).map(|member| member.subscriber.id).collect();
-    assert!(chosen.iter().all(|id| *id != 2), "not to one who is away: {chosen:?}");
-    assert!(chosen.contains(&1) && chosen.contains(&3), "everybody has a turn: {chosen:?}");
+    let chosen: Vec<u64> = (0..6)
+        .filter_map(|_| group.choose())
+        .map(|member| member.subscriber.id)
+        .collect();
+    assert!(
+        chosen.iter().all(|id| *id != 2),
+        "not to one who is away: {chosen:?}"
+    );
+    assert!(
+        chosen.contains(&1) && chosen.contains(&3),
+        "everybody has a turn: {chosen:?}"
+    );
 }
 
 #[test]
@@ -208,7 +249,10 @@ fn with_nobody_there_a_shared_subscription_waits_with_one_of_them() {
     member.subscriber.online = false;
     tree.subscribe(&filter("$share/g/a"), member);
     let matches = tree.matching(&name("a"), None);
-    assert_eq!(matches.groups[0].choose().map(|member| member.subscriber.id), Some(1));
+    assert_eq!(
+        matches.groups[0].choose().map(|member| member.subscriber.id),
+        Some(1)
+    );
 }
 
 #[test]
@@ -236,23 +280,37 @@ fn a_memo_is_forgotten_when_subscriptions_change() {
 
 #[test]
 fn retained_messages_are_bounded_and_replaced() {
-    let limits = RetainedLimits { messages_max: 2, bytes_max: 1 << 20 };
+    let limits = RetainedLimits {
+        messages_max: 2,
+        bytes_max: 1 << 20,
+    };
     let mut retained = Retained::default();
     retained.keep(&message("a", "1"), &limits).expect("room");
     retained.keep(&message("b", "1"), &limits).expect("room");
     assert_eq!(retained.keep(&message("c", "1"), &limits), Err(RetainedFull));
     let before = retained.matching(&filter("a").filter, clock::now());
-    retained.keep(&message("a", "2"), &limits).expect("replacing needs no room");
-    assert!(before[0].superseded.load(std::sync::atomic::Ordering::Relaxed));
-    let bytes = RetainedLimits { messages_max: 10, bytes_max: 1000 };
-    assert_eq!(retained.keep(&message("d", &"x".repeat(900)), &bytes), Err(RetainedFull));
+    retained
+        .keep(&message("a", "2"), &limits)
+        .expect("replacing needs no room");
+    assert!(before[0].superseded.load(Ordering::Relaxed));
+    let bytes = RetainedLimits {
+        messages_max: 10,
+        bytes_max: 1000,
+    };
+    assert_eq!(
+        retained.keep(&message("d", &"x".repeat(900)), &bytes),
+        Err(RetainedFull)
+    );
 }
 
 #[test]
 fn an_expired_retained_message_is_not_found() {
     let mut retained = Retained::default();
     let now: Instant = clock::now();
-    let expiring = Message { expires_at: Some(now), ..message("a", "1") };
+    let expiring = Message {
+        expires_at: Some(now),
+        ..message("a", "1")
+    };
     retained.keep(&expiring, &LIMITS).expect("room");
     assert!(retained.matching(&filter("a").filter, now).is_empty());
 }

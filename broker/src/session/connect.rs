@@ -38,22 +38,36 @@ impl Identity {
     ///
     /// # Errors
     /// An id that this version does not allow, or that is too long.
-    pub fn of(connect: &Connect, bytes_max: usize, assign: impl FnOnce() -> ByteString) -> Result<Self, Refusal> {
+    pub fn of(
+        connect: &Connect,
+        bytes_max: usize,
+        assign: impl FnOnce() -> ByteString,
+    ) -> Result<Self, Refusal> {
         let client_id = &connect.client_id;
         if client_id.len() > bytes_max {
-            return Err(refuse(ConnectReason::ClientIdentifierNotValid, "client id too long"));
+            return Err(refuse(
+                ConnectReason::ClientIdentifierNotValid,
+                "client id too long",
+            ));
         }
         if !client_id.is_empty() {
-            return Ok(Self { client_id: ByteString::from(client_id.to_string()), is_assigned: false });
+            return Ok(Self {
+                client_id: ByteString::from(client_id.to_string()),
+                is_assigned: false,
+            });
         }
         match connect.version {
             // MQTT 3.1, 3.1: one to 23 characters.
             Version::V3_1 => Err(refuse(ConnectReason::ClientIdentifierNotValid, "empty client id")),
             // [MQTT-3.1.3-8]
-            Version::V3_1_1 if !connect.clean_start => {
-                Err(refuse(ConnectReason::ClientIdentifierNotValid, "empty client id without clean session"))
-            }
-            Version::V3_1_1 | Version::V5 => Ok(Self { client_id: assign(), is_assigned: true }),
+            Version::V3_1_1 if !connect.clean_start => Err(refuse(
+                ConnectReason::ClientIdentifierNotValid,
+                "empty client id without clean session",
+            )),
+            Version::V3_1_1 | Version::V5 => Ok(Self {
+                client_id: assign(),
+                is_assigned: true,
+            }),
         }
     }
 }
@@ -85,23 +99,42 @@ impl Admission {
         let asked = &connect.properties;
         // [MQTT-4.12.0-1]
         if asked.authentication_method.is_some() {
-            return Err(refuse(ConnectReason::BadAuthenticationMethod, "enhanced authentication is not supported"));
+            return Err(refuse(
+                ConnectReason::BadAuthenticationMethod,
+                "enhanced authentication is not supported",
+            ));
         }
         let qos_max = grant.max_qos.unwrap_or(limits.qos_max).min(limits.qos_max);
         let keep_alive_secs = keep_alive(connect, grant, limits)?;
         let asked_expiry = asked_expiry(connect, session);
         let expiry = asked_expiry.min(expiry_max(grant, session));
-        let packet_bytes_max =
-            grant.max_packet_size.map_or(limits.decode.packet_bytes_max, |max| clamp_usize(max).min(limits.decode.packet_bytes_max));
-        let inflight_max = grant.max_inflight.map_or(session.inflight_max, |max| max.min(session.inflight_max)).max(1);
+        let packet_bytes_max = grant
+            .max_packet_size
+            .map_or(limits.decode.packet_bytes_max, |max| {
+                clamp_usize(max).min(limits.decode.packet_bytes_max)
+            });
+        let inflight_max = grant
+            .max_inflight
+            .map_or(session.inflight_max, |max| max.min(session.inflight_max))
+            .max(1);
         let terms = Terms {
             key,
             version: connect.version,
             // [MQTT-3.3.4-7]
-            inflight_max: usize::from(asked.receive_maximum.map_or(inflight_max, |max| max.get().min(inflight_max))),
-            packet_bytes_max: asked.maximum_packet_size.map_or(usize::MAX, |max| clamp_usize(max.get())),
+            inflight_max: usize::from(
+                asked
+                    .receive_maximum
+                    .map_or(inflight_max, |max| max.get().min(inflight_max)),
+            ),
+            packet_bytes_max: asked
+                .maximum_packet_size
+                .map_or(usize::MAX, |max| clamp_usize(max.get())),
             receive_maximum: limits.receive_maximum,
-            topic_alias_maximum: if connect.version == Version::V5 { limits.topic_alias_maximum } else { 0 },
+            topic_alias_maximum: if connect.version == Version::V5 {
+                limits.topic_alias_maximum
+            } else {
+                0
+            },
             qos_max,
             problem_information: asked.request_problem_information,
             expiry,
@@ -130,36 +163,55 @@ impl Admission {
             told.topic_alias_maximum = Some(limits.topic_alias_maximum).filter(|&max| max > 0);
             told.server_keep_alive = (keep_alive_secs != connect.keep_alive_secs).then_some(keep_alive_secs);
             told.user_properties.clone_from(&grant.user_properties);
-            told.response_information =
-                grant.response_information.clone().filter(|_| asked.request_response_information);
+            told.response_information = grant
+                .response_information
+                .clone()
+                .filter(|_| asked.request_response_information);
         }
-        Ok(Self { terms, connack, keep_alive_secs })
+        Ok(Self {
+            terms,
+            connack,
+            keep_alive_secs,
+        })
     }
 }
 
 fn asked_expiry(connect: &Connect, session: &SessionSettings) -> Duration {
     match connect.version {
-        Version::V5 => Duration::from_secs(u64::from(connect.properties.session_expiry_interval.unwrap_or(0))),
+        Version::V5 => {
+            Duration::from_secs(u64::from(connect.properties.session_expiry_interval.unwrap_or(0)))
+        }
         _ if connect.clean_start => Duration::ZERO,
         _ => session.expiry_max,
     }
 }
 
 fn expiry_max(grant: &Grant, session: &SessionSettings) -> Duration {
-    let granted = grant.max_session_expiry_secs.map(|secs| Duration::from_secs(u64::from(secs)));
+    let granted = grant
+        .max_session_expiry_secs
+        .map(|secs| Duration::from_secs(u64::from(secs)));
     granted.map_or(session.expiry_max, |max| max.min(session.expiry_max))
 }
 
 /// [MQTT-3.1.2-21]: an MQTT 5 client is told a shorter one; an older one cannot be, and is refused.
 fn keep_alive(connect: &Connect, grant: &Grant, limits: &Limits) -> Result<u16, Refusal> {
-    let max = [Some(limits.keep_alive_secs_max).filter(|&max| max > 0), grant.max_keep_alive_secs].into_iter().flatten().min();
+    let max = [
+        Some(limits.keep_alive_secs_max).filter(|&max| max > 0),
+        grant.max_keep_alive_secs,
+    ]
+    .into_iter()
+    .flatten()
+    .min();
     let asked = connect.keep_alive_secs;
     match max {
         Some(max) if asked == 0 || asked > max => {
             if connect.version == Version::V5 {
                 Ok(max)
             } else {
-                Err(refuse(ConnectReason::ImplementationSpecific, "keep alive longer than allowed"))
+                Err(refuse(
+                    ConnectReason::ImplementationSpecific,
+                    "keep alive longer than allowed",
+                ))
             }
         }
         _ => Ok(asked),
@@ -172,15 +224,24 @@ fn pending_will(
     qos_max: QoS,
     session: &SessionSettings,
 ) -> Result<Option<PendingWill>, Refusal> {
-    let Some(will) = &connect.will else { return Ok(None) };
+    let Some(will) = &connect.will else {
+        return Ok(None);
+    };
     // [MQTT-3.2.2-12]
     if will.qos > qos_max {
-        return Err(refuse(ConnectReason::QosNotSupported, "will QoS above the Maximum QoS"));
+        return Err(refuse(
+            ConnectReason::QosNotSupported,
+            "will QoS above the Maximum QoS",
+        ));
     }
     let mount = grant.mount_point.as_deref().unwrap_or("");
     let topic = TopicName::new(format!("{mount}{}", will.topic))
         .map_err(|_| refuse(ConnectReason::TopicNameInvalid, "will topic too long"))?;
-    Ok(Some(PendingWill::new(will.clone(), topic, session.will_delay_max)))
+    Ok(Some(PendingWill::new(
+        will.clone(),
+        topic,
+        session.will_delay_max,
+    )))
 }
 
 fn secs(duration: Duration) -> u32 {

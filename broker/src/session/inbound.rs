@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use hashbrown::HashSet;
-use hookwire_protocol::{Delivery, PacketId, PubrelReason, Publish, PublishTopic, TopicName};
+use hookwire_protocol::{Delivery, PacketId, Publish, PublishTopic, PubrelReason, TopicName};
 
 use super::Violation;
 
@@ -41,7 +41,10 @@ impl Inbound {
     pub(super) fn resolve(&mut self, publish: &Publish) -> Result<TopicName, Violation> {
         match &publish.topic {
             PublishTopic::Name { topic, alias: None } => Ok(topic.clone()),
-            PublishTopic::Name { topic, alias: Some(alias) } => {
+            PublishTopic::Name {
+                topic,
+                alias: Some(alias),
+            } => {
                 *self.alias(*alias)? = Some(topic.clone());
                 Ok(topic.clone())
             }
@@ -51,7 +54,9 @@ impl Inbound {
     }
 
     fn alias(&mut self, alias: NonZeroU16) -> Result<&mut Option<TopicName>, Violation> {
-        self.aliases.get_mut(usize::from(alias.get()) - 1).ok_or(Violation::TopicAliasInvalid)
+        self.aliases
+            .get_mut(usize::from(alias.get()) - 1)
+            .ok_or(Violation::TopicAliasInvalid)
     }
 
     /// Takes note of a QoS 2 identifier.

@@ -19,8 +19,8 @@ pub struct Closure {
     pub cause: WillCause,
 }
 
-/// Tells a connection's task, from any thread, that there is something to write or that it is over. It carries no data: the bytes are in the
-/// session's outbox, behind the session's lock.
+/// Tells a connection's task, from any thread, that there is something to write or that it is over. It
+/// carries no data: the bytes are in the session's outbox, behind the session's lock.
 #[derive(Debug, Default)]
 pub struct Link {
     waker: AtomicWaker,
@@ -30,7 +30,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// There is something in the outbox. True when nobody had said so since the task last looked, so that the caller owes it a [`Link::wake`].
+    /// There is something in the outbox. True when nobody had said so since the task last looked, so that the
+    /// caller owes it a [`Link::wake`].
     #[inline]
     pub fn signal(&self) -> bool {
         !self.has_output.load(Ordering::Relaxed) && !self.has_output.swap(true, Ordering::AcqRel)
@@ -58,7 +59,11 @@ impl Link {
     /// For the task: why it is over, if it is.
     #[inline]
     pub fn closure(&self) -> Option<Closure> {
-        if self.closed.load(Ordering::Acquire) == 0 { None } else { self.closure.lock().clone() }
+        if self.closed.load(Ordering::Acquire) == 0 {
+            None
+        } else {
+            self.closure.lock().clone()
+        }
     }
 
     /// For the task: wake me from now on.

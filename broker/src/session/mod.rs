@@ -1,8 +1,8 @@
 //! One client as a state machine: packets and the time go in, encoded packets come out.
 //!
-//! A [`Session`] knows no sockets and never asks what time it is. It outlives its network connections: [`Session::attach`] begins
-//! one, [`Session::detach`] ends it. What needs policy or routing (PUBLISH, SUBSCRIBE) is taken in by one method and answered by
-//! another, and the broker does the rest in between.
+//! A [`Session`] knows no sockets and never asks what time it is. It outlives its network connections:
+//! [`Session::attach`] begins one, [`Session::detach`] ends it. What needs policy or routing (PUBLISH,
+//! SUBSCRIBE) is taken in by one method and answered by another, and the broker does the rest in between.
 
 mod connect;
 mod inbound;
@@ -24,9 +24,9 @@ use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{ClientKey, DropCause, Message, Source, WillCause};
 use hookwire_protocol::{
-    AckProperties, Connack, Delivery, Disconnect, DisconnectProperties, DisconnectReason, PacketId, Puback, Pubcomp,
-    PublishHead, PublishReason, Publish, Pubrec, Pubrel, PubrelReason, QoS, Suback, SubscriptionOptions, TopicName,
-    Unsuback, Version,
+    AckProperties, Connack, Delivery, Disconnect, DisconnectProperties, DisconnectReason, PacketId, Puback,
+    Pubcomp, Publish, PublishHead, PublishReason, Pubrec, Pubrel, PubrelReason, QoS, Suback,
+    SubscriptionOptions, TopicName, Unsuback, Version,
 };
 
 pub use connect::{Admission, Identity, Refusal};
@@ -49,7 +49,8 @@ pub struct Terms {
     pub key: ClientKey,
     /// MQTT version.
     pub version: Version,
-    /// QoS 1 and 2 messages on their way to the client at a time: the lower one of its Receive Maximum and ours.
+    /// QoS 1 and 2 messages on their way to the client at a time: the lower one of its Receive Maximum and
+    /// ours.
     pub inflight_max: usize,
     /// Largest packet that the client takes, bytes.
     pub packet_bytes_max: usize,
@@ -59,7 +60,8 @@ pub struct Terms {
     pub topic_alias_maximum: u16,
     /// Highest QoS that the client may publish with.
     pub qos_max: QoS,
-    /// Whether reason strings and user properties may go with packets that report success or failure. [MQTT-3.1.2-29]
+    /// Whether reason strings and user properties may go with packets that report success or failure.
+    /// [MQTT-3.1.2-29]
     pub problem_information: bool,
     /// How long the session outlives the connection.
     pub expiry: Duration,
@@ -89,7 +91,8 @@ pub enum Sent {
 /// How a connection ended, for the session.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// The cause, as the will's policy sees it; `None` after a DISCONNECT that takes the will away. [MQTT-3.14.4-3]
+    /// The cause, as the will's policy sees it; `None` after a DISCONNECT that takes the will away.
+    /// [MQTT-3.14.4-3]
     pub will_cause: Option<WillCause>,
     /// A session expiry interval that came with DISCONNECT.
     pub expiry: Option<Duration>,
@@ -179,11 +182,13 @@ impl Session {
 
     // ---- connections
 
-    /// Begins a network connection: the CONNACK goes out first, then everything that was not acknowledged, in order. [MQTT-4.4.0-1]
+    /// Begins a network connection: the CONNACK goes out first, then everything that was not acknowledged, in
+    /// order. [MQTT-4.4.0-1]
     pub fn attach(&mut self, now: Instant, terms: Terms, connack: &Connack) -> Arc<Link> {
         let link = Arc::new(Link::default());
         self.outbox.clear();
-        self.inbound.attach(terms.receive_maximum, terms.topic_alias_maximum);
+        self.inbound
+            .attach(terms.receive_maximum, terms.topic_alias_maximum);
         self.outbound.attach(terms.inflight_max);
         self.terms = terms;
         connack.encode(self.terms.version, self.outbox.tail());
@@ -224,7 +229,11 @@ impl Session {
     }
 
     /// Replaces what DISCONNECT may change, and checks that it may. [MQTT-3.14.2-2]
-    pub fn disconnect_expiry(&self, asked_secs: Option<u32>, expiry_max: Duration) -> Result<Option<Duration>, Violation> {
+    pub fn disconnect_expiry(
+        &self,
+        asked_secs: Option<u32>,
+        expiry_max: Duration,
+    ) -> Result<Option<Duration>, Violation> {
         match asked_secs {
             Some(secs) if secs > 0 && self.terms.expiry.is_zero() => Err(Violation::SessionExpiryRaised),
             Some(secs) => Ok(Some(Duration::from_secs(u64::from(secs)).min(expiry_max))),
@@ -257,15 +266,17 @@ impl Session {
             properties: publish.properties,
             expires_at: expiry.map(|secs| now + Duration::from_secs(u64::from(secs))),
         };
-        Ok(Taken { message, delivery: publish.delivery, novelty })
+        Ok(Taken {
+            message,
+            delivery: publish.delivery,
+            novelty,
+        })
     }
 
     fn mounted(&self, topic: TopicName) -> Result<TopicName, Violation> {
         match &self.terms.mount_point {
             None => Ok(topic),
-            Some(mount) => {
-                TopicName::new(format!("{mount}{topic}")).map_err(|_| Violation::TopicNameInvalid)
-            }
+            Some(mount) => TopicName::new(format!("{mount}{topic}")).map_err(|_| Violation::TopicNameInvalid),
         }
     }
 
@@ -277,14 +288,24 @@ impl Session {
             Delivery::AtMostOnce => {}
             Delivery::AtLeastOnce(packet_id) => {
                 let properties = self.problem(text);
-                Puback { packet_id, reason, properties }.encode(version, self.outbox.tail());
+                Puback {
+                    packet_id,
+                    reason,
+                    properties,
+                }
+                .encode(version, self.outbox.tail());
             }
             Delivery::ExactlyOnce(packet_id) => {
                 if version == Version::V5 && reason.is_error() {
                     self.inbound.refuse(packet_id);
                 }
                 let properties = self.problem(text);
-                Pubrec { packet_id, reason, properties }.encode(version, self.outbox.tail());
+                Pubrec {
+                    packet_id,
+                    reason,
+                    properties,
+                }
+                .encode(version, self.outbox.tail());
             }
         }
     }
@@ -300,13 +321,20 @@ impl Session {
     pub fn handle_pubrel(&mut self, pubrel: &Pubrel) {
         let packet_id = pubrel.packet_id;
         let reason = self.inbound.release(packet_id);
-        Pubcomp { packet_id, reason, properties: AckProperties::default() }
-            .encode(self.terms.version, self.outbox.tail());
+        Pubcomp {
+            packet_id,
+            reason,
+            properties: AckProperties::default(),
+        }
+        .encode(self.terms.version, self.outbox.tail());
     }
 
     fn problem(&self, text: Option<ByteString>) -> AckProperties {
         let reason_string = text.filter(|_| self.terms.problem_information);
-        AckProperties { reason_string, user_properties: Vec::new() }
+        AckProperties {
+            reason_string,
+            user_properties: Vec::new(),
+        }
     }
 
     // ---- acknowledgements from the client
@@ -328,8 +356,11 @@ impl Session {
             }
             return;
         }
-        let reason =
-            if self.outbound.pubrec(packet_id) { PubrelReason::Success } else { PubrelReason::PacketIdentifierNotFound };
+        let reason = if self.outbound.pubrec(packet_id) {
+            PubrelReason::Success
+        } else {
+            PubrelReason::PacketIdentifierNotFound
+        };
         self.write_pubrel(packet_id, reason);
     }
 
@@ -341,8 +372,12 @@ impl Session {
     }
 
     fn write_pubrel(&mut self, packet_id: PacketId, reason: PubrelReason) {
-        Pubrel { packet_id, reason, properties: AckProperties::default() }
-            .encode(self.terms.version, self.outbox.tail());
+        Pubrel {
+            packet_id,
+            reason,
+            properties: AckProperties::default(),
+        }
+        .encode(self.terms.version, self.outbox.tail());
     }
 
     // ---- messages to the client
@@ -384,12 +419,19 @@ impl Session {
     fn enqueue(&mut self, delivered: Delivered) -> Sent {
         let limits = self.terms.queue;
         let delivered = if delivered.qos == QoS::AtMostOnce {
-            Delivered { message: Arc::new(Message::clone(&delivered.message).detached()), ..delivered }
+            Delivered {
+                message: Arc::new(Message::clone(&delivered.message).detached()),
+                ..delivered
+            }
         } else {
             delivered
         };
         let dropped = self.outbound.enqueue(delivered, &limits);
-        self.dropped.extend(dropped.into_iter().map(|delivered| (delivered.message, DropCause::QueueFull)));
+        self.dropped.extend(
+            dropped
+                .into_iter()
+                .map(|delivered| (delivered.message, DropCause::QueueFull)),
+        );
         Sent::Queued
     }
 
@@ -405,7 +447,11 @@ impl Session {
             let Some(next) = self.outbound.next() else { return };
             match next {
                 Next::Pubrel(id) => self.write_pubrel(id, PubrelReason::Success),
-                Next::Publish { delivered, delivery, dup } => {
+                Next::Publish {
+                    delivered,
+                    delivery,
+                    dup,
+                } => {
                     if let Sent::Dropped(cause) = self.write_publish(now, &delivered, delivery, dup) {
                         self.dropped.push((delivered.message, cause));
                         self.outbound.forget(delivery);
@@ -428,10 +474,19 @@ impl Session {
         if message.expires_at.is_some_and(|expires_at| expires_at <= now) {
             return Some(DropCause::Expired); // [MQTT-3.3.2-5]
         }
-        // Only a client that set a Maximum Packet Size can be sent too much; the exact length is worth its cost only then.
+        // Only a client that set a Maximum Packet Size can be sent too much; the exact length is worth its
+        // cost only then.
         if self.terms.packet_bytes_max != usize::MAX {
-            let delivery = if qos == QoS::AtMostOnce { Delivery::AtMostOnce } else { ANY_IDENTIFIED };
-            if self.head(now, delivered, delivery, false).encoded_len(self.terms.version) > self.terms.packet_bytes_max {
+            let delivery = if qos == QoS::AtMostOnce {
+                Delivery::AtMostOnce
+            } else {
+                ANY_IDENTIFIED
+            };
+            if self
+                .head(now, delivered, delivery, false)
+                .encoded_len(self.terms.version)
+                > self.terms.packet_bytes_max
+            {
                 return Some(DropCause::TooLarge); // [MQTT-3.1.2-25]
             }
         }
@@ -439,9 +494,17 @@ impl Session {
     }
 
     #[inline]
-    fn head<'a>(&'a self, now: Instant, delivered: &'a Delivered, delivery: Delivery, dup: bool) -> PublishHead<'a> {
+    fn head<'a>(
+        &'a self,
+        now: Instant,
+        delivered: &'a Delivered,
+        delivery: Delivery,
+        dup: bool,
+    ) -> PublishHead<'a> {
         let message = &*delivered.message;
-        let remaining = message.expires_at.map(|expires_at| expires_at.saturating_duration_since(now));
+        let remaining = message
+            .expires_at
+            .map(|expires_at| expires_at.saturating_duration_since(now));
         let topic = message.topic.as_str();
         let topic = match &self.terms.mount_point {
             None => topic,
@@ -456,7 +519,7 @@ impl Session {
             properties: message.properties.values(),
             // Rounded up: a message with a fraction of a second left has not expired.
             message_expiry_interval_secs: remaining
-                .map(|left| u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)), // [MQTT-3.3.2-6]
+                .map(|left| u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)), /* [MQTT-3.3.2-6] */
             subscription_identifiers: &delivered.subscription_ids,
             payload_len: message.payload.len(),
         }
@@ -469,7 +532,8 @@ impl Session {
         }
         // Taken out, since the head borrows the terms beside it.
         let mut outbox = std::mem::take(&mut self.outbox);
-        self.head(now, delivered, delivery, dup).encode(self.terms.version, outbox.tail());
+        self.head(now, delivered, delivery, dup)
+            .encode(self.terms.version, outbox.tail());
         outbox.push_payload(&delivered.message.payload);
         self.outbox = outbox;
         Sent::Written
@@ -514,7 +578,11 @@ impl Session {
 
     /// Answers a PINGREQ. [MQTT-3.12.4-1]
     pub fn answer_ping(&mut self) {
-        hookwire_protocol::encode(&hookwire_protocol::Packet::Pingresp, self.terms.version, self.outbox.tail());
+        hookwire_protocol::encode(
+            &hookwire_protocol::Packet::Pingresp,
+            self.terms.version,
+            self.outbox.tail(),
+        );
     }
 
     // ---- output
@@ -543,9 +611,17 @@ impl Session {
 const ANY_IDENTIFIED: Delivery = Delivery::AtLeastOnce(outbound::FIRST_ID);
 
 /// The DISCONNECT that tells a client why; MQTT 3 has none. [MQTT-3.14.0-1]
-pub fn farewell(version: Version, reason: DisconnectReason, text: Option<ByteString>, out: &mut bytes::BytesMut) {
+pub fn farewell(
+    version: Version,
+    reason: DisconnectReason,
+    text: Option<ByteString>,
+    out: &mut bytes::BytesMut,
+) {
     if version == Version::V5 {
-        let properties = DisconnectProperties { reason_string: text, ..DisconnectProperties::default() };
+        let properties = DisconnectProperties {
+            reason_string: text,
+            ..DisconnectProperties::default()
+        };
         Disconnect { reason, properties }.encode(version, out);
     }
 }

@@ -1,4 +1,5 @@
-//! What a session sends: the window of messages on their way, what waits behind it, and the packet identifiers.
+//! What a session sends: the window of messages on their way, what waits behind it, and the packet
+//! identifiers.
 //!
 //! ```text
 //!              push                    fill                      PUBACK
@@ -47,8 +48,8 @@ struct Replay {
     subscription_ids: SubscriptionIds,
 }
 
-/// A retained message, and whether another has taken its place since: a client that subscribed has got that one already, and
-/// must not get the older one after it.
+/// A retained message, and whether another has taken its place since: a client that subscribed has got that
+/// one already, and must not get the older one after it.
 #[derive(Debug)]
 pub struct RetainedCopy {
     /// The message.
@@ -60,7 +61,11 @@ pub struct RetainedCopy {
 /// The next packet that may go out.
 #[derive(Debug)]
 pub(super) enum Next {
-    Publish { delivered: Delivered, delivery: Delivery, dup: bool },
+    Publish {
+        delivered: Delivered,
+        delivery: Delivery,
+        dup: bool,
+    },
     Pubrel(PacketId),
 }
 
@@ -143,9 +148,18 @@ impl Outbound {
         self.queue.push(delivered, limits)
     }
 
-    pub(super) fn replay(&mut self, messages: Vec<Arc<RetainedCopy>>, qos: QoS, subscription_ids: SubscriptionIds) {
+    pub(super) fn replay(
+        &mut self,
+        messages: Vec<Arc<RetainedCopy>>,
+        qos: QoS,
+        subscription_ids: SubscriptionIds,
+    ) {
         if !messages.is_empty() {
-            self.replays.push_back(Replay { messages: messages.into_iter(), qos, subscription_ids });
+            self.replays.push_back(Replay {
+                messages: messages.into_iter(),
+                qos,
+                subscription_ids,
+            });
         }
     }
 
@@ -158,7 +172,12 @@ impl Outbound {
             QoS::AtLeastOnce => (Awaits::Puback, Delivery::AtLeastOnce(id)),
             QoS::ExactlyOnce => (Awaits::Pubrec, Delivery::ExactlyOnce(id)),
         };
-        self.window.push_back(Inflight { id, awaits, sent: true, delivered: Some(delivered) });
+        self.window.push_back(Inflight {
+            id,
+            awaits,
+            sent: true,
+            delivered: Some(delivered),
+        });
         delivery
     }
 
@@ -168,12 +187,20 @@ impl Outbound {
             return self.next_resend();
         }
         let delivered = self.next_waiting()?;
-        let delivery =
-            if delivered.qos == QoS::AtMostOnce { Delivery::AtMostOnce } else { self.launch(delivered.clone()) };
-        Some(Next::Publish { delivered, delivery, dup: false })
+        let delivery = if delivered.qos == QoS::AtMostOnce {
+            Delivery::AtMostOnce
+        } else {
+            self.launch(delivered.clone())
+        };
+        Some(Next::Publish {
+            delivered,
+            delivery,
+            dup: false,
+        })
     }
 
-    /// The window may have shrunk with the new connection's Receive Maximum: no more than that is under way at a time.
+    /// The window may have shrunk with the new connection's Receive Maximum: no more than that is under way
+    /// at a time.
     fn next_resend(&mut self) -> Option<Next> {
         let at = self.window.len() - self.unsent;
         if at >= self.window_max {
@@ -184,19 +211,24 @@ impl Outbound {
         self.unsent -= 1;
         let id = inflight.id;
         Some(match (inflight.awaits, inflight.delivered.clone()) {
-            (Awaits::Puback, Some(delivered)) => {
-                Next::Publish { delivered, delivery: Delivery::AtLeastOnce(id), dup: true }
-            }
-            (Awaits::Pubrec, Some(delivered)) => {
-                Next::Publish { delivered, delivery: Delivery::ExactlyOnce(id), dup: true }
-            }
+            (Awaits::Puback, Some(delivered)) => Next::Publish {
+                delivered,
+                delivery: Delivery::AtLeastOnce(id),
+                dup: true,
+            },
+            (Awaits::Pubrec, Some(delivered)) => Next::Publish {
+                delivered,
+                delivery: Delivery::ExactlyOnce(id),
+                dup: true,
+            },
             _ => Next::Pubrel(id),
         })
     }
 
     fn next_waiting(&mut self) -> Option<Delivered> {
         if !self.queue.is_empty() {
-            // The front may be of QoS 0 and need no room; looking costs a pop, so only ask when there is room anyway.
+            // The front may be of QoS 0 and need no room; looking costs a pop, so only ask when there is room
+            // anyway.
             return if self.has_room() { self.queue.pop() } else { None };
         }
         let has_room = self.has_room();
@@ -259,7 +291,11 @@ impl Outbound {
     #[inline]
     fn finish(&mut self, id: PacketId, awaits: Awaits) -> bool {
         let Some(at) = self.position(id) else { return false };
-        if !self.window.get(at).is_some_and(|inflight| inflight.awaits == awaits) {
+        if !self
+            .window
+            .get(at)
+            .is_some_and(|inflight| inflight.awaits == awaits)
+        {
             return false;
         }
         if let Some(inflight) = self.window.remove(at)
@@ -276,8 +312,8 @@ impl Outbound {
         self.window.iter().position(|inflight| inflight.id == id)
     }
 
-    /// A free identifier. Numbers run upwards; those still in use when they begin anew are remembered and skipped, so that no search
-    /// through the window is needed for each message.
+    /// A free identifier. Numbers run upwards; those still in use when they begin anew are remembered and
+    /// skipped, so that no search through the window is needed for each message.
     #[inline]
     fn allocate(&mut self) -> PacketId {
         loop {

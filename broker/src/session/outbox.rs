@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Payloads from this size on are passed on by reference instead of being copied behind their header: below it, a
-/// copy is cheaper than one more segment of a gathered write.
+/// Payloads from this size on are passed on by reference instead of being copied behind their header: below
+/// it, a copy is cheaper than one more segment of a gathered write.
 const BY_REFERENCE_MIN: usize = 4 * 1024;
 
 /// Encoded packets in the order in which they go out: whole segments, then what is still being filled.
@@ -47,7 +47,8 @@ impl Outbox {
         }
     }
 
-    /// Moves everything behind what `into` still holds, and leaves `into`'s spare room here for what comes next.
+    /// Moves everything behind what `into` still holds, and leaves `into`'s spare room here for what comes
+    /// next.
     pub fn drain_into(&mut self, into: &mut Self) {
         if into.is_empty() {
             std::mem::swap(self, into);

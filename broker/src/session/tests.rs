@@ -32,7 +32,10 @@ fn connect(version: Version) -> Connect {
         username: None,
         password: None,
         will: None,
-        properties: ConnectProperties { request_problem_information: true, ..ConnectProperties::default() },
+        properties: ConnectProperties {
+            request_problem_information: true,
+            ..ConnectProperties::default()
+        },
     }
 }
 
@@ -43,9 +46,19 @@ fn persistent() -> Connect {
 }
 
 fn settle(connect: &Connect, config: &Config, key: u64) -> Admission {
-    let identity = Identity { client_id: connect.client_id.clone(), is_assigned: false };
-    Admission::settle(ClientKey(key), connect, &identity, &Grant::default(), &config.limits, &config.session)
-        .expect("an acceptable CONNECT")
+    let identity = Identity {
+        client_id: connect.client_id.clone(),
+        is_assigned: false,
+    };
+    Admission::settle(
+        ClientKey(key),
+        connect,
+        &identity,
+        &Grant::default(),
+        &config.limits,
+        &config.session,
+    )
+    .expect("an acceptable CONNECT")
 }
 
 impl Rig {
@@ -58,8 +71,14 @@ impl Rig {
         change(&mut config);
         let admission = settle(&connect, &config, 1);
         let session = Session::new("c".into(), admission.terms);
-        let mut rig =
-            Self { session, config, now: clock::now(), received: BytesMut::new(), connect, keys: 0 };
+        let mut rig = Self {
+            session,
+            config,
+            now: clock::now(),
+            received: BytesMut::new(),
+            connect,
+            keys: 0,
+        };
         rig.attach();
         rig
     }
@@ -69,7 +88,10 @@ impl Rig {
         let admission = settle(&self.connect, &self.config, self.keys);
         self.received.clear();
         self.session.attach(self.now, admission.terms, &admission.connack);
-        assert!(matches!(self.next(), Some(Packet::Connack(_))), "CONNACK comes first");
+        assert!(
+            matches!(self.next(), Some(Packet::Connack(_))),
+            "CONNACK comes first"
+        );
     }
 
     fn lose(&mut self) -> Detached {
@@ -77,7 +99,13 @@ impl Rig {
     }
 
     fn end(&mut self, will_cause: Option<WillCause>) -> Detached {
-        self.session.detach(self.now, &Ending { will_cause, expiry: None })
+        self.session.detach(
+            self.now,
+            &Ending {
+                will_cause,
+                expiry: None,
+            },
+        )
     }
 
     fn pass(&mut self, time: Duration) {
@@ -88,7 +116,12 @@ impl Rig {
         let qos = message.qos;
         self.session.deliver(
             self.now,
-            Delivered { message: Arc::new(message), qos, retain: false, subscription_ids: SubscriptionIds::new() },
+            Delivered {
+                message: Arc::new(message),
+                qos,
+                retain: false,
+                subscription_ids: SubscriptionIds::new(),
+            },
         )
     }
 
@@ -99,7 +132,10 @@ impl Rig {
         for slice in out.slices() {
             self.received.extend_from_slice(slice);
         }
-        let decoder = Decoder { version: self.connect.version, limits: self.config.limits.decode.clone() };
+        let decoder = Decoder {
+            version: self.connect.version,
+            limits: self.config.limits.decode.clone(),
+        };
         decoder.decode(&mut self.received).expect("well-formed packets")
     }
 
@@ -122,16 +158,31 @@ impl Rig {
     fn puback(&mut self, packet_id: PacketId) {
         self.session.handle_puback(
             self.now,
-            &Puback { packet_id, reason: PublishReason::Success, properties: AckProperties::default() },
+            &Puback {
+                packet_id,
+                reason: PublishReason::Success,
+                properties: AckProperties::default(),
+            },
         );
     }
 
     fn pubrec(&mut self, packet_id: PacketId, reason: PublishReason) {
-        self.session.handle_pubrec(self.now, &Pubrec { packet_id, reason, properties: AckProperties::default() });
+        self.session.handle_pubrec(
+            self.now,
+            &Pubrec {
+                packet_id,
+                reason,
+                properties: AckProperties::default(),
+            },
+        );
     }
 
     fn pubcomp(&mut self, packet_id: PacketId) {
-        let pubcomp = Pubcomp { packet_id, reason: PubrelReason::Success, properties: AckProperties::default() };
+        let pubcomp = Pubcomp {
+            packet_id,
+            reason: PubrelReason::Success,
+            properties: AckProperties::default(),
+        };
         self.session.handle_pubcomp(self.now, &pubcomp);
     }
 
@@ -140,7 +191,10 @@ impl Rig {
             dup: false,
             retain: false,
             delivery,
-            topic: PublishTopic::Name { topic: topic("t"), alias: None },
+            topic: PublishTopic::Name {
+                topic: topic("t"),
+                alias: None,
+            },
             payload: Bytes::from_static(b"x"),
             properties: PublishProperties::default(),
         };
@@ -198,7 +252,10 @@ fn qos_2_ends_with_pubcomp_and_survives_a_reconnect_at_each_step() {
     assert!(matches!(rig.next(), Some(Packet::Pubrel(pubrel)) if pubrel.packet_id == packet_id));
     rig.lose();
     rig.attach();
-    assert!(matches!(rig.next(), Some(Packet::Pubrel(pubrel)) if pubrel.packet_id == packet_id), "not the PUBLISH");
+    assert!(
+        matches!(rig.next(), Some(Packet::Pubrel(pubrel)) if pubrel.packet_id == packet_id),
+        "not the PUBLISH"
+    );
     rig.pubcomp(packet_id);
     assert_eq!(rig.session.inflight(), 0);
 }
@@ -224,8 +281,11 @@ fn unknown_identifiers_are_answered_and_change_nothing() {
         rig.next(),
         Some(Packet::Pubrel(pubrel)) if pubrel.reason == PubrelReason::PacketIdentifierNotFound
     ));
-    let pubrel =
-        Pubrel { packet_id: id(7), reason: PubrelReason::Success, properties: AckProperties::default() };
+    let pubrel = Pubrel {
+        packet_id: id(7),
+        reason: PubrelReason::Success,
+        properties: AckProperties::default(),
+    };
     rig.session.handle_pubrel(&pubrel);
     assert!(matches!(
         rig.next(),
@@ -290,9 +350,10 @@ fn qos_0_is_kept_for_the_absent_only_if_so_configured() {
 
 #[test]
 fn a_full_queue_drops_by_policy_and_says_what() {
-    for (overflow, left, lost) in
-        [(QueueOverflow::DropOldest, ["1", "2"], "0"), (QueueOverflow::DropNewest, ["0", "1"], "2")]
-    {
+    for (overflow, left, lost) in [
+        (QueueOverflow::DropOldest, ["1", "2"], "0"),
+        (QueueOverflow::DropNewest, ["0", "1"], "2"),
+    ] {
         let mut rig = Rig::with(persistent(), |config| {
             config.session.queue_messages_max = 2;
             config.session.queue_overflow = overflow;
@@ -303,7 +364,10 @@ fn a_full_queue_drops_by_policy_and_says_what() {
         }
         let dropped = rig.session.take_dropped();
         assert_eq!(dropped.len(), 1);
-        assert_eq!((&dropped[0].0.payload[..], dropped[0].1), (lost.as_bytes(), DropCause::QueueFull));
+        assert_eq!(
+            (&dropped[0].0.payload[..], dropped[0].1),
+            (lost.as_bytes(), DropCause::QueueFull)
+        );
         rig.attach();
         assert_eq!(rig.payloads(), left);
     }
@@ -328,7 +392,9 @@ fn the_outbox_is_bounded_for_a_client_that_does_not_read() {
         config.session.inflight_max = 1000;
     });
     let sent = (0..100).map(|_| rig.deliver(message(QoS::AtMostOnce, "x".repeat(100))));
-    let dropped = sent.filter(|sent| matches!(sent, Sent::Dropped(DropCause::QueueFull))).count();
+    let dropped = sent
+        .filter(|sent| matches!(sent, Sent::Dropped(DropCause::QueueFull)))
+        .count();
     assert!(dropped > 85, "{dropped} dropped");
     assert!(rig.session.output_len() < 1200);
     rig.deliver(message(QoS::AtLeastOnce, "kept"));
@@ -353,10 +419,16 @@ fn an_expired_message_is_not_sent_and_a_waiting_one_says_how_long_is_left() {
     rig.attach();
     let publish = rig.publish();
     assert_eq!(&publish.payload[..], b"60");
-    let left = publish.properties.values().and_then(|values| values.message_expiry_interval_secs);
+    let left = publish
+        .properties
+        .values()
+        .and_then(|values| values.message_expiry_interval_secs);
     assert_eq!(left, Some(40), "[MQTT-3.3.2-6]");
     assert!(rig.next().is_none());
-    assert!(matches!(rig.session.take_dropped()[..], [(_, DropCause::Expired)]));
+    assert!(matches!(
+        rig.session.take_dropped()[..],
+        [(_, DropCause::Expired)]
+    ));
     assert_eq!(rig.session.inflight(), 1, "the expired one holds no identifier");
 }
 
@@ -366,7 +438,10 @@ fn what_is_too_large_for_the_client_is_dropped() {
     connect.properties.maximum_packet_size = NonZeroU32::new(30);
     let mut rig = Rig::new(connect);
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
-        assert!(matches!(rig.deliver(message(qos, "x".repeat(40))), Sent::Dropped(DropCause::TooLarge)));
+        assert!(matches!(
+            rig.deliver(message(qos, "x".repeat(40))),
+            Sent::Dropped(DropCause::TooLarge)
+        ));
     }
     rig.deliver(message(QoS::AtLeastOnce, "ok"));
     assert_eq!(rig.payloads(), ["ok"]);
@@ -396,8 +471,16 @@ fn a_qos_2_message_is_taken_once_until_released() {
     rig.session.answer_publish(delivery, PublishReason::Success, None);
     rig.lose();
     rig.attach();
-    assert_eq!(rig.take(delivery).expect("taken").novelty, Novelty::Repeated, "also after a reconnect");
-    let pubrel = Pubrel { packet_id: id(5), reason: PubrelReason::Success, properties: AckProperties::default() };
+    assert_eq!(
+        rig.take(delivery).expect("taken").novelty,
+        Novelty::Repeated,
+        "also after a reconnect"
+    );
+    let pubrel = Pubrel {
+        packet_id: id(5),
+        reason: PubrelReason::Success,
+        properties: AckProperties::default(),
+    };
     rig.session.handle_pubrel(&pubrel);
     assert_eq!(rig.take(delivery).expect("taken").novelty, Novelty::New);
 }
@@ -407,7 +490,8 @@ fn a_refused_qos_2_message_frees_its_identifier() {
     let mut rig = Rig::new(persistent());
     let delivery = Delivery::ExactlyOnce(id(5));
     rig.take(delivery).expect("taken");
-    rig.session.answer_publish(delivery, PublishReason::NotAuthorized, Some("no".into()));
+    rig.session
+        .answer_publish(delivery, PublishReason::NotAuthorized, Some("no".into()));
     assert!(matches!(
         rig.next(),
         Some(Packet::Pubrec(pubrec))
@@ -421,9 +505,14 @@ fn an_older_client_gets_a_plain_acknowledgement_for_a_refusal() {
     let mut rig = Rig::new(connect(Version::V3_1_1));
     let delivery = Delivery::ExactlyOnce(id(5));
     rig.take(delivery).expect("taken");
-    rig.session.answer_publish(delivery, PublishReason::NotAuthorized, None);
+    rig.session
+        .answer_publish(delivery, PublishReason::NotAuthorized, None);
     assert!(matches!(rig.next(), Some(Packet::Pubrec(_))));
-    let pubrel = Pubrel { packet_id: id(5), reason: PubrelReason::Success, properties: AckProperties::default() };
+    let pubrel = Pubrel {
+        packet_id: id(5),
+        reason: PubrelReason::Success,
+        properties: AckProperties::default(),
+    };
     rig.session.handle_pubrel(&pubrel);
     assert!(matches!(rig.next(), Some(Packet::Pubcomp(_))));
 }
@@ -434,8 +523,14 @@ fn the_receive_maximum_that_we_announced_is_kept_to() {
     for n in 1..=3 {
         rig.take(Delivery::ExactlyOnce(id(n))).expect("within it");
     }
-    assert_eq!(rig.take(Delivery::ExactlyOnce(id(4))).expect_err("beyond it"), Violation::ReceiveMaximumExceeded);
-    assert!(rig.take(Delivery::ExactlyOnce(id(3))).is_ok(), "a repeated one is not one more");
+    assert_eq!(
+        rig.take(Delivery::ExactlyOnce(id(4))).expect_err("beyond it"),
+        Violation::ReceiveMaximumExceeded
+    );
+    assert!(
+        rig.take(Delivery::ExactlyOnce(id(3))).is_ok(),
+        "a repeated one is not one more"
+    );
 }
 
 #[test]
@@ -450,19 +545,49 @@ fn topic_aliases_last_as_long_as_the_connection() {
         properties: PublishProperties::default(),
     };
     let alias = |n| NonZeroU16::new(n).expect("not zero");
-    let set = |name, n| publish(PublishTopic::Name { topic: topic(name), alias: Some(alias(n)) });
+    let set = |name, n| {
+        publish(PublishTopic::Name {
+            topic: topic(name),
+            alias: Some(alias(n)),
+        })
+    };
     let used = |n| publish(PublishTopic::Alias(alias(n)));
     let now = rig.now;
     rig.session.take_publish(now, set("a", 1)).expect("set");
-    assert_eq!(rig.session.take_publish(now, used(1)).expect("used").message.topic.as_str(), "a");
+    assert_eq!(
+        rig.session
+            .take_publish(now, used(1))
+            .expect("used")
+            .message
+            .topic
+            .as_str(),
+        "a"
+    );
     rig.session.take_publish(now, set("b", 1)).expect("set anew");
-    assert_eq!(rig.session.take_publish(now, used(1)).expect("used").message.topic.as_str(), "b");
-    assert_eq!(rig.session.take_publish(now, used(2)).expect_err("unknown"), Violation::TopicAliasUnknown);
-    assert_eq!(rig.session.take_publish(now, set("c", 3)).expect_err("above"), Violation::TopicAliasInvalid);
+    assert_eq!(
+        rig.session
+            .take_publish(now, used(1))
+            .expect("used")
+            .message
+            .topic
+            .as_str(),
+        "b"
+    );
+    assert_eq!(
+        rig.session.take_publish(now, used(2)).expect_err("unknown"),
+        Violation::TopicAliasUnknown
+    );
+    assert_eq!(
+        rig.session.take_publish(now, set("c", 3)).expect_err("above"),
+        Violation::TopicAliasInvalid
+    );
     rig.lose();
     rig.attach();
     let now = rig.now;
-    assert_eq!(rig.session.take_publish(now, used(1)).expect_err("forgotten"), Violation::TopicAliasUnknown);
+    assert_eq!(
+        rig.session.take_publish(now, used(1)).expect_err("forgotten"),
+        Violation::TopicAliasUnknown
+    );
 }
 
 fn with_will(delay_secs: u32, expiry_secs: u32) -> Connect {
@@ -494,7 +619,11 @@ fn a_will_waits_for_its_delay_but_not_longer_than_the_session() {
     for (delay, expiry, due) in [(10, 100, 10), (100, 10, 10), (10, 0, 0)] {
         let mut rig = Rig::new(with_will(delay, expiry));
         let will = rig.lose().will.expect("a will");
-        assert_eq!(will.due_at - rig.now, Duration::from_secs(due), "delay {delay}, expiry {expiry}");
+        assert_eq!(
+            will.due_at - rig.now,
+            Duration::from_secs(due),
+            "delay {delay}, expiry {expiry}"
+        );
     }
 }
 
@@ -502,7 +631,13 @@ fn a_will_waits_for_its_delay_but_not_longer_than_the_session() {
 fn a_session_lives_as_long_as_agreed() {
     let expiries = [
         (connect(Version::V3_1_1), Duration::ZERO),
-        (Connect { clean_start: false, ..connect(Version::V3_1_1) }, Config::default().session.expiry_max),
+        (
+            Connect {
+                clean_start: false,
+                ..connect(Version::V3_1_1)
+            },
+            Config::default().session.expiry_max,
+        ),
         (connect(Version::V5), Duration::ZERO),
         (persistent(), Duration::from_secs(3600)),
     ];
@@ -516,27 +651,54 @@ fn a_session_lives_as_long_as_agreed() {
 fn disconnect_may_change_the_expiry_but_not_raise_it_from_nothing() {
     let max = Duration::from_secs(1000);
     let rig = Rig::new(persistent());
-    assert_eq!(rig.session.disconnect_expiry(Some(5), max), Ok(Some(Duration::from_secs(5))));
+    assert_eq!(
+        rig.session.disconnect_expiry(Some(5), max),
+        Ok(Some(Duration::from_secs(5)))
+    );
     assert_eq!(rig.session.disconnect_expiry(Some(u32::MAX), max), Ok(Some(max)));
     assert_eq!(rig.session.disconnect_expiry(None, max), Ok(None));
     let rig = Rig::new(connect(Version::V5));
-    assert_eq!(rig.session.disconnect_expiry(Some(5), max), Err(Violation::SessionExpiryRaised));
-    assert_eq!(rig.session.disconnect_expiry(Some(0), max), Ok(Some(Duration::ZERO)));
+    assert_eq!(
+        rig.session.disconnect_expiry(Some(5), max),
+        Err(Violation::SessionExpiryRaised)
+    );
+    assert_eq!(
+        rig.session.disconnect_expiry(Some(0), max),
+        Ok(Some(Duration::ZERO))
+    );
 }
 
 #[test]
 fn client_ids_are_checked_by_version() {
     let identity = |version, clean_start, client_id: &str| {
-        let connect = Connect { clean_start, client_id: client_id.into(), ..connect(version) };
-        Identity::of(&connect, 8, || "made".into()).map(|identity| (identity.client_id.to_string(), identity.is_assigned))
+        let connect = Connect {
+            clean_start,
+            client_id: client_id.into(),
+            ..connect(version)
+        };
+        Identity::of(&connect, 8, || "made".into())
+            .map(|identity| (identity.client_id.to_string(), identity.is_assigned))
     };
     let invalid = hookwire_protocol::ConnectReason::ClientIdentifierNotValid;
     for version in [Version::V3_1, Version::V3_1_1, Version::V5] {
         assert_eq!(identity(version, true, "abc"), Ok(("abc".into(), false)));
-        assert_eq!(identity(version, true, "too-long-id").expect_err("too long").reason, invalid);
+        assert_eq!(
+            identity(version, true, "too-long-id")
+                .expect_err("too long")
+                .reason,
+            invalid
+        );
     }
-    assert_eq!(identity(Version::V3_1, true, "").expect_err("empty").reason, invalid);
-    assert_eq!(identity(Version::V3_1_1, false, "").expect_err("[MQTT-3.1.3-8]").reason, invalid);
+    assert_eq!(
+        identity(Version::V3_1, true, "").expect_err("empty").reason,
+        invalid
+    );
+    assert_eq!(
+        identity(Version::V3_1_1, false, "")
+            .expect_err("[MQTT-3.1.3-8]")
+            .reason,
+        invalid
+    );
     assert_eq!(identity(Version::V3_1_1, true, ""), Ok(("made".into(), true)));
     assert_eq!(identity(Version::V5, false, ""), Ok(("made".into(), true)));
 }
@@ -553,26 +715,61 @@ fn terms_are_told_where_they_differ_from_what_was_asked() {
     assert_eq!(told.session_expiry_interval, Some(100));
     assert_eq!(told.server_keep_alive, Some(30));
     assert_eq!(told.maximum_qos, Some(QoS::AtLeastOnce));
-    let identity = Identity { client_id: "c".into(), is_assigned: false };
+    let identity = Identity {
+        client_id: "c".into(),
+        is_assigned: false,
+    };
     let old = connect(Version::V3_1_1);
-    let refused =
-        Admission::settle(ClientKey(1), &old, &identity, &Grant::default(), &config.limits, &config.session);
-    assert!(refused.is_err(), "an MQTT 3 client cannot be told of a shorter keep alive");
+    let refused = Admission::settle(
+        ClientKey(1),
+        &old,
+        &identity,
+        &Grant::default(),
+        &config.limits,
+        &config.session,
+    );
+    assert!(
+        refused.is_err(),
+        "an MQTT 3 client cannot be told of a shorter keep alive"
+    );
 }
 
 #[test]
 fn a_mount_point_is_put_before_topics_and_taken_off_again() {
-    let grant = Grant { mount_point: Some("tenant/".into()), ..Grant::default() };
+    let grant = Grant {
+        mount_point: Some("tenant/".into()),
+        ..Grant::default()
+    };
     let config = Config::default();
     let connect = persistent();
-    let identity = Identity { client_id: "c".into(), is_assigned: false };
-    let admission =
-        Admission::settle(ClientKey(1), &connect, &identity, &grant, &config.limits, &config.session).expect("terms");
+    let identity = Identity {
+        client_id: "c".into(),
+        is_assigned: false,
+    };
+    let admission = Admission::settle(
+        ClientKey(1),
+        &connect,
+        &identity,
+        &grant,
+        &config.limits,
+        &config.session,
+    )
+    .expect("terms");
     let mut rig = Rig::new(connect);
     rig.session.attach(rig.now, admission.terms, &admission.connack);
     rig.next();
-    assert_eq!(rig.take(Delivery::AtMostOnce).expect("taken").message.topic.as_str(), "tenant/t");
-    rig.deliver(Message { topic: topic("tenant/t"), ..message(QoS::AtMostOnce, "x") });
+    assert_eq!(
+        rig.take(Delivery::AtMostOnce)
+            .expect("taken")
+            .message
+            .topic
+            .as_str(),
+        "tenant/t"
+    );
+    rig.deliver(Message {
+        topic: topic("tenant/t"),
+        ..message(QoS::AtMostOnce, "x")
+    });
     assert!(matches!(rig.publish().topic, PublishTopic::Name { topic, .. } if topic.as_str() == "t"));
 }
 
@@ -581,7 +778,10 @@ fn an_ended_session_takes_nothing() {
     let mut rig = Rig::new(persistent());
     rig.lose();
     rig.session.end();
-    assert!(matches!(rig.deliver(message(QoS::AtLeastOnce, "x")), Sent::Dropped(_)));
+    assert!(matches!(
+        rig.deliver(message(QoS::AtLeastOnce, "x")),
+        Sent::Dropped(_)
+    ));
     assert_eq!(rig.session.queued(), 0);
 }
 
@@ -602,15 +802,31 @@ fn retained_messages_come_in_turn_and_never_after_what_replaced_them() {
     let copies: Vec<_> = (0..3)
         .map(|n| {
             let message = Arc::new(message(QoS::AtLeastOnce, n.to_string()));
-            Arc::new(RetainedCopy { message, superseded: false.into() })
+            Arc::new(RetainedCopy {
+                message,
+                superseded: false.into(),
+            })
         })
         .collect();
     let now = rig.now;
-    rig.session.replay(now, copies.clone(), QoS::AtLeastOnce, SubscriptionIds::from_slice(&[7]));
+    rig.session.replay(
+        now,
+        copies.clone(),
+        QoS::AtLeastOnce,
+        SubscriptionIds::from_slice(&[7]),
+    );
     let first = rig.publish();
     assert!(first.retain);
-    assert_eq!(first.properties.values().map(|values| &values.subscription_identifiers[..]), Some(&[7][..]));
-    copies[1].superseded.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(
+        first
+            .properties
+            .values()
+            .map(|values| &values.subscription_identifiers[..]),
+        Some(&[7][..])
+    );
+    copies[1]
+        .superseded
+        .store(true, std::sync::atomic::Ordering::Relaxed);
     rig.puback(first.delivery.packet_id().expect("an identifier"));
     assert_eq!(rig.payloads(), ["2"]);
 }

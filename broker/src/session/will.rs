@@ -61,7 +61,10 @@ impl PendingWill {
 
     /// The connection has ended; `session_left` is how long the session lives on.
     pub fn due(self, client: ClientKey, cause: WillCause, now: Instant, session_left: Duration) -> DueWill {
-        let expiry = self.properties.values().and_then(|values| values.message_expiry_interval_secs);
+        let expiry = self
+            .properties
+            .values()
+            .and_then(|values| values.message_expiry_interval_secs);
         let due_at = now + self.delay.min(session_left);
         let message = Message {
             source: Source::Will(client),
@@ -72,6 +75,11 @@ impl PendingWill {
             properties: self.properties,
             expires_at: expiry.map(|secs| due_at + Duration::from_secs(u64::from(secs))),
         };
-        DueWill { client, cause, message, due_at }
+        DueWill {
+            client,
+            cause,
+            message,
+            due_at,
+        }
     }
 }

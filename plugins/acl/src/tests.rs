@@ -198,7 +198,7 @@ fn or_the_subscription_is_refused() {
             (1, Action::Subscribe, "a/+/x", false),
             (1, Action::Subscribe, "a/+", false),
             (1, Action::Subscribe, "a/public/#", true),
-            (1, Action::Subscribe, "+/x/#", false),
+            (1, Action::Subscribe, "+/+/x", false),
             (1, Action::Subscribe, "b/#", true),
         ],
     );

@@ -69,3 +69,133 @@ fn receive(message: MessageResult, hops: u8) -> Option<Message> {
         properties,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hookwire_protocol::TopicFilter;
+
+    use super::*;
+    use crate::bindings::imports::types::{PropertiesResult, Qos, UserPropertyResult};
+    use crate::guest::Budget;
+    use crate::guest::tests::guest;
+    use crate::{Grants, HostLimits};
+
+    fn publisher(limits: HostLimits) -> Guest {
+        let publish = vec![
+            TopicFilter::new("out/#").unwrap(),
+            TopicFilter::new("$SYS/#").unwrap(),
+        ];
+        guest(
+            Grants {
+                publish,
+                ..Grants::default()
+            },
+            limits,
+        )
+    }
+
+    fn message(topic: &str, payload_bytes: usize) -> MessageResult {
+        MessageResult {
+            topic: topic.into(),
+            payload: vec![0; payload_bytes],
+            qos: Qos::AtLeastOnce,
+            retain: true,
+            properties: None,
+        }
+    }
+
+    fn refused(guest: &mut Guest, message: MessageResult) -> &'static str {
+        match guest.publish(message).unwrap_err() {
+            Error::NotGranted => "not-granted",
+            Error::TopicNameInvalid => "topic-name-invalid",
+            Error::QuotaExceeded => "quota-exceeded",
+            Error::LoopDetected => "loop-detected",
+        }
+    }
+
+    #[test]
+    fn a_message_waits_in_the_outbox() {
+        let mut guest = publisher(HostLimits::default());
+        guest.publish(message("out/a", 3)).unwrap();
+        let publish = &guest.outbox.messages[0];
+        assert_eq!(&*publish.plugin, "test");
+        assert_eq!(publish.message.source, Source::Plugin { hops: 1 });
+        assert!(publish.message.retain && publish.message.payload.len() == 3);
+
+        guest.begin(Budget::new(Duration::ZERO));
+        assert!(
+            guest.outbox.messages.is_empty(),
+            "the next call knows nothing of it"
+        );
+    }
+
+    #[test]
+    fn only_granted_and_valid_topics_are_accepted() {
+        let mut guest = publisher(HostLimits::default());
+        assert_eq!(refused(&mut guest, message("other", 0)), "not-granted");
+        for bad in ["", "out/#", "$SYS/broker/version"] {
+            assert_eq!(
+                refused(&mut guest, message(bad, 0)),
+                "topic-name-invalid",
+                "{bad:?}"
+            );
+        }
+        let mut ungranted = self::guest(Grants::default(), HostLimits::default());
+        assert_eq!(refused(&mut ungranted, message("out/a", 0)), "not-granted");
+    }
+
+    #[test]
+    fn count_and_bytes_are_limited_in_each_call() {
+        let limits = HostLimits {
+            publishes_per_call_max: 2,
+            publish_bytes_per_call_max: 100,
+            ..HostLimits::default()
+        };
+        let mut guest = publisher(limits);
+        assert_eq!(refused(&mut guest, message("out/a", 96)), "quota-exceeded");
+        guest.publish(message("out/a", 50)).unwrap();
+        assert_eq!(refused(&mut guest, message("out/a", 50)), "quota-exceeded");
+        guest.publish(message("out/a", 0)).unwrap();
+        assert_eq!(refused(&mut guest, message("out/a", 0)), "quota-exceeded");
+
+        guest.begin(Budget::new(Duration::ZERO));
+        let pair = UserPropertyResult {
+            name: "n".into(),
+            value: "v".repeat(200),
+        };
+        let properties = PropertiesResult {
+            payload_format_utf8: None,
+            message_expiry_secs: None,
+            response_topic: None,
+            correlation_data: None,
+            content_type: None,
+            user_properties: vec![pair],
+        };
+        let heavy = MessageResult {
+            properties: Some(properties),
+            ..message("out/a", 0)
+        };
+        assert_eq!(
+            refused(&mut guest, heavy),
+            "quota-exceeded",
+            "properties count as well"
+        );
+    }
+
+    #[test]
+    fn the_eighth_answer_is_the_last() {
+        let mut guest = publisher(HostLimits::default());
+        guest.begin(Budget::new(Duration::ZERO).with_hops(7));
+        guest.publish(message("out/a", 0)).unwrap();
+        assert_eq!(
+            guest.outbox.messages[0].message.source,
+            Source::Plugin { hops: 8 }
+        );
+        for hops in [8, 255] {
+            guest.begin(Budget::new(Duration::ZERO).with_hops(hops));
+            assert_eq!(refused(&mut guest, message("out/a", 0)), "loop-detected");
+        }
+    }
+}

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookwire_hooks::{
-    AccessDecision, Action, Authentication, Chain, Credentials, Defaults, Denial, EventKind, Grant, OnFailure, Plugin,
-    Rejection, Replacement, Routing, RuleAction, Verdict, WillCause, WillDecision,
+    AccessDecision, Action, Authentication, Chain, Credentials, Defaults, Denial, EventKind, Grant,
+    OnFailure, Plugin, Rejection, Replacement, Routing, RuleAction, Verdict, WillCause, WillDecision,
 };
-use hookwire_protocol::{ConnectReason, Delivery, DisconnectReason, Packet, PublishReason, SubscribeReason, Version};
+use hookwire_protocol::{
+    ConnectReason, Delivery, DisconnectReason, Packet, PublishReason, SubscribeReason, Version,
+};
 use parking_lot::Mutex;
 
 use super::{Broker, Settings};
@@ -34,7 +36,10 @@ fn broker() -> Broker {
 
 fn install(broker: &Broker, policies: Vec<Policy>) {
     let generation = broker.chain().generation() + 1;
-    let plugins = policies.into_iter().map(|policy| Arc::new(policy) as Arc<dyn Plugin>).collect();
+    let plugins = policies
+        .into_iter()
+        .map(|policy| Arc::new(policy) as Arc<dyn Plugin>)
+        .collect();
     broker.install(Arc::new(Chain::new(generation, plugins, Defaults::default())));
 }
 
@@ -42,7 +47,10 @@ fn install(broker: &Broker, policies: Vec<Policy>) {
 async fn one_message_reaches_none_one_and_many() {
     let broker = broker();
     let mut publisher = Peer::connect(&broker, "p").await;
-    assert_eq!(publisher.publish_acked("a/b", "to nobody").await, PublishReason::NoMatchingSubscribers.code());
+    assert_eq!(
+        publisher.publish_acked("a/b", "to nobody").await,
+        PublishReason::NoMatchingSubscribers.code()
+    );
     let mut one = Peer::connect(&broker, "1").await;
     one.subscribe("a/+").await;
     assert_eq!(publisher.publish_acked("a/b", "to one").await, 0);
@@ -68,7 +76,10 @@ async fn the_second_connection_takes_the_session_over() {
     let (mut second, connack) = Peer::connect_with(&broker, persistent).await;
     assert!(connack.session_present);
     assert_eq!(first.closed_with().await, DisconnectReason::SessionTakenOver);
-    Peer::connect(&broker, "p").await.publish_acked("t", "for the second").await;
+    Peer::connect(&broker, "p")
+        .await
+        .publish_acked("t", "for the second")
+        .await;
     assert_eq!(second.message().await.1, "for the second");
 }
 
@@ -112,7 +123,10 @@ async fn a_will_tells_of_a_lost_connection_only() {
         (Some(DisconnectReason::DisconnectWithWill), true),
         (None, true),
     ] {
-        let connect = hookwire_protocol::Connect { will: Some(will("gone/c")), ..connect_as("c") };
+        let connect = hookwire_protocol::Connect {
+            will: Some(will("gone/c")),
+            ..connect_as("c")
+        };
         let (peer, _) = Peer::connect_with(&broker, connect).await;
         match reason {
             Some(reason) => peer.disconnect(reason).await,
@@ -133,7 +147,10 @@ async fn a_delayed_will_is_taken_back_when_the_client_returns() {
     let mut connect = connect_as("c");
     connect.clean_start = false;
     connect.properties.session_expiry_interval = Some(600);
-    connect.will = Some(hookwire_protocol::Will { delay_interval_secs: 60, ..will("gone/c") });
+    connect.will = Some(hookwire_protocol::Will {
+        delay_interval_secs: 60,
+        ..will("gone/c")
+    });
     drop(Peer::connect_with(&broker, connect.clone()).await);
     watcher.hears_nothing().await;
     let (peer, connack) = Peer::connect_with(&broker, connect.clone()).await;
@@ -169,12 +186,20 @@ async fn silence_ends_a_connection_that_never_connects() {
     let arrival = super::Arrival {
         address: String::new(),
         listener: String::new(),
-        admits_anonymous: super::Admits { without_authenticator: true, with_authenticator: true },
+        admits_anonymous: super::Admits {
+            without_authenticator: true,
+            with_authenticator: true,
+        },
     };
     let start = tokio::time::Instant::now();
     tokio::spawn(crate::net::serve(far, broker, arrival, None));
     let mut byte = [0];
-    assert_eq!(tokio::io::AsyncReadExt::read(&mut near, &mut byte).await.expect("closed in order"), 0);
+    assert_eq!(
+        tokio::io::AsyncReadExt::read(&mut near, &mut byte)
+            .await
+            .expect("closed in order"),
+        0
+    );
     assert!(start.elapsed() >= Config::default().limits.connect_timeout);
 }
 
@@ -183,8 +208,13 @@ async fn a_protocol_error_ends_its_own_connection_only() {
     let broker = broker();
     let mut witness = Peer::connect(&broker, "witness").await;
     let mut second_connect = Peer::connect(&broker, "a").await;
-    second_connect.send(Packet::Connect(Box::new(connect_as("a")))).await;
-    assert_eq!(second_connect.closed_with().await, DisconnectReason::ProtocolError);
+    second_connect
+        .send(Packet::Connect(Box::new(connect_as("a"))))
+        .await;
+    assert_eq!(
+        second_connect.closed_with().await,
+        DisconnectReason::ProtocolError
+    );
     let mut server_packet = Peer::connect(&broker, "b").await;
     server_packet.send(Packet::Pingresp).await;
     assert_eq!(server_packet.closed_with().await, DisconnectReason::ProtocolError);
@@ -194,7 +224,11 @@ async fn a_protocol_error_ends_its_own_connection_only() {
 // ---- policy
 
 fn authenticator(answer: impl Fn(Credentials) -> Authentication + Send + Sync + 'static) -> Policy {
-    Policy { name: "authenticator", authenticate: Some(Box::new(move |who| Ok(answer(who)))), ..Policy::default() }
+    Policy {
+        name: "authenticator",
+        authenticate: Some(Box::new(move |who| Ok(answer(who)))),
+        ..Policy::default()
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,7 +249,11 @@ async fn connects_are_admitted_refused_or_left_to_the_listener() {
     for (username, version, code) in [
         (Some("alice"), Version::V5, ConnectReason::Success),
         (Some("mallory"), Version::V5, ConnectReason::Banned),
-        (Some("nobody knows"), Version::V5, ConnectReason::ServerUnavailable),
+        (
+            Some("nobody knows"),
+            Version::V5,
+            ConnectReason::ServerUnavailable,
+        ),
         (Some("bob"), Version::V5, ConnectReason::NotAuthorized),
         (None, Version::V5, ConnectReason::NotAuthorized),
     ] {
@@ -240,7 +278,12 @@ async fn connects_are_admitted_refused_or_left_to_the_listener() {
 async fn a_refused_client_does_not_throw_out_the_one_that_is_there() {
     let broker = broker();
     let mut owner = Peer::connect(&broker, "c").await;
-    install(&broker, vec![authenticator(|_| Authentication::Deny(Denial::new(ConnectReason::NotAuthorized)))]);
+    install(
+        &broker,
+        vec![authenticator(|_| {
+            Authentication::Deny(Denial::new(ConnectReason::NotAuthorized))
+        })],
+    );
     let mut thief = Peer::dial(&broker, connect_as("c")).await;
     assert!(thief.connack().await.reason.is_error());
     owner.hears_nothing().await;
@@ -267,15 +310,28 @@ async fn a_grant_holds() {
         })],
     );
     let (mut peer, connack) = Peer::connect_with(&broker, connect_as("c")).await;
-    assert_eq!(connack.properties.assigned_client_identifier.as_deref(), Some("renamed"));
-    assert_eq!(connack.properties.user_properties, [("hello".into(), "you".into())]);
-    assert_eq!(peer.publish_acked("renamed/x", "own").await, PublishReason::NoMatchingSubscribers.code());
-    assert_eq!(peer.publish_acked("c/x", "not by the old name").await, PublishReason::NotAuthorized.code());
+    assert_eq!(
+        connack.properties.assigned_client_identifier.as_deref(),
+        Some("renamed")
+    );
+    assert_eq!(
+        connack.properties.user_properties,
+        [("hello".into(), "you".into())]
+    );
+    assert_eq!(
+        peer.publish_acked("renamed/x", "own").await,
+        PublishReason::NoMatchingSubscribers.code()
+    );
+    assert_eq!(
+        peer.publish_acked("c/x", "not by the old name").await,
+        PublishReason::NotAuthorized.code()
+    );
     assert_eq!(peer.subscribe("secret").await, SubscribeReason::NotAuthorized);
     assert_eq!(peer.subscribe("renamed/#").await, SubscribeReason::GrantedQos1);
     peer.publish("renamed/x", "mounted", Delivery::AtMostOnce).await;
     assert_eq!(peer.message().await, ("renamed/x".into(), "mounted".into()));
-    peer.publish("renamed/x", &"x".repeat(200), Delivery::AtMostOnce).await;
+    peer.publish("renamed/x", &"x".repeat(200), Delivery::AtMostOnce)
+        .await;
     assert_eq!(peer.closed_with().await, DisconnectReason::PacketTooLarge);
 }
 
@@ -290,14 +346,31 @@ fn authorizer(allow: impl Fn(Action, &str) -> AccessDecision + Send + Sync + 'st
 #[tokio::test(start_paused = true)]
 async fn what_nobody_decides_is_refused_once_somebody_authorizes() {
     let broker = broker();
-    install(&broker, vec![authorizer(|_, topic| if topic == "open" { AccessDecision::Allow } else { AccessDecision::Next })]);
+    install(
+        &broker,
+        vec![authorizer(|_, topic| {
+            if topic == "open" {
+                AccessDecision::Allow
+            } else {
+                AccessDecision::Next
+            }
+        })],
+    );
     let mut peer = Peer::connect(&broker, "c").await;
-    assert_eq!(peer.publish_acked("open", "").await, PublishReason::NoMatchingSubscribers.code());
-    assert_eq!(peer.publish_acked("other", "").await, PublishReason::NotAuthorized.code());
+    assert_eq!(
+        peer.publish_acked("open", "").await,
+        PublishReason::NoMatchingSubscribers.code()
+    );
+    assert_eq!(
+        peer.publish_acked("other", "").await,
+        PublishReason::NotAuthorized.code()
+    );
     assert_eq!(peer.subscribe("open").await, SubscribeReason::GrantedQos1);
     assert_eq!(peer.subscribe("other").await, SubscribeReason::NotAuthorized);
     peer.publish("other", "", Delivery::ExactlyOnce(id(5))).await;
-    assert!(matches!(peer.next().await, Some(Packet::Pubrec(pubrec)) if pubrec.reason == PublishReason::NotAuthorized));
+    assert!(
+        matches!(peer.next().await, Some(Packet::Pubrec(pubrec)) if pubrec.reason == PublishReason::NotAuthorized)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,9 +378,15 @@ async fn a_new_chain_judges_the_very_next_message_also_where_the_old_answer_was_
     let broker = broker();
     install(&broker, vec![authorizer(|_, _| AccessDecision::Allow)]);
     let mut peer = Peer::connect(&broker, "c").await;
-    assert_eq!(peer.publish_acked("t", "").await, PublishReason::NoMatchingSubscribers.code());
+    assert_eq!(
+        peer.publish_acked("t", "").await,
+        PublishReason::NoMatchingSubscribers.code()
+    );
     install(&broker, vec![authorizer(|_, _| AccessDecision::Deny(None))]);
-    assert_eq!(peer.publish_acked("t", "").await, PublishReason::NotAuthorized.code());
+    assert_eq!(
+        peer.publish_acked("t", "").await,
+        PublishReason::NotAuthorized.code()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -315,18 +394,39 @@ async fn the_brokers_own_topics_are_not_for_clients() {
     let broker = broker();
     let mut peer = Peer::connect(&broker, "c").await;
     for reserved in ["$SYS/x", "$CONTROL/x", "$share/g/x"] {
-        assert_eq!(peer.publish_acked(reserved, "").await, PublishReason::NotAuthorized.code(), "{reserved}");
+        assert_eq!(
+            peer.publish_acked(reserved, "").await,
+            PublishReason::NotAuthorized.code(),
+            "{reserved}"
+        );
     }
-    let connect = hookwire_protocol::Connect { will: Some(will("$SYS/x")), ..connect_as("w") };
-    assert!(Peer::dial(&broker, connect).await.connack().await.reason.is_error());
+    let connect = hookwire_protocol::Connect {
+        will: Some(will("$SYS/x")),
+        ..connect_as("w")
+    };
+    assert!(
+        Peer::dial(&broker, connect)
+            .await
+            .connack()
+            .await
+            .reason
+            .is_error()
+    );
 }
 
 fn judge(verdict: impl Fn(&hookwire_hooks::Message) -> Verdict + Send + Sync + 'static) -> Policy {
-    Policy { name: "judge", on_publish: Some(Box::new(move |message| Ok(verdict(&message)))), ..Policy::default() }
+    Policy {
+        name: "judge",
+        on_publish: Some(Box::new(move |message| Ok(verdict(&message)))),
+        ..Policy::default()
+    }
 }
 
 fn by_topic(message: &hookwire_hooks::Message) -> Verdict {
-    let rejection = |reason| Rejection { reason, text: Some("by policy".into()) };
+    let rejection = |reason| Rejection {
+        reason,
+        text: Some("by policy".into()),
+    };
     match message.topic.as_str() {
         "drop" => Verdict::Drop,
         "reject" => Verdict::Reject(rejection(PublishReason::QuotaExceeded)),
@@ -352,7 +452,10 @@ async fn every_verdict_about_a_message_holds() {
     assert_eq!(peer.publish_acked("replace", "this").await, 0);
     assert_eq!(watcher.message().await, ("replaced".into(), "other".into()));
     assert_eq!(peer.publish_acked("drop", "").await, 0);
-    assert_eq!(peer.publish_acked("reject", "").await, PublishReason::QuotaExceeded.code());
+    assert_eq!(
+        peer.publish_acked("reject", "").await,
+        PublishReason::QuotaExceeded.code()
+    );
     peer.publish("disconnect", "", Delivery::AtMostOnce).await;
     assert_eq!(peer.closed_with().await, DisconnectReason::PayloadFormatInvalid);
     watcher.hears_nothing().await;
@@ -362,7 +465,10 @@ async fn every_verdict_about_a_message_holds() {
 async fn an_older_client_sees_a_refusal_as_success() {
     let broker = broker();
     install(&broker, vec![judge(by_topic)]);
-    let old = hookwire_protocol::Connect { version: Version::V3_1_1, ..connect_as("old") };
+    let old = hookwire_protocol::Connect {
+        version: Version::V3_1_1,
+        ..connect_as("old")
+    };
     let (mut peer, _) = Peer::connect_with(&broker, old).await;
     assert_eq!(peer.publish_acked("reject", "").await, 0);
 }
@@ -373,8 +479,15 @@ async fn edits_are_a_pipeline_and_a_refusal_ends_it() {
     let append = |text: &'static str| {
         judge(move |message| {
             let payload = [&message.payload[..], text.as_bytes()].concat();
-            let edited = Replacement { payload: Some(payload.into()), ..Replacement::default() };
-            if message.payload.ends_with(b"no") { Verdict::Drop } else { Verdict::Replace(Box::new(edited)) }
+            let edited = Replacement {
+                payload: Some(payload.into()),
+                ..Replacement::default()
+            };
+            if message.payload.ends_with(b"no") {
+                Verdict::Drop
+            } else {
+                Verdict::Replace(Box::new(edited))
+            }
         })
     };
     install(&broker, vec![append("-1"), append("-2")]);
@@ -385,20 +498,34 @@ async fn edits_are_a_pipeline_and_a_refusal_ends_it() {
     assert_eq!(watcher.message().await.1, "x-1-2");
     peer.publish_acked("t", "no").await;
     peer.publish_acked("unwatched/t", "x").await;
-    assert_eq!(watcher.message().await.1, "x", "not shown to whoever is not interested");
+    assert_eq!(
+        watcher.message().await.1,
+        "x",
+        "not shown to whoever is not interested"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_what_the_configuration_says() {
     for (on_failure, code) in [
         (None, Some(PublishReason::ImplementationSpecific.code())),
-        (Some(OnFailure::Deny), Some(PublishReason::ImplementationSpecific.code())),
-        (Some(OnFailure::Pass), Some(PublishReason::NoMatchingSubscribers.code())),
+        (
+            Some(OnFailure::Deny),
+            Some(PublishReason::ImplementationSpecific.code()),
+        ),
+        (
+            Some(OnFailure::Pass),
+            Some(PublishReason::NoMatchingSubscribers.code()),
+        ),
         (Some(OnFailure::Disconnect), None),
     ] {
         let broker = broker();
-        let failing =
-            Policy { name: "failing", on_publish: Some(Box::new(|_| Err(failure()))), on_failure, ..Policy::default() };
+        let failing = Policy {
+            name: "failing",
+            on_publish: Some(Box::new(|_| Err(failure()))),
+            on_failure,
+            ..Policy::default()
+        };
         install(&broker, vec![failing]);
         let mut peer = Peer::connect(&broker, "p").await;
         match code {
@@ -414,10 +541,27 @@ async fn a_failure_is_what_the_configuration_says() {
 #[tokio::test(start_paused = true)]
 async fn access_hooks_that_fail_refuse() {
     let broker = broker();
-    install(&broker, vec![Policy { name: "failing", authorize: Some(Box::new(|_| Err(failure()))), ..Policy::default() }]);
+    install(
+        &broker,
+        vec![Policy {
+            name: "failing",
+            authorize: Some(Box::new(|_| Err(failure()))),
+            ..Policy::default()
+        }],
+    );
     let mut peer = Peer::connect(&broker, "p").await;
-    assert_eq!(peer.publish_acked("t", "").await, PublishReason::NotAuthorized.code());
-    install(&broker, vec![Policy { name: "failing", authenticate: Some(Box::new(|_| Err(failure()))), ..Policy::default() }]);
+    assert_eq!(
+        peer.publish_acked("t", "").await,
+        PublishReason::NotAuthorized.code()
+    );
+    install(
+        &broker,
+        vec![Policy {
+            name: "failing",
+            authenticate: Some(Box::new(|_| Err(failure()))),
+            ..Policy::default()
+        }],
+    );
     let connack = Peer::dial(&broker, connect_as("q")).await.connack().await;
     assert_eq!(connack.reason, ConnectReason::ServerUnavailable);
 }
@@ -425,10 +569,22 @@ async fn access_hooks_that_fail_refuse() {
 #[tokio::test(start_paused = true)]
 async fn a_throttled_publisher_waits_and_loses_nothing() {
     let broker = broker();
-    install(&broker, vec![judge(|message| if message.payload == "slow" { Verdict::Throttle(20_000) } else { Verdict::Pass })]);
+    install(
+        &broker,
+        vec![judge(|message| {
+            if message.payload == "slow" {
+                Verdict::Throttle(20_000)
+            } else {
+                Verdict::Pass
+            }
+        })],
+    );
     let mut watcher = Peer::connect(&broker, "w").await;
     watcher.subscribe("#").await;
-    let connect = hookwire_protocol::Connect { keep_alive_secs: 5, ..connect_as("p") };
+    let connect = hookwire_protocol::Connect {
+        keep_alive_secs: 5,
+        ..connect_as("p")
+    };
     let (mut peer, _) = Peer::connect_with(&broker, connect).await;
     peer.publish("t", "slow", Delivery::AtMostOnce).await;
     assert_eq!(watcher.message().await.1, "slow");
@@ -445,9 +601,20 @@ async fn routing_can_copy_and_leave_out() {
     let mut stays = Peer::connect(&broker, "stays").await;
     stays.subscribe("#").await;
     let route = move |_| {
-        Ok(Routing { copies: vec![topic("copy")], exclude: vec![key], ..Routing::default() })
+        Ok(Routing {
+            copies: vec![topic("copy")],
+            exclude: vec![key],
+            ..Routing::default()
+        })
     };
-    install(&broker, vec![Policy { name: "route", route: Some(Box::new(route)), ..Policy::default() }]);
+    install(
+        &broker,
+        vec![Policy {
+            name: "route",
+            route: Some(Box::new(route)),
+            ..Policy::default()
+        }],
+    );
     Peer::connect(&broker, "p").await.publish_acked("t", "x").await;
     assert_eq!(stays.message().await.0, "t");
     assert_eq!(stays.message().await.0, "copy");
@@ -462,8 +629,23 @@ async fn routing_can_pick_a_member_of_a_shared_group() {
     let key = broker.clients()[0].key();
     let mut second = Peer::connect(&broker, "second").await;
     second.subscribe("$share/g/t").await;
-    let route = move |_| Ok(Routing { picks: vec![hookwire_hooks::Pick { group: 0, member: key }], ..Routing::default() });
-    install(&broker, vec![Policy { name: "route", route: Some(Box::new(route)), ..Policy::default() }]);
+    let route = move |_| {
+        Ok(Routing {
+            picks: vec![hookwire_hooks::Pick {
+                group: 0,
+                member: key,
+            }],
+            ..Routing::default()
+        })
+    };
+    install(
+        &broker,
+        vec![Policy {
+            name: "route",
+            route: Some(Box::new(route)),
+            ..Policy::default()
+        }],
+    );
     let mut publisher = Peer::connect(&broker, "p").await;
     for n in 0..4 {
         publisher.publish_acked("t", &n.to_string()).await;
@@ -477,15 +659,42 @@ async fn wills_pass_the_same_policy_as_every_message() {
     let broker = broker();
     let mut watcher = Peer::connect(&broker, "w").await;
     watcher.subscribe("#").await;
-    install(&broker, vec![judge(|message| if message.topic.as_str() == "gone/no" { Verdict::Drop } else { Verdict::Pass })]);
+    install(
+        &broker,
+        vec![judge(|message| {
+            if message.topic.as_str() == "gone/no" {
+                Verdict::Drop
+            } else {
+                Verdict::Pass
+            }
+        })],
+    );
     for name in ["gone/no", "gone/yes"] {
-        let connect = hookwire_protocol::Connect { will: Some(will(name)), ..connect_as("c") };
+        let connect = hookwire_protocol::Connect {
+            will: Some(will(name)),
+            ..connect_as("c")
+        };
         drop(Peer::connect_with(&broker, connect).await);
     }
     assert_eq!(watcher.message().await.0, "gone/yes");
-    install(&broker, vec![authorizer(|action, _| if action == Action::Will { AccessDecision::Deny(None) } else { AccessDecision::Allow })]);
-    let connect = hookwire_protocol::Connect { will: Some(will("gone/c")), ..connect_as("c") };
-    assert_eq!(Peer::dial(&broker, connect).await.connack().await.reason, ConnectReason::NotAuthorized);
+    install(
+        &broker,
+        vec![authorizer(|action, _| {
+            if action == Action::Will {
+                AccessDecision::Deny(None)
+            } else {
+                AccessDecision::Allow
+            }
+        })],
+    );
+    let connect = hookwire_protocol::Connect {
+        will: Some(will("gone/c")),
+        ..connect_as("c")
+    };
+    assert_eq!(
+        Peer::dial(&broker, connect).await.connack().await.reason,
+        ConnectReason::NotAuthorized
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -497,18 +706,45 @@ async fn a_will_policy_can_suppress_change_and_delay() {
         assert_eq!(cause, WillCause::ConnectionLost);
         Ok(WillDecision::Suppress)
     };
-    install(&broker, vec![Policy { name: "will", on_will: Some(Box::new(decide)), ..Policy::default() }]);
-    let connect = || hookwire_protocol::Connect { will: Some(will("gone/c")), ..connect_as("c") };
+    install(
+        &broker,
+        vec![Policy {
+            name: "will",
+            on_will: Some(Box::new(decide)),
+            ..Policy::default()
+        }],
+    );
+    let connect = || hookwire_protocol::Connect {
+        will: Some(will("gone/c")),
+        ..connect_as("c")
+    };
     drop(Peer::connect_with(&broker, connect()).await);
     watcher.hears_nothing().await;
     let change = |_| {
-        Ok(WillDecision::Replace(Box::new(Replacement { payload: Some("changed".into()), ..Replacement::default() })))
+        Ok(WillDecision::Replace(Box::new(Replacement {
+            payload: Some("changed".into()),
+            ..Replacement::default()
+        })))
     };
-    install(&broker, vec![Policy { name: "will", on_will: Some(Box::new(change)), ..Policy::default() }]);
+    install(
+        &broker,
+        vec![Policy {
+            name: "will",
+            on_will: Some(Box::new(change)),
+            ..Policy::default()
+        }],
+    );
     drop(Peer::connect_with(&broker, connect()).await);
     assert_eq!(watcher.message().await.1, "changed");
     let delay = |_| Ok(WillDecision::Delay(Duration::from_secs(30)));
-    install(&broker, vec![Policy { name: "will", on_will: Some(Box::new(delay)), ..Policy::default() }]);
+    install(
+        &broker,
+        vec![Policy {
+            name: "will",
+            on_will: Some(Box::new(delay)),
+            ..Policy::default()
+        }],
+    );
     drop(Peer::connect_with(&broker, connect()).await);
     watcher.hears_nothing().await;
     let back = Peer::connect(&broker, "c").await;
@@ -522,11 +758,22 @@ async fn a_will_policy_can_suppress_change_and_delay() {
 async fn events_tell_what_happened() {
     let broker = broker();
     let seen = Arc::new(Mutex::new(Vec::new()));
-    install(&broker, vec![Policy { name: "observer", events: Some(Arc::clone(&seen)), ..Policy::default() }]);
+    install(
+        &broker,
+        vec![Policy {
+            name: "observer",
+            events: Some(Arc::clone(&seen)),
+            ..Policy::default()
+        }],
+    );
     let mut peer = Peer::connect(&broker, "c").await;
     peer.subscribe("a/+").await;
     peer.disconnect(DisconnectReason::NormalDisconnection).await;
-    let has_ended = || seen.lock().iter().any(|event| matches!(event.kind, EventKind::Disconnected { .. }));
+    let has_ended = || {
+        seen.lock()
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Disconnected { .. }))
+    };
     while !has_ended() {
         tokio::task::yield_now().await;
     }
@@ -536,8 +783,20 @@ async fn events_tell_what_happened() {
         .map(|event| match &event.kind {
             EventKind::Subscribed { filter, .. } => format!("subscribed {filter}"),
             EventKind::Disconnected { by_client, .. } => format!("disconnected by client: {by_client}"),
-            other => format!("{other:?}").split([' ', '{']).next().unwrap_or_default().to_lowercase(),
+            other => format!("{other:?}")
+                .split([' ', '{'])
+                .next()
+                .unwrap_or_default()
+                .to_lowercase(),
         })
         .collect();
-    assert_eq!(kinds, ["sessioncreated", "connected", "subscribed a/+", "disconnected by client: true"]);
+    assert_eq!(
+        kinds,
+        [
+            "sessioncreated",
+            "connected",
+            "subscribed a/+",
+            "disconnected by client: true"
+        ]
+    );
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hookwire_protocol::{
-    Connack, Connect, ConnectProperties, Decoder, Delivery, Disconnect, DisconnectReason, Packet, PacketId, Publish,
-    PublishProperties, PublishTopic, QoS, RetainHandling, Subscribe, SubscribeFilter, SubscribeReason,
-    SubscriptionOptions, TopicName, Version, Will,
+    Connack, Connect, ConnectProperties, Decoder, Delivery, Disconnect, DisconnectReason, Packet, PacketId,
+    Publish, PublishProperties, PublishTopic, QoS, RetainHandling, Subscribe, SubscribeFilter,
+    SubscribeReason, SubscriptionOptions, TopicName, Version, Will,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -32,7 +32,10 @@ pub(super) fn connect_as(client_id: &str) -> Connect {
         username: None,
         password: None,
         will: None,
-        properties: ConnectProperties { request_problem_information: true, ..ConnectProperties::default() },
+        properties: ConnectProperties {
+            request_problem_information: true,
+            ..ConnectProperties::default()
+        },
     }
 }
 
@@ -58,10 +61,17 @@ impl Peer {
         let arrival = Arrival {
             address: "192.0.2.1:1234".into(),
             listener: "test".into(),
-            admits_anonymous: Admits { without_authenticator: true, with_authenticator: false },
+            admits_anonymous: Admits {
+                without_authenticator: true,
+                with_authenticator: false,
+            },
         };
         tokio::spawn(net::serve(far, broker.clone(), arrival, None));
-        let mut peer = Self { stream: near, received: BytesMut::new(), version: connect.version };
+        let mut peer = Self {
+            stream: near,
+            received: BytesMut::new(),
+            version: connect.version,
+        };
         peer.send(Packet::Connect(Box::new(connect))).await;
         peer
     }
@@ -85,7 +95,10 @@ impl Peer {
 
     /// The next packet; `None` when the broker has closed.
     pub(super) async fn next(&mut self) -> Option<Packet> {
-        let decoder = Decoder { version: self.version, limits: hookwire_protocol::DecodeLimits::default() };
+        let decoder = Decoder {
+            version: self.version,
+            limits: hookwire_protocol::DecodeLimits::default(),
+        };
         loop {
             if let Some(packet) = decoder.decode(&mut self.received).expect("well-formed packets") {
                 return Some(packet);
@@ -109,7 +122,10 @@ impl Peer {
             dup: false,
             retain: false,
             delivery,
-            topic: PublishTopic::Name { topic: topic(topic_name), alias: None },
+            topic: PublishTopic::Name {
+                topic: topic(topic_name),
+                alias: None,
+            },
             payload: Bytes::from(payload.to_owned()),
             properties: PublishProperties::default(),
         }))
@@ -118,7 +134,8 @@ impl Peer {
 
     /// Publishes with QoS 1 and tells the reason code of the answer.
     pub(super) async fn publish_acked(&mut self, topic_name: &str, payload: &str) -> u8 {
-        self.publish(topic_name, payload, Delivery::AtLeastOnce(id(1))).await;
+        self.publish(topic_name, payload, Delivery::AtLeastOnce(id(1)))
+            .await;
         match self.next().await {
             Some(Packet::Puback(puback)) => puback.reason.code(),
             other => panic!("expected PUBACK, got {other:?}"),
@@ -136,7 +153,10 @@ impl Peer {
             packet_id: id(9),
             subscription_identifier: None,
             user_properties: Vec::new(),
-            filters: vec![SubscribeFilter { filter: filter.to_owned().into(), options }],
+            filters: vec![SubscribeFilter {
+                filter: filter.to_owned().into(),
+                options,
+            }],
         }))
         .await;
         match self.next().await {
@@ -148,9 +168,11 @@ impl Peer {
     /// The topic and payload of the next PUBLISH.
     pub(super) async fn message(&mut self) -> (String, String) {
         match self.next().await {
-            Some(Packet::Publish(Publish { topic: PublishTopic::Name { topic, .. }, payload, .. })) => {
-                (topic.to_string(), String::from_utf8_lossy(&payload).into_owned())
-            }
+            Some(Packet::Publish(Publish {
+                topic: PublishTopic::Name { topic, .. },
+                payload,
+                ..
+            })) => (topic.to_string(), String::from_utf8_lossy(&payload).into_owned()),
             other => panic!("expected PUBLISH, got {other:?}"),
         }
     }
@@ -159,7 +181,10 @@ impl Peer {
     pub(super) async fn hears_nothing(&mut self) {
         self.send(Packet::Pingreq).await;
         let next = self.next().await;
-        assert!(matches!(next, Some(Packet::Pingresp)), "expected nothing, got {next:?}");
+        assert!(
+            matches!(next, Some(Packet::Pingresp)),
+            "expected nothing, got {next:?}"
+        );
     }
 
     /// The broker says DISCONNECT and closes.
@@ -173,7 +198,11 @@ impl Peer {
     }
 
     pub(super) async fn disconnect(mut self, reason: DisconnectReason) {
-        self.send(Packet::Disconnect(Disconnect { reason, properties: Default::default() })).await;
+        self.send(Packet::Disconnect(Disconnect {
+            reason,
+            properties: Default::default(),
+        }))
+        .await;
         while self.next().await.is_some() {}
     }
 }

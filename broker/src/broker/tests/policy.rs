@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use hookwire_hooks::{
-    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, Event, Failure, FailureKind,
-    Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause, WillDecision,
+    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, Event, Failure,
+    FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause,
+    WillDecision,
 };
 use hookwire_protocol::TopicName;
 use parking_lot::Mutex;
@@ -24,7 +25,10 @@ pub(super) struct Policy {
 }
 
 pub(super) fn failure() -> Failure {
-    Failure { kind: FailureKind::Trap, detail: "for the test".into() }
+    Failure {
+        kind: FailureKind::Trap,
+        detail: "for the test".into(),
+    }
 }
 
 impl Plugin for Policy {
@@ -41,7 +45,9 @@ impl Plugin for Policy {
             (Hook::OnWill, self.on_will.is_some()),
             (Hook::Events, self.events.is_some()),
         ];
-        has.into_iter().filter(|(_, has)| *has).fold(HookSet::EMPTY, |set, (hook, _)| set.with(hook))
+        has.into_iter()
+            .filter(|(_, has)| *has)
+            .fold(HookSet::EMPTY, |set, (hook, _)| set.with(hook))
     }
 
     fn on_failure(&self, hook: Hook) -> OnFailure {
@@ -63,12 +69,18 @@ impl Plugin for Policy {
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
         let decide = self.authorize.as_ref().expect("asked only if implemented");
         let decision = decide((access.action, access.topic.to_owned()))?;
-        Ok(AccessAnswer { decision, cache_for: std::time::Duration::from_secs(60) })
+        Ok(AccessAnswer {
+            decision,
+            cache_for: std::time::Duration::from_secs(60),
+        })
     }
 
     fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>> {
         let judge = self.on_publish.as_ref().expect("asked only if implemented");
-        messages.iter().map(|message| judge(Message::clone(message))).collect()
+        messages
+            .iter()
+            .map(|message| judge(Message::clone(message)))
+            .collect()
     }
 
     fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure> {
@@ -80,7 +92,11 @@ impl Plugin for Policy {
     }
 
     fn events(&self, events: &[Event]) {
-        self.events.as_ref().expect("asked only if implemented").lock().extend_from_slice(events);
+        self.events
+            .as_ref()
+            .expect("asked only if implemented")
+            .lock()
+            .extend_from_slice(events);
     }
 
     fn wants_event(&self, _: &Event) -> bool {

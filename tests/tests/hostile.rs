@@ -1,0 +1,309 @@
+//! Plugins that do wrong: what each of them ends, which is one call, and what it does not.
+
+use hookwire_protocol::{
+    Connect, ConnectReason, DisconnectReason, Packet, Puback, PublishReason, SubscribeReason,
+};
+use hookwire_tests::{Broker, Client, QoS, Witness, guest, plugin, publish, v5, v311, will};
+
+/// The guest of `tests/guests/hostile`, which misbehaves where a topic or client id ends with `/evil`.
+fn hostile(keys: &str, config: &str) -> String {
+    let grants = "grant = { publish = [\"flood/#\"], kv = { bytes = \"64KiB\" } }";
+    plugin("hostile", guest("hostile"), &format!("{grants}\n{keys}"), config)
+}
+
+/// What goes wrong at on-publish, with what room, and what the log says.
+const FAILING: [(&str, &str, &str); 9] = [
+    ("loop", "", "CPU time"),
+    ("slow", "", "CPU time"),
+    ("memory", "deadline = \"5s\"", "memory"),
+    ("panic", "", "hostile as asked"),
+    ("recursion", "deadline = \"5s\"", "plugin failed"),
+    ("huge_answer", "deadline = \"5s\"\nmemory = \"64MiB\"", "plugin failed"),
+    ("huge_text", "deadline = \"5s\"\nmemory = \"64MiB\"", "plugin failed"),
+    ("huge_list", "deadline = \"5s\"\nmemory = \"64MiB\"", "plugin failed"),
+    ("invalid_topic", "", "plugin failed"),
+];
+
+#[test]
+fn a_call_that_fails_ends_that_message_only() {
+    for (behaviour, keys, said) in FAILING {
+        let broker = Broker::start(&hostile(keys, &format!("behaviour = {{ on_publish = \"{behaviour}\" }}")));
+        let witness = Witness::start(&broker, behaviour);
+        let mut listener = Client::connect(&broker, v5("listener"));
+        listener.subscribe("t/#", QoS::AtMostOnce);
+        let mut sender = Client::connect(&broker, v5("sender"));
+        for round in 0..3 {
+            let reason = sender.publish("t/evil", "", QoS::AtLeastOnce);
+            assert_eq!(reason, PublishReason::ImplementationSpecific, "{behaviour}, round {round}");
+            assert_eq!(sender.publish("t/good", "1", QoS::AtLeastOnce), PublishReason::Success, "{behaviour}");
+            assert_eq!(sender.publish("t/evil", "", QoS::ExactlyOnce), PublishReason::ImplementationSpecific);
+            sender.publish("t/evil", "", QoS::AtMostOnce);
+            assert_eq!(sender.publish("t/good", "2", QoS::ExactlyOnce), PublishReason::Success, "{behaviour}");
+            assert_eq!([listener.receive().payload, listener.receive().payload], ["1", "2"], "{behaviour}");
+        }
+        listener.expect_nothing();
+        let line = broker.wait_log("plugin failed");
+        assert!(line.contains(said) && line.contains("on-publish"), "{behaviour}: {line}");
+        witness.finish();
+    }
+}
+
+/// The same in the midst of others that came in one segment, and so are judged in one call.
+#[test]
+fn a_call_that_fails_does_not_take_its_neighbours_along() {
+    for (behaviour, keys, _) in FAILING {
+        let broker = Broker::start(&hostile(keys, &format!("behaviour = {{ on_publish = \"{behaviour}\" }}")));
+        let mut sender = Client::connect(&broker, v5("sender"));
+        let reasons = publish_at_once(&mut sender, &["t/a", "t/evil", "t/b", "t/c"]);
+        let neighbours = [&reasons[..1], &reasons[2..]].concat();
+        assert_eq!(reasons[1], PublishReason::ImplementationSpecific, "{behaviour}");
+        // An answer that cannot be read says nothing about any of its messages.
+        if !["huge_answer", "huge_text", "huge_list", "invalid_topic"].contains(&behaviour) {
+            assert_eq!(neighbours, [PublishReason::NoMatchingSubscribers; 3], "{behaviour}");
+        }
+        assert!(!sender.publish("t/a", "", QoS::AtLeastOnce).is_error(), "{behaviour}: later messages pass");
+    }
+}
+
+#[test]
+fn a_frame_that_is_none_fails_the_messages_of_its_batch() {
+    for behaviour in ["garbage_frame", "short_frame"] {
+        let broker = Broker::start(&hostile("", &format!("behaviour = {{ on_publish = \"{behaviour}\" }}")));
+        let witness = Witness::start(&broker, behaviour);
+        let mut sender = Client::connect(&broker, v5("sender"));
+        let reasons = publish_at_once(&mut sender, &["t/a", "t/evil", "t/b"]);
+        assert_eq!(reasons, [PublishReason::ImplementationSpecific; 3], "{behaviour}");
+        let reasons = publish_at_once(&mut sender, &["t/a", "t/b", "t/c"]);
+        assert_eq!(reasons, [PublishReason::NoMatchingSubscribers; 3], "{behaviour}");
+        witness.finish();
+    }
+}
+
+/// Publishes with QoS 1 in one segment; what the broker answered, in order.
+fn publish_at_once(client: &mut Client, topics: &[&str]) -> Vec<PublishReason> {
+    let mut bytes = bytes::BytesMut::new();
+    for (id, topic) in (100..).zip(topics) {
+        let packet = Packet::Publish(publish(topic, "", QoS::AtLeastOnce, id));
+        hookwire_protocol::encode(&packet, hookwire_protocol::Version::V5, &mut bytes);
+    }
+    client.send_bytes(&bytes);
+    topics.iter().map(|_| client.expect::<Puback>().reason).collect()
+}
+
+#[test]
+fn the_configuration_says_what_a_failure_means() {
+    let looping = "behaviour = { on_publish = \"panic\" }";
+    let broker = Broker::start(&hostile("on_failure = \"pass\"", looping));
+    let mut client = Client::connect(&broker, v5("c"));
+    client.subscribe("#", QoS::AtMostOnce);
+    assert_eq!(client.publish("t/evil", "passed", QoS::AtLeastOnce), PublishReason::Success);
+    assert_eq!(client.receive().payload, "passed");
+
+    broker.put_in_force(&hostile("on_failure = \"disconnect\"", looping));
+    let mut three = Client::connect(&broker, v311("three"));
+    three.send(Packet::Publish(publish("t/evil", "", QoS::AtMostOnce, 1)));
+    three.expect_closed();
+    client.send(Packet::Publish(publish("t/evil", "", QoS::AtMostOnce, 1)));
+    client.expect_disconnect(DisconnectReason::ImplementationSpecific);
+}
+
+/// An older client knows no reason codes: it is acknowledged, and the message goes nowhere.
+#[test]
+fn an_mqtt_3_client_gets_a_plain_acknowledgement() {
+    let broker = Broker::start(&hostile("", "behaviour = { on_publish = \"loop\" }"));
+    let mut client = Client::connect(&broker, v311("three"));
+    client.subscribe("#", QoS::AtMostOnce);
+    client.publish("t/evil", "", QoS::AtLeastOnce);
+    client.publish("t/evil", "", QoS::ExactlyOnce);
+    client.expect_nothing();
+    client.publish("t/good", "", QoS::ExactlyOnce);
+    assert_eq!(client.receive().topic, "t/good");
+}
+
+// ---- floods
+
+#[test]
+fn a_flood_of_log_lines_is_cut() {
+    let broker = Broker::start(&hostile("deadline = \"20s\"", "count = 5000\nbehaviour = { on_publish = \"log_flood\" }"));
+    let witness = Witness::start(&broker, "log-flood");
+    let mut client = Client::connect(&broker, v5("c"));
+    assert_eq!(client.publish("t/evil", "", QoS::AtLeastOnce), PublishReason::NoMatchingSubscribers);
+    witness.finish();
+    // Fifty lines a second, and the call took less than ten.
+    assert!((1..=500).contains(&broker.log().count("xxxxxxxx")), "{} lines", broker.log().count("xxxxxxxx"));
+}
+
+#[test]
+fn a_flood_of_messages_is_cut() {
+    let config = "count = 5000\nbehaviour = { on_publish = \"publish_flood\" }";
+    let broker = Broker::start(&hostile("deadline = \"20s\"", config));
+    let witness = Witness::start(&broker, "publish-flood");
+    let mut client = Client::connect(&broker, v5("c"));
+    client.subscribe("flood/#", QoS::AtMostOnce);
+    client.publish("t/evil", "", QoS::AtLeastOnce);
+    assert!(broker.wait_log("published ").contains("published 64 of 5000"));
+    client.receive_all(64);
+    client.expect_nothing();
+    witness.finish();
+}
+
+#[test]
+fn a_flood_of_keys_is_cut() {
+    let config = "count = 5000\nbehaviour = { on_publish = \"kv_flood\" }";
+    let broker = Broker::start(&hostile("deadline = \"20s\"", config));
+    let mut client = Client::connect(&broker, v5("c"));
+    client.publish("t/evil", "", QoS::AtLeastOnce);
+    let line = broker.wait_log("wrote ");
+    let wrote = line.split("wrote ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|n| n.parse().ok());
+    assert!(matches!(wrote, Some(1..1025)), "64 KiB hold less than 1025 values of 64 bytes: {line}");
+}
+
+// ---- the other hooks
+
+#[test]
+fn a_failing_authenticator_admits_nobody_and_harms_nobody() {
+    for behaviour in ["loop", "memory", "panic", "recursion", "huge_answer", "huge_text", "huge_list", "invalid_topic"] {
+        let broker = Broker::start(&hostile(
+            "deadline_slow = \"500ms\"\nmemory = \"64MiB\"",
+            &format!("behaviour = {{ authenticate = \"{behaviour}\" }}"),
+        ));
+        let witness = Witness::start(&broker, behaviour);
+        // A grant that makes no sense is the plugin's fault too, but not a failed call.
+        let reasons = [ConnectReason::ServerUnavailable, ConnectReason::ImplementationSpecific];
+        assert!(reasons.contains(&Client::refused(&broker, v5("c/evil")).reason), "{behaviour}");
+        assert_eq!(Client::refused(&broker, v311("c/evil")).reason, ConnectReason::ServerUnavailable, "{behaviour}");
+        Client::connect(&broker, v5("c/good")).disconnect();
+        witness.finish();
+    }
+}
+
+#[test]
+fn a_failing_authorizer_denies() {
+    for behaviour in ["loop", "memory", "panic", "recursion", "huge_answer"] {
+        let broker = Broker::start(&hostile(
+            "deadline = \"100ms\"\nmemory = \"64MiB\"",
+            &format!("behaviour = {{ authorize = \"{behaviour}\" }}"),
+        ));
+        let witness = Witness::start(&broker, behaviour);
+        let mut client = Client::connect(&broker, v5("c"));
+        assert_eq!(client.try_subscribe("t/evil", QoS::AtMostOnce), SubscribeReason::NotAuthorized, "{behaviour}");
+        assert_eq!(client.publish("t/evil", "", QoS::AtLeastOnce), PublishReason::NotAuthorized, "{behaviour}");
+        let reason = Client::refused(&broker, Connect { will: Some(will("t/evil", "")), ..v5("w") }).reason;
+        assert_eq!(reason, ConnectReason::NotAuthorized, "{behaviour}");
+        client.subscribe("t/good", QoS::AtMostOnce);
+        client.publish("t/good", "", QoS::AtLeastOnce);
+        assert_eq!(client.receive().topic, "t/good", "{behaviour}");
+        witness.finish();
+    }
+}
+
+#[test]
+fn a_failing_router_leaves_the_routes_as_they_are() {
+    for behaviour in ["loop", "memory", "panic", "recursion", "huge_answer", "huge_list", "invalid_topic"] {
+        let broker = Broker::start(&hostile(
+            "deadline = \"100ms\"\nmemory = \"64MiB\"",
+            &format!("behaviour = {{ route = \"{behaviour}\" }}"),
+        ));
+        let witness = Witness::start(&broker, behaviour);
+        let mut client = Client::connect(&broker, v5("c"));
+        client.subscribe("t/#", QoS::AtMostOnce);
+        client.publish("t/evil", "", QoS::AtLeastOnce);
+        assert_eq!(client.receive().topic, "t/evil", "{behaviour}");
+        client.expect_nothing();
+        witness.finish();
+    }
+    let broker = Broker::start(&hostile("", "behaviour = { route = \"refuse\" }"));
+    let mut client = Client::connect(&broker, v5("c"));
+    client.subscribe("t/#", QoS::AtMostOnce);
+    client.publish("t/evil", "", QoS::AtLeastOnce);
+    client.expect_nothing();
+}
+
+#[test]
+fn a_failing_will_policy_lets_the_will_be() {
+    for behaviour in ["loop", "memory", "panic", "recursion", "huge_answer", "invalid_topic"] {
+        let broker = Broker::start(&hostile(
+            "deadline = \"100ms\"\nmemory = \"64MiB\"",
+            &format!("behaviour = {{ on_will = \"{behaviour}\" }}"),
+        ));
+        let mut heir = Client::connect(&broker, v5("heir"));
+        heir.subscribe("t/#", QoS::AtMostOnce);
+        Client::connect(&broker, Connect { will: Some(will("t/evil", "gone")), ..v5("c") }).lose();
+        assert_eq!(heir.receive().brief(), ("t/evil", "gone"), "{behaviour}");
+    }
+    let broker = Broker::start(&hostile("", "behaviour = { on_will = \"refuse\" }"));
+    let mut heir = Client::connect(&broker, v5("heir"));
+    heir.subscribe("t/#", QoS::AtMostOnce);
+    for topic in ["t/evil", "t/good"] {
+        Client::connect(&broker, Connect { will: Some(will(topic, "gone")), ..v5("c") }).lose();
+    }
+    assert_eq!(heir.receive().topic, "t/good");
+    heir.expect_nothing();
+}
+
+#[test]
+fn a_failing_observer_is_not_noticed_by_clients() {
+    for behaviour in ["loop", "memory", "panic", "recursion"] {
+        let broker = Broker::start(&hostile(
+            "deadline_slow = \"100ms\"",
+            &format!("behaviour = {{ events = \"{behaviour}\" }}"),
+        ));
+        let witness = Witness::start(&broker, behaviour);
+        Client::connect(&broker, v5("c/evil")).disconnect();
+        assert!(broker.wait_log("events: ").contains("hostile"), "{behaviour}");
+        Client::connect(&broker, v5("c/evil")).disconnect();
+        witness.finish();
+    }
+}
+
+#[test]
+fn failing_ticks_and_ends_hold_nothing_up() {
+    for behaviour in ["loop", "panic"] {
+        let broker = Broker::start(&hostile(
+            "deadline_slow = \"100ms\"",
+            &format!("behaviour = {{ tick = \"{behaviour}\", stop = \"{behaviour}\" }}"),
+        ));
+        let witness = Witness::start(&broker, behaviour);
+        assert!(broker.wait_log("tick").contains("hostile"), "{behaviour}");
+        broker.put_in_force("# no plugin\n");
+        broker.put_in_force(&hostile("", ""));
+        witness.finish();
+    }
+}
+
+// ---- isolation
+
+/// What a plugin that tries sees of the host.
+#[test]
+fn a_plugin_sees_nothing_of_the_host() {
+    let secret = std::env::var("PATH").expect("the tests have a path");
+    let broker = Broker::start(&plugin("probe", guest("std-probe"), "deadline = \"1s\"", ""));
+    let mut client = Client::connect(&broker, v5("c"));
+    client.subscribe("probe/#", QoS::AtMostOnce);
+    let mut see = |what: &str| {
+        let reason = client.publish(&format!("probe/{what}"), "", QoS::AtLeastOnce);
+        assert_eq!(reason, PublishReason::Success, "{what}");
+        client.receive().payload
+    };
+    assert_eq!(see("environment"), "[]");
+    assert_eq!(see("arguments"), "[]");
+    for what in ["file", "write", "list", "connect", "listen", "udp", "resolve", "thread"] {
+        let seen = see(what);
+        assert!(seen.starts_with("Err("), "{what}: {seen}");
+    }
+    assert!(!see("directory").contains(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(see("stdin"), "Ok(0)");
+    assert!(!std::path::Path::new("/tmp/hookwire-probe").exists());
+    assert!(!see("environment").contains(&secret));
+    // What it says goes into the log, under its name.
+    see("stdout");
+    assert!(broker.wait_log("probe speaks to stdout").contains("plugin=\"probe\""));
+    see("stderr");
+    broker.wait_log("probe speaks to stderr");
+    let mut client = Client::connect(&broker, v5("d"));
+    for what in ["exit", "panic"] {
+        let reason = client.publish(&format!("probe/{what}"), "", QoS::AtLeastOnce);
+        assert_eq!(reason, PublishReason::ImplementationSpecific, "{what}");
+    }
+    client.expect_nothing();
+}
