@@ -6,6 +6,9 @@ use std::thread;
 
 use crate::PATIENCE;
 
+/// What is shown of a line when a test fails.
+const LINE_CHARS_MAX: usize = 500;
+
 /// The lines that a process has printed so far. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Lines(Arc<Shared>);
@@ -69,8 +72,8 @@ impl Lines {
         let Some(at) = find(&printed) else {
             let ended = if printed.pipes_open == 0 { "the process has ended" } else { "it took too long" };
             let from = printed.cursor;
-            let story = printed.lines.join("\n");
             drop(printed);
+            let story = self.text();
             panic!("no line with any of {texts:?} after line {from}; {ended}. It printed:\n{story}");
         };
         printed.cursor = at + 1;
@@ -88,8 +91,14 @@ impl Lines {
         self.printed().lines.iter().filter(|line| line.contains(text)).count()
     }
 
-    /// Everything printed so far.
+    /// How many lines begin with `text`, from the beginning.
+    pub fn count_starting(&self, text: &str) -> usize {
+        self.printed().lines.iter().filter(|line| line.starts_with(text)).count()
+    }
+
+    /// Everything printed so far, for a person: long lines are cut.
     pub fn text(&self) -> String {
-        self.printed().lines.join("\n")
+        let cut = |line: &String| line.chars().take(LINE_CHARS_MAX).collect::<String>();
+        self.printed().lines.iter().map(cut).collect::<Vec<_>>().join("\n")
     }
 }

@@ -3,7 +3,7 @@
 use hookwire_protocol::{
     Connect, ConnectReason, DisconnectReason, Packet, Puback, PublishReason, SubscribeReason,
 };
-use hookwire_tests::{Broker, Client, QoS, Witness, guest, plugin, publish, v5, v311, will};
+use hookwire_tests::{Broker, Client, QoS, Setup, Witness, guest, plugin, publish, v5, v311, will};
 
 /// The guest of `tests/guests/hostile`, which misbehaves where a topic or client id ends with `/evil`.
 fn hostile(keys: &str, config: &str) -> String {
@@ -17,11 +17,11 @@ const FAILING: [(&str, &str, &str); 9] = [
     ("slow", "", "CPU time"),
     ("memory", "deadline = \"5s\"", "memory"),
     ("panic", "", "hostile as asked"),
-    ("recursion", "deadline = \"5s\"", "plugin failed"),
-    ("huge_answer", "deadline = \"5s\"\nmemory = \"64MiB\"", "plugin failed"),
-    ("huge_text", "deadline = \"5s\"\nmemory = \"64MiB\"", "plugin failed"),
-    ("huge_list", "deadline = \"5s\"\nmemory = \"64MiB\"", "plugin failed"),
-    ("invalid_topic", "", "plugin failed"),
+    ("recursion", "deadline = \"5s\"", "stack"),
+    ("huge_answer", "deadline = \"5s\"\nmemory = \"64MiB\"", "invalid-answer"),
+    ("huge_text", "deadline = \"5s\"\nmemory = \"64MiB\"", "invalid-answer"),
+    ("huge_list", "deadline = \"5s\"\nmemory = \"64MiB\"", "invalid-answer"),
+    ("invalid_topic", "", "invalid-answer"),
 ];
 
 #[test]
@@ -43,7 +43,8 @@ fn a_call_that_fails_ends_that_message_only() {
         }
         listener.expect_nothing();
         let line = broker.wait_log("plugin failed");
-        assert!(line.contains(said) && line.contains("on-publish"), "{behaviour}: {line}");
+        assert!(line.contains("on-publish") && line.contains("\"hostile\""), "{behaviour}: {line}");
+        assert_ne!(broker.log().count(said), 0, "{behaviour}: {said:?} is missing in:\n{}", broker.log().text());
         witness.finish();
     }
 }
@@ -51,15 +52,16 @@ fn a_call_that_fails_ends_that_message_only() {
 /// The same in the midst of others that came in one segment, and so are judged in one call.
 #[test]
 fn a_call_that_fails_does_not_take_its_neighbours_along() {
-    for (behaviour, keys, _) in FAILING {
+    // A million small properties are too much for a call, not for a frame.
+    for (behaviour, keys, _) in FAILING.into_iter().filter(|row| row.0 != "huge_list") {
         let broker = Broker::start(&hostile(keys, &format!("behaviour = {{ on_publish = \"{behaviour}\" }}")));
         let mut sender = Client::connect(&broker, v5("sender"));
         let reasons = publish_at_once(&mut sender, &["t/a", "t/evil", "t/b", "t/c"]);
         let neighbours = [&reasons[..1], &reasons[2..]].concat();
         assert_eq!(reasons[1], PublishReason::ImplementationSpecific, "{behaviour}");
         // An answer that cannot be read says nothing about any of its messages.
-        if !["huge_answer", "huge_text", "huge_list", "invalid_topic"].contains(&behaviour) {
-            assert_eq!(neighbours, [PublishReason::NoMatchingSubscribers; 3], "{behaviour}");
+        if !["huge_answer", "huge_text", "invalid_topic"].contains(&behaviour) {
+            assert_eq!(neighbours, [PublishReason::Success; 3], "{behaviour}");
         }
         assert!(!sender.publish("t/a", "", QoS::AtLeastOnce).is_error(), "{behaviour}: later messages pass");
     }
@@ -74,7 +76,7 @@ fn a_frame_that_is_none_fails_the_messages_of_its_batch() {
         let reasons = publish_at_once(&mut sender, &["t/a", "t/evil", "t/b"]);
         assert_eq!(reasons, [PublishReason::ImplementationSpecific; 3], "{behaviour}");
         let reasons = publish_at_once(&mut sender, &["t/a", "t/b", "t/c"]);
-        assert_eq!(reasons, [PublishReason::NoMatchingSubscribers; 3], "{behaviour}");
+        assert_eq!(reasons, [PublishReason::Success; 3], "{behaviour}");
         witness.finish();
     }
 }
@@ -127,7 +129,7 @@ fn a_flood_of_log_lines_is_cut() {
     let broker = Broker::start(&hostile("deadline = \"20s\"", "count = 5000\nbehaviour = { on_publish = \"log_flood\" }"));
     let witness = Witness::start(&broker, "log-flood");
     let mut client = Client::connect(&broker, v5("c"));
-    assert_eq!(client.publish("t/evil", "", QoS::AtLeastOnce), PublishReason::NoMatchingSubscribers);
+    assert_eq!(client.publish("t/evil", "", QoS::AtLeastOnce), PublishReason::Success);
     witness.finish();
     // Fifty lines a second, and the call took less than ten.
     assert!((1..=500).contains(&broker.log().count("xxxxxxxx")), "{} lines", broker.log().count("xxxxxxxx"));
@@ -250,7 +252,7 @@ fn a_failing_observer_is_not_noticed_by_clients() {
         ));
         let witness = Witness::start(&broker, behaviour);
         Client::connect(&broker, v5("c/evil")).disconnect();
-        assert!(broker.wait_log("events: ").contains("hostile"), "{behaviour}");
+        assert!(broker.wait_log("events failed: ").contains("hostile"), "{behaviour}");
         Client::connect(&broker, v5("c/evil")).disconnect();
         witness.finish();
     }
@@ -273,37 +275,11 @@ fn failing_ticks_and_ends_hold_nothing_up() {
 
 // ---- isolation
 
-/// What a plugin that tries sees of the host.
+/// The guest of `tests/guests/std-probe` wants to look at files, sockets and processes: there is nothing that it could look at.
 #[test]
-fn a_plugin_sees_nothing_of_the_host() {
-    let secret = std::env::var("PATH").expect("the tests have a path");
-    let broker = Broker::start(&plugin("probe", guest("std-probe"), "deadline = \"1s\"", ""));
-    let mut client = Client::connect(&broker, v5("c"));
-    client.subscribe("probe/#", QoS::AtMostOnce);
-    let mut see = |what: &str| {
-        let reason = client.publish(&format!("probe/{what}"), "", QoS::AtLeastOnce);
-        assert_eq!(reason, PublishReason::Success, "{what}");
-        client.receive().payload
-    };
-    assert_eq!(see("environment"), "[]");
-    assert_eq!(see("arguments"), "[]");
-    for what in ["file", "write", "list", "connect", "listen", "udp", "resolve", "thread"] {
-        let seen = see(what);
-        assert!(seen.starts_with("Err("), "{what}: {seen}");
+fn a_plugin_that_wants_files_or_sockets_does_not_load() {
+    let said = Setup::new(&plugin("probe", guest("std-probe"), "deadline = \"1s\"", "")).start_and_fail().text;
+    for word in ["\"probe\"", "wasi:filesystem/", "wasi:sockets/tcp@", "wasi:sockets/udp@", "no files, sockets or processes"] {
+        assert!(said.contains(word), "{word:?} is missing in: {said}");
     }
-    assert!(!see("directory").contains(env!("CARGO_MANIFEST_DIR")));
-    assert_eq!(see("stdin"), "Ok(0)");
-    assert!(!std::path::Path::new("/tmp/hookwire-probe").exists());
-    assert!(!see("environment").contains(&secret));
-    // What it says goes into the log, under its name.
-    see("stdout");
-    assert!(broker.wait_log("probe speaks to stdout").contains("plugin=\"probe\""));
-    see("stderr");
-    broker.wait_log("probe speaks to stderr");
-    let mut client = Client::connect(&broker, v5("d"));
-    for what in ["exit", "panic"] {
-        let reason = client.publish(&format!("probe/{what}"), "", QoS::AtLeastOnce);
-        assert_eq!(reason, PublishReason::ImplementationSpecific, "{what}");
-    }
-    client.expect_nothing();
 }

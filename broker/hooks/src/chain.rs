@@ -9,19 +9,18 @@
 //! | on-will | as configured, each sees the last one's change | suppress, delay | the will is published | no change |
 //! | events | everybody | nothing | | dropped and counted |
 //!
-//! A chain is one generation of policy and never changes; a reload makes another chain.
+//! A chain is one generation of policy and never changes; a reload makes another chain. Failures are logged and counted
+//! where they happen, by the plugin; here they only become verdicts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytestring::ByteString;
 use hookwire_protocol::{ConnectReason, PublishReason, TopicName};
 
 use crate::{
-    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, Failure, Grant,
-    Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause,
-    WillDecision,
+    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, Grant, Hook,
+    HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause, WillDecision,
 };
 
 /// How long an answer holds that no plugin had a part in: until the chain changes.
@@ -128,41 +127,17 @@ pub enum WillOutcome {
     Delay(Duration),
 }
 
-struct Link {
-    plugin: Arc<dyn Plugin>,
-    failures: AtomicU64,
-}
-
-impl Link {
-    /// The configured stand-in for a verdict. Logged at every doubling, so that a plugin that always fails
-    /// does not flood the log.
-    fn failed(&self, hook: Hook, failure: &Failure) -> OnFailure {
-        let count = self.failures.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        let on_failure = self.plugin.on_failure(hook);
-        if count.is_power_of_two() {
-            tracing::warn!(
-                plugin = self.plugin.name(),
-                hook = hook.as_str(),
-                count,
-                ?on_failure,
-                "plugin failed: {failure}"
-            );
-        }
-        on_failure
-    }
-}
-
 /// One generation of policy.
 pub struct Chain {
     generation: u64,
     defaults: Defaults,
-    links: Vec<Link>,
+    plugins: Vec<Arc<dyn Plugin>>,
     hooks: HookSet,
 }
 
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<_> = self.links.iter().map(|link| link.plugin.name()).collect();
+        let names: Vec<_> = self.plugins.iter().map(|plugin| plugin.name()).collect();
         f.debug_struct("Chain")
             .field("generation", &self.generation)
             .field("plugins", &names)
@@ -177,17 +152,10 @@ impl Chain {
             .iter()
             .flat_map(|plugin| plugin.hooks().iter())
             .fold(HookSet::EMPTY, HookSet::with);
-        let links = plugins
-            .into_iter()
-            .map(|plugin| Link {
-                plugin,
-                failures: AtomicU64::new(0),
-            })
-            .collect();
         Self {
             generation,
             defaults,
-            links,
+            plugins,
             hooks,
         }
     }
@@ -203,27 +171,23 @@ impl Chain {
         self.hooks.contains(hook)
     }
 
-    /// The plugins that implement a hook.
-    pub fn plugins(&self, hook: Hook) -> impl Iterator<Item = &Arc<dyn Plugin>> {
-        self.asked(hook).map(|link| &link.plugin)
-    }
-
-    fn asked(&self, hook: Hook) -> impl Iterator<Item = &Link> {
-        self.links
+    /// The plugins that implement a hook, in the order in which they are asked.
+    pub fn asked(&self, hook: Hook) -> impl Iterator<Item = &Arc<dyn Plugin>> {
+        self.plugins
             .iter()
-            .filter(move |link| link.plugin.hooks().contains(hook))
+            .filter(move |plugin| plugin.hooks().contains(hook))
     }
 
     /// Who may connect. Blocks as long as the plugins take: call it from a thread that may wait.
     pub fn authenticate(&self, who: &Credentials) -> AuthenticationOutcome {
         let unavailable = || AuthenticationOutcome::Deny(Denial::new(ConnectReason::ServerUnavailable));
-        for link in self.asked(Hook::Authenticate) {
-            match link.plugin.authenticate(who) {
+        for plugin in self.asked(Hook::Authenticate) {
+            match plugin.authenticate(who) {
                 Ok(Authentication::Next) => {}
                 Ok(Authentication::Allow(grant)) => return AuthenticationOutcome::Allow(grant),
                 Ok(Authentication::Deny(denial)) => return AuthenticationOutcome::Deny(denial),
                 Ok(Authentication::Unavailable) => return unavailable(),
-                Err(failure) => match link.failed(Hook::Authenticate, &failure) {
+                Err(_) => match plugin.on_failure(Hook::Authenticate) {
                     OnFailure::Pass => {}
                     OnFailure::Deny | OnFailure::Disconnect => return unavailable(),
                 },
@@ -237,7 +201,7 @@ impl Chain {
         self.has(Hook::Authorize)
             && self
                 .asked(Hook::Authorize)
-                .any(|link| link.plugin.wants_access(action))
+                .any(|plugin| plugin.wants_access(action))
     }
 
     /// Whether an action can be refused at all: a plugin wants to be asked about it, or the configuration
@@ -250,12 +214,12 @@ impl Chain {
     pub fn authorize(&self, access: &Access<'_>) -> AccessOutcome {
         let mut cache_for = FOR_EVER;
         let mut asked = false;
-        for link in self
+        for plugin in self
             .asked(Hook::Authorize)
-            .filter(|link| link.plugin.wants_access(access.action))
+            .filter(|plugin| plugin.wants_access(access.action))
         {
             asked = true;
-            match link.plugin.authorize(access) {
+            match plugin.authorize(access) {
                 Ok(answer) => {
                     cache_for = cache_for.min(answer.cache_for);
                     if answer.decision != AccessDecision::Next {
@@ -265,7 +229,7 @@ impl Chain {
                         };
                     }
                 }
-                Err(failure) => match link.failed(Hook::Authorize, &failure) {
+                Err(_) => match plugin.on_failure(Hook::Authorize) {
                     OnFailure::Pass => cache_for = Duration::ZERO,
                     OnFailure::Deny => return failed_access(AccessDecision::Deny(Some(POLICY_FAILED))),
                     OnFailure::Disconnect => {
@@ -297,19 +261,19 @@ impl Chain {
     /// Judges a run of messages of one connection, in order.
     pub fn on_publish(&self, run: &mut [Publication]) {
         let mut wanted = Vec::new();
-        for link in self.asked(Hook::OnPublish) {
+        for plugin in self.asked(Hook::OnPublish) {
             wanted.clear();
-            wanted.extend((0..run.len()).filter(|&at| run[at].is_for(&*link.plugin)));
+            wanted.extend((0..run.len()).filter(|&at| run[at].is_for(&**plugin)));
             if wanted.is_empty() {
                 continue;
             }
             let messages: Vec<&Message> = wanted.iter().map(|&at| &run[at].message).collect();
-            let verdicts = link.plugin.on_publish(&messages);
+            let verdicts = plugin.on_publish(&messages);
             debug_assert_eq!(verdicts.len(), wanted.len(), "a verdict for each message");
             for (&at, verdict) in wanted.iter().zip(verdicts) {
                 match verdict {
                     Ok(verdict) => run[at].apply(verdict),
-                    Err(failure) => run[at].fate = failed_publish(link.failed(Hook::OnPublish, &failure)),
+                    Err(_) => run[at].fate = failed_publish(plugin.on_failure(Hook::OnPublish)),
                 }
             }
         }
@@ -320,19 +284,19 @@ impl Chain {
         self.has(Hook::Route)
             && self
                 .asked(Hook::Route)
-                .any(|link| link.plugin.wants_topic(Hook::Route, topic))
+                .any(|plugin| plugin.wants_topic(Hook::Route, topic))
     }
 
     /// How the recipients of a message change.
     pub fn route(&self, message: &Message, recipients: &Recipients) -> Routing {
         let mut routing = Routing::default();
-        for link in self
+        for plugin in self
             .asked(Hook::Route)
-            .filter(|link| link.plugin.wants_topic(Hook::Route, &message.topic))
+            .filter(|plugin| plugin.wants_topic(Hook::Route, &message.topic))
         {
-            match link.plugin.route(message, recipients) {
+            match plugin.route(message, recipients) {
                 Ok(next) => routing.then(next),
-                Err(failure) => match link.failed(Hook::Route, &failure) {
+                Err(_) => match plugin.on_failure(Hook::Route) {
                     OnFailure::Pass => {}
                     OnFailure::Deny | OnFailure::Disconnect => routing.only = Some(Vec::new()),
                 },
@@ -343,13 +307,13 @@ impl Chain {
 
     /// Whether and how a will is published; changes are written into `message`.
     pub fn on_will(&self, client: ClientKey, cause: WillCause, message: &mut Message) -> WillOutcome {
-        for link in self.asked(Hook::OnWill) {
-            match link.plugin.on_will(client, cause, message) {
+        for plugin in self.asked(Hook::OnWill) {
+            match plugin.on_will(client, cause, message) {
                 Ok(WillDecision::Publish) => {}
                 Ok(WillDecision::Replace(replacement)) => replacement.apply(message),
                 Ok(WillDecision::Suppress) => return WillOutcome::Suppress,
                 Ok(WillDecision::Delay(delay)) => return WillOutcome::Delay(delay),
-                Err(failure) => match link.failed(Hook::OnWill, &failure) {
+                Err(_) => match plugin.on_failure(Hook::OnWill) {
                     OnFailure::Pass => {}
                     OnFailure::Deny | OnFailure::Disconnect => return WillOutcome::Suppress,
                 },
@@ -360,14 +324,14 @@ impl Chain {
 
     /// Tells every plugin of the events that it wants. Blocks as long as the plugins take.
     pub fn events(&self, events: &[Event]) {
-        for link in self.asked(Hook::Events) {
+        for plugin in self.asked(Hook::Events) {
             let wanted: Vec<Event> = events
                 .iter()
-                .filter(|event| link.plugin.wants_event(event))
+                .filter(|event| plugin.wants_event(event))
                 .cloned()
                 .collect();
             if !wanted.is_empty() {
-                link.plugin.events(&wanted);
+                plugin.events(&wanted);
             }
         }
     }

@@ -9,6 +9,9 @@ use crate::journal;
 /// Longest text of a failure, bytes.
 const DETAIL_BYTES_MAX: usize = 2 << 10;
 
+/// How a panic in Rust begins, behind the name of the thread.
+const PANIC: &str = "panicked at ";
+
 /// Frames of the guest's stack that a failure quotes.
 const FRAMES_MAX: usize = 4;
 
@@ -30,10 +33,7 @@ pub(crate) fn of_call(error: &wasmtime::Error, guest: &mut Guest) -> Failure {
             words.map_or_else(|| refused.clone(), |words| format!("{refused}; {words}")),
         )
     } else {
-        (
-            FailureKind::Trap,
-            words.unwrap_or_else(|| format!("{}{}", reason(error), place(error))),
-        )
+        (FailureKind::Trap, trap_detail(error, words))
     };
     Failure {
         kind,
@@ -57,21 +57,25 @@ fn is_trap(error: &wasmtime::Error) -> bool {
     error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<WasmBacktrace>().is_some()
 }
 
-/// What the guest wrote to standard error, without what the Rust run-time adds to the message of a panic.
+/// A panic explains itself; otherwise what the guest said last only adds to the trap.
+fn trap_detail(error: &wasmtime::Error, words: Option<String>) -> String {
+    match words {
+        Some(panic) if panic.starts_with(PANIC) => panic,
+        Some(words) => format!("{}{}; it said: {words}", reason(error), place(error)),
+        None => format!("{}{}", reason(error), place(error)),
+    }
+}
+
+/// What the guest wrote to standard error or logged as an error: from its panic on, if there was one, without what the
+/// Rust run-time adds to the message.
 fn last_words(errors: &str) -> Option<String> {
-    let lines: Vec<_> = errors
+    let words = errors
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
-        .collect();
-    if lines.is_empty() {
-        return None;
-    }
-    let words = lines.join(" ");
-    let panic = words
-        .strip_prefix("thread '")
-        .and_then(|rest| rest.find(" panicked at ").map(|at| &rest[at + 1..]));
-    Some(panic.unwrap_or(&words).to_owned())
+        .filter(|line| !line.is_empty() && !line.starts_with("note: run with"));
+    let words = words.collect::<Vec<_>>().join(" ");
+    let panic = words.rfind(PANIC).unwrap_or(0);
+    (!words.is_empty()).then(|| words[panic..].to_owned())
 }
 
 /// The causes, without the backtrace that wasmtime puts on top of them.

@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{Message, Rejection, Replacement, Source, Verdict};
-use hookwire_protocol::{
-    PublishProperties, PublishReason, QoS, decode_publish_properties, encode_publish_properties,
-};
+use hookwire_protocol::{PublishReason, QoS, encode_publish_properties};
 
 use crate::hook::convert::{self, Invalid, Shown};
 use crate::hook::on_publish::THROTTLE_MS_MAX;
@@ -90,75 +88,93 @@ pub(crate) fn approximate_len(message: &Message, shown: Shown) -> usize {
     MESSAGE_HEAD_BYTES + message.topic.as_str().len() + shown.payload(message).len() + properties
 }
 
+/// Why a frame of verdicts is of no use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// It breaks the layout: nothing in it means anything.
+    Layout(String),
+    /// One of its verdicts says what no verdict may say.
+    Verdict(Invalid),
+}
+
 /// Reads the verdicts on `count` messages. Every byte must be accounted for.
-pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Invalid> {
+pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Unusable> {
     let mut reader = Reader {
         bytes: frame.into(),
         at: 0,
     };
     let version = reader.u8()?;
     if version != VERSION {
-        return Err(Invalid(format!(
+        return Err(Unusable::Layout(format!(
             "verdict frame of version {version}, expected {VERSION}"
         )));
     }
     let found = reader.len()?;
     if found != count {
-        return Err(Invalid(format!("{found} verdicts on {count} messages")));
+        return Err(Unusable::Layout(format!("{found} verdicts on {count} messages")));
     }
     let mut verdicts = Vec::with_capacity(count);
+    // The layout of all verdicts is read before the contents of one are complained about.
+    let mut invalid = None;
     for _ in 0..count {
-        verdicts.push(verdict(&mut reader)?);
+        match verdict(&mut reader)? {
+            Ok(verdict) => verdicts.push(verdict),
+            Err(reason) => invalid = invalid.or(Some(reason)),
+        }
     }
-    match reader.left() {
-        0 => Ok(verdicts),
-        left => Err(Invalid(format!("{left} bytes behind the last verdict"))),
+    match (reader.left(), invalid) {
+        (0, None) => Ok(verdicts),
+        (0, Some(reason)) => Err(Unusable::Verdict(reason)),
+        (left, _) => Err(Unusable::Layout(format!("{left} bytes behind the last verdict"))),
     }
 }
 
-fn verdict(reader: &mut Reader) -> Result<Verdict, Invalid> {
+/// The outer error breaks the layout, the inner one is about this verdict alone.
+type Read<T> = Result<Result<T, Invalid>, Unusable>;
+
+fn verdict(reader: &mut Reader) -> Read<Verdict> {
     Ok(match reader.u8()? {
-        0 => Verdict::Pass,
-        1 => Verdict::Replace(Box::new(replacement(reader)?)),
-        2 => Verdict::Drop,
-        3 => Verdict::Reject(rejection(reader)?),
-        4 => Verdict::Disconnect(rejection(reader)?),
-        5 => Verdict::Throttle(reader.u32()?.min(THROTTLE_MS_MAX)),
-        other => return Err(Invalid(format!("verdict {other} does not exist"))),
+        0 => Ok(Verdict::Pass),
+        1 => replacement(reader)?.map(|replacement| Verdict::Replace(Box::new(replacement))),
+        2 => Ok(Verdict::Drop),
+        3 => rejection(reader)?.map(Verdict::Reject),
+        4 => rejection(reader)?.map(Verdict::Disconnect),
+        5 => Ok(Verdict::Throttle(reader.u32()?.min(THROTTLE_MS_MAX))),
+        other => return Err(Unusable::Layout(format!("verdict {other} does not exist"))),
     })
 }
 
-fn replacement(reader: &mut Reader) -> Result<Replacement, Invalid> {
+fn replacement(reader: &mut Reader) -> Read<Replacement> {
     let has = reader.u8()?;
     if has >= HAS_PROPERTIES << 1 {
-        return Err(Invalid(format!("replacement with unknown fields {has:#04x}")));
+        return Err(Unusable::Layout(format!(
+            "replacement with unknown fields {has:#04x}"
+        )));
     }
-    Ok(Replacement {
-        topic: when(has & HAS_TOPIC, || convert::topic(reader.text()?))?,
-        payload: when(has & HAS_PAYLOAD, || reader.blob())?,
-        qos: when(has & HAS_QOS, || reader.qos())?,
-        retain: when(has & HAS_RETAIN, || reader.bool())?,
-        properties: when(has & HAS_PROPERTIES, || properties(&reader.blob()?))?,
-    })
+    let topic = when(has & HAS_TOPIC, || reader.text())?;
+    let payload = when(has & HAS_PAYLOAD, || reader.blob())?;
+    let qos = when(has & HAS_QOS, || reader.qos())?;
+    let retain = when(has & HAS_RETAIN, || reader.bool())?;
+    let properties = when(has & HAS_PROPERTIES, || reader.blob())?;
+    let check = || {
+        Ok(Replacement {
+            topic: topic.map(convert::topic).transpose()?,
+            payload,
+            qos,
+            retain,
+            properties: properties
+                .map(|bytes| convert::properties_from_wire(&bytes))
+                .transpose()?,
+        })
+    };
+    Ok(check())
 }
 
-fn when<T>(bit: u8, read: impl FnOnce() -> Result<T, Invalid>) -> Result<Option<T>, Invalid> {
+fn when<T>(bit: u8, read: impl FnOnce() -> Result<T, Unusable>) -> Result<Option<T>, Unusable> {
     if bit == 0 { Ok(None) } else { read().map(Some) }
 }
 
-fn properties(bytes: &Bytes) -> Result<PublishProperties, Invalid> {
-    let values = decode_publish_properties(bytes)
-        .map_err(|error| Invalid(format!("replacement's properties: {error}")))?;
-    if !values.subscription_identifiers.is_empty() {
-        return Err(Invalid::new("a publisher sends no subscription identifiers"));
-    }
-    if let Some(response) = &values.response_topic {
-        convert::topic(response.as_str())?;
-    }
-    Ok(values.into())
-}
-
-fn rejection(reader: &mut Reader) -> Result<Rejection, Invalid> {
+fn rejection(reader: &mut Reader) -> Read<Rejection> {
     let reason = match reader.u8()? {
         0 => PublishReason::Unspecified,
         1 => PublishReason::ImplementationSpecific,
@@ -166,15 +182,13 @@ fn rejection(reader: &mut Reader) -> Result<Rejection, Invalid> {
         3 => PublishReason::TopicNameInvalid,
         4 => PublishReason::QuotaExceeded,
         5 => PublishReason::PayloadFormatInvalid,
-        other => return Err(Invalid(format!("publish reason {other} does not exist"))),
+        other => return Err(Unusable::Layout(format!("publish reason {other} does not exist"))),
     };
-    let text = reader.text()?;
-    let text = if text.is_empty() {
-        None
-    } else {
-        Some(convert::text(text)?)
-    };
-    Ok(Rejection { reason, text })
+    let text = Some(reader.text()?).filter(|text| !text.is_empty());
+    Ok(text
+        .map(convert::text)
+        .transpose()
+        .map(|text| Rejection { reason, text }))
 }
 
 /// A place in a frame. All reading of it goes through here.
@@ -188,9 +202,9 @@ impl Reader {
         self.bytes.len() - self.at
     }
 
-    fn take(&mut self, len: usize) -> Result<&[u8], Invalid> {
+    fn take(&mut self, len: usize) -> Result<&[u8], Unusable> {
         if len > self.left() {
-            return Err(Invalid(format!(
+            return Err(Unusable::Layout(format!(
                 "verdict frame ends {} bytes early",
                 len - self.left()
             )));
@@ -200,46 +214,46 @@ impl Reader {
         Ok(&self.bytes[start..self.at])
     }
 
-    fn u8(&mut self) -> Result<u8, Invalid> {
+    fn u8(&mut self) -> Result<u8, Unusable> {
         Ok(self.take(1)?[0])
     }
 
-    fn u32(&mut self) -> Result<u32, Invalid> {
+    fn u32(&mut self) -> Result<u32, Unusable> {
         let mut bytes = [0; 4];
         bytes.copy_from_slice(self.take(4)?);
         Ok(u32::from_le_bytes(bytes))
     }
 
-    fn len(&mut self) -> Result<usize, Invalid> {
+    fn len(&mut self) -> Result<usize, Unusable> {
         Ok(self.u32()? as usize)
     }
 
     /// A length and so many bytes, which stay where they are.
-    fn blob(&mut self) -> Result<Bytes, Invalid> {
+    fn blob(&mut self) -> Result<Bytes, Unusable> {
         let len = self.len()?;
         let start = self.at;
         self.take(len)?;
         Ok(self.bytes.slice(start..self.at))
     }
 
-    fn text(&mut self) -> Result<ByteString, Invalid> {
-        ByteString::try_from(self.blob()?).map_err(|_| Invalid::new("a text that is not UTF-8"))
+    fn text(&mut self) -> Result<ByteString, Unusable> {
+        ByteString::try_from(self.blob()?).map_err(|_| Unusable::Layout("a text that is not UTF-8".into()))
     }
 
-    fn qos(&mut self) -> Result<QoS, Invalid> {
+    fn qos(&mut self) -> Result<QoS, Unusable> {
         match self.u8()? {
             0 => Ok(QoS::AtMostOnce),
             1 => Ok(QoS::AtLeastOnce),
             2 => Ok(QoS::ExactlyOnce),
-            other => Err(Invalid(format!("QoS {other} does not exist"))),
+            other => Err(Unusable::Layout(format!("QoS {other} does not exist"))),
         }
     }
 
-    fn bool(&mut self) -> Result<bool, Invalid> {
+    fn bool(&mut self) -> Result<bool, Unusable> {
         match self.u8()? {
             0 => Ok(false),
             1 => Ok(true),
-            other => Err(Invalid(format!("retain is 0 or 1, not {other}"))),
+            other => Err(Unusable::Layout(format!("retain is 0 or 1, not {other}"))),
         }
     }
 }
@@ -247,7 +261,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use hookwire_hooks::ClientKey;
-    use hookwire_protocol::{PublishPropertyValues, TopicName};
+    use hookwire_protocol::{PublishProperties, PublishPropertyValues, TopicName};
 
     use super::*;
 
@@ -423,6 +437,32 @@ mod tests {
         for (name, frame) in cases {
             assert!(decode(frame.clone(), 1).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_bad_verdict_is_told_from_a_broken_frame() {
+        let bad_topic = [1, 1, 1, 0, 0, 0, b'#'];
+        let frame = |tail: &[u8]| [&[1, 2, 0, 0, 0][..], &bad_topic, tail].concat();
+        assert!(matches!(decode(frame(&[0]), 2), Err(Unusable::Verdict(_))));
+        assert!(matches!(decode(frame(&[9]), 2), Err(Unusable::Layout(_))));
+        assert!(matches!(decode(frame(&[0, 0]), 2), Err(Unusable::Layout(_))));
+        assert!(matches!(decode(frame(&[]), 2), Err(Unusable::Layout(_))));
+
+        let property = |n: usize| [&[38, 0, 1, b'n', 0, 1, b'v'][..]; 1].concat().repeat(n);
+        let with = |n: usize| {
+            let properties = property(n);
+            one(&[
+                &[1, 0b1_0000][..],
+                &(properties.len() as u32).to_le_bytes(),
+                &properties,
+            ]
+            .concat())
+        };
+        assert!(decode(with(256), 1).is_ok());
+        assert!(
+            matches!(decode(with(257), 1), Err(Unusable::Verdict(_))),
+            "too many user properties"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tracing::Level;
 
 use crate::guest::Budget;
 use crate::hook::lifecycle::{Interests, matches_any};
+use crate::hook::on_publish::BatchFailure;
 use crate::hook::{authenticate, authorize, events, lifecycle, on_publish, on_will, route};
 use crate::housekeeping::{Housekeeper, Retired};
 use crate::instance::Instance;
@@ -107,12 +108,12 @@ impl LoadedPlugin {
     }
 
     /// Puts a question to some instance. What the plugin published with a good answer is handed over.
-    fn ask<A>(
+    fn ask<A, E: From<Failure>>(
         &self,
         hook: Hook,
         budget: Budget,
-        question: impl FnOnce(&mut Instance) -> Result<A, Failure>,
-    ) -> Result<A, Failure> {
+        question: impl FnOnce(&mut Instance) -> Result<A, E>,
+    ) -> Result<A, E> {
         let start = clock::now();
         let answer = self.pool.with(self.wait(budget), |instance| {
             let answer = question(instance)?;
@@ -177,7 +178,10 @@ impl LoadedPlugin {
                     .verdicts(answers.iter().map(on_publish::index));
                 verdicts.extend(answers.into_iter().map(Ok));
             }
-            Err(failure) if is_about_one_message(failure.kind) => {
+            Err(BatchFailure {
+                failure,
+                of_one_message: true,
+            }) => {
                 if failure.kind == FailureKind::Deadline {
                     self.run_length.overran(run.len());
                 }
@@ -187,7 +191,10 @@ impl LoadedPlugin {
                     .error(format!("on-publish-batch: {failure}"));
                 verdicts.extend(run.iter().map(|message| self.judge_one(message)));
             }
-            Err(failure) => {
+            Err(BatchFailure {
+                failure,
+                of_one_message: false,
+            }) => {
                 self.counters(Hook::OnPublish).messages(run.len());
                 self.failed(Hook::OnPublish, &failure, run.len());
                 verdicts.extend(run.iter().map(|_| Err(failure.clone())));
@@ -203,30 +210,24 @@ impl LoadedPlugin {
                 on_publish::ask(instance, budget, message, shown)
             })
         } else {
-            self.ask_batch(&[message]).and_then(|mut verdicts| {
-                verdicts.pop().ok_or_else(|| Failure {
-                    kind: FailureKind::InvalidAnswer,
-                    detail: "no verdict".into(),
+            self.ask_batch(&[message])
+                .map_err(|batch| batch.failure)
+                .and_then(|mut verdicts| {
+                    verdicts.pop().ok_or_else(|| Failure {
+                        kind: FailureKind::InvalidAnswer,
+                        detail: "no verdict".into(),
+                    })
                 })
-            })
         };
         self.counted(Hook::OnPublish, verdict, on_publish::index)
     }
 
-    fn ask_batch(&self, run: &[&Message]) -> Result<Vec<Verdict>, Failure> {
+    fn ask_batch(&self, run: &[&Message]) -> Result<Vec<Verdict>, BatchFailure> {
         let shown = self.interests.on_publish.shown;
         let budget = self.quick();
         self.ask(Hook::OnPublish, budget, |instance| {
             on_publish::ask_batch(instance, budget, run, shown)
         })
-    }
-}
-
-/// Whether a failed batch may be the fault of one of its messages, so that the others deserve a hearing of their own.
-fn is_about_one_message(kind: FailureKind) -> bool {
-    match kind {
-        FailureKind::Trap | FailureKind::Deadline | FailureKind::Memory => true,
-        FailureKind::InvalidAnswer | FailureKind::NoInstance => false,
     }
 }
 
@@ -273,9 +274,10 @@ impl Plugin for LoadedPlugin {
         self.counted(Hook::Authorize, answer, authorize::index)
     }
 
-    /// A run of messages is judged in one call where the plugin can do that. If that call traps or overruns its limits,
-    /// each message is judged once more by itself, so that one that no instance survives does not condemn the others. If
-    /// its answer makes no sense, all of them fail: whatever judged them is not to be trusted with any.
+    /// A run of messages is judged in one call where the plugin can do that. If that call traps, overruns its limits or
+    /// brings a verdict that no message may have, each message is judged once more by itself, on an instance that is
+    /// sound, so that one that no instance survives does not condemn the others. If the answer is no frame of verdicts,
+    /// all of them fail.
     fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>> {
         let mut verdicts = Vec::with_capacity(messages.len());
         let mut rest = messages;

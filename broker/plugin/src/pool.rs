@@ -56,11 +56,11 @@ impl Pool {
     }
 
     /// Lends an instance to `call`, waiting for one if need be. It comes back only if the call succeeds.
-    pub(crate) fn with<R>(
+    pub(crate) fn with<R, E: From<Failure>>(
         &self,
         wait: Duration,
-        call: impl FnOnce(&mut Instance) -> Result<R, Failure>,
-    ) -> Result<R, Failure> {
+        call: impl FnOnce(&mut Instance) -> Result<R, E>,
+    ) -> Result<R, E> {
         let (mut instance, place) = self.take(wait)?;
         let answer = call(&mut instance);
         if answer.is_ok() {

@@ -17,7 +17,7 @@ use wasmtime::{Result, StoreContextMut, bail};
 use crate::guest::Guest;
 use crate::{clock, random};
 
-/// Bytes of standard error that are kept to explain a failure: a panic message comes that way.
+/// Bytes of standard error and error lines that are kept to explain a failure: a panic message comes that way.
 const ERRORS_BYTES_MAX: usize = 1 << 10;
 
 /// What a stream says it can take at once.
@@ -68,7 +68,8 @@ impl Console {
         self.errors.clear();
     }
 
-    fn remember_errors(&mut self, bytes: &[u8]) {
+    /// Keeps the end of what the guest says about its errors.
+    pub(crate) fn remember_errors(&mut self, bytes: &[u8]) {
         let bytes = &bytes[bytes.len().saturating_sub(ERRORS_BYTES_MAX)..];
         let excess = (self.errors.len() + bytes.len()).saturating_sub(ERRORS_BYTES_MAX);
         self.errors.drain(..excess);

@@ -210,6 +210,10 @@ impl Broker {
         let client_id = &standing.facts.client_id;
         let mut by_id = self.0.registry.lock();
         let kept = by_id.get(client_id).cloned();
+        let is_foreign = |client: &Arc<Client>| client.standing().facts.username != standing.facts.username;
+        if kept.as_ref().is_some_and(is_foreign) && !self.settings().session.shared_client_ids {
+            return Err(Denial { text: Some(FOREIGN), ..Denial::new(ConnectReason::NotAuthorized) });
+        }
         if kept.is_none() && by_id.len() >= self.settings().session.sessions_max {
             return Err(Denial {
                 text: Some(FULL),
@@ -389,6 +393,7 @@ struct TakenOver {
     is_kept: bool,
 }
 
+const FOREIGN: ByteString = ByteString::from_static("the client id belongs to another user");
 const FULL: ByteString = ByteString::from_static("too many sessions");
 
 fn anonymous(admitted: bool) -> Result<Box<Grant>, Denial> {

@@ -97,6 +97,7 @@ impl Default for SessionSettings {
             queue_bytes_max: 16 * MIB,
             queue_overflow: QueueOverflow::DropOldest,
             queue_qos0: false,
+            shared_client_ids: false,
             will_delay_max: days(1),
         }
     }

@@ -49,6 +49,7 @@ pub(super) fn read(mut section: Section<'_>) -> SessionSettings {
     );
     section.set("queue_overflow", &mut session.queue_overflow, choice(OVERFLOW));
     section.set("queue_qos0", &mut session.queue_qos0, boolean);
+    section.set("shared_client_ids", &mut session.shared_client_ids, boolean);
     section.set(
         "will_delay_max",
         &mut session.will_delay_max,

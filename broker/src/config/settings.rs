@@ -107,6 +107,8 @@ pub struct SessionSettings {
     pub queue_overflow: QueueOverflow,
     /// Whether QoS 0 messages are queued for sessions that are away.
     pub queue_qos0: bool,
+    /// Whether a user may take over the session of another user who came with the same client id.
+    pub shared_client_ids: bool,
     /// Longest will delay, and longest delay that a plugin may ask for.
     pub will_delay_max: Duration,
 }

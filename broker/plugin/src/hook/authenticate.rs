@@ -11,6 +11,9 @@ use crate::guest::Budget;
 use crate::instance::{Instance, exported};
 use crate::stats::VerdictIndex;
 
+/// Most topic rules of one client: the broker looks through them at each of its packets.
+const RULES_MAX: usize = 4096;
+
 pub(crate) fn ask(
     instance: &mut Instance,
     budget: Budget,
@@ -54,6 +57,12 @@ fn authentication(outcome: wit::Outcome) -> Result<Authentication, Invalid> {
 fn grant(grant: wit::Grant) -> Result<Grant, Invalid> {
     if grant.max_packet_size == Some(0) || grant.max_inflight == Some(0) {
         return Err(Invalid::new("a maximum of 0 would let nothing through"));
+    }
+    if grant.rules.len() > RULES_MAX {
+        return Err(Invalid(format!(
+            "{} topic rules, allowed are {RULES_MAX}",
+            grant.rules.len()
+        )));
     }
     Ok(Grant {
         username: convert::optional_text(grant.username)?,

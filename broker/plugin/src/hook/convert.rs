@@ -6,13 +6,21 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{Failure, FailureKind, Message, Rejection, Replacement, Source};
-use hookwire_protocol::{PublishProperties, PublishPropertyValues, PublishReason, QoS, TopicName, Version};
+use hookwire_protocol::{
+    PublishProperties, PublishPropertyValues, PublishReason, QoS, TopicName, Version,
+    decode_publish_properties,
+};
 
 use crate::bindings::imports::types as wit;
 use crate::clock;
 
 /// Longest string or binary value of MQTT: its length is sent in two bytes.
 const VALUE_BYTES_MAX: usize = u16::MAX as usize;
+
+/// Most user properties of a packet that a plugin makes, and most bytes of all its properties. Four times what a client
+/// may send as a rule, so that a plugin can add some to whatever came.
+const USER_PROPERTIES_MAX: usize = 256;
+const PROPERTIES_BYTES_MAX: usize = 64 << 10;
 
 /// Topics that only the broker itself publishes to.
 const BROKER_TOPICS: &str = "$SYS/";
@@ -200,13 +208,45 @@ fn binary(bytes: Vec<u8>) -> Result<Bytes, Invalid> {
 pub(crate) fn user_properties_in(
     pairs: Vec<wit::UserPropertyResult>,
 ) -> Result<Vec<(ByteString, ByteString)>, Invalid> {
+    let bytes = pairs.iter().map(|pair| pair.name.len() + pair.value.len()).sum();
+    check_properties(pairs.len(), bytes)?;
     pairs
         .into_iter()
         .map(|pair| Ok((text(pair.name)?, text(pair.value)?)))
         .collect()
 }
 
+fn check_properties(user_properties: usize, bytes: usize) -> Result<(), Invalid> {
+    if user_properties > USER_PROPERTIES_MAX {
+        return Err(Invalid(format!(
+            "{user_properties} user properties, allowed are {USER_PROPERTIES_MAX}"
+        )));
+    }
+    if bytes > PROPERTIES_BYTES_MAX {
+        return Err(Invalid(format!(
+            "{bytes} bytes of properties, allowed are {PROPERTIES_BYTES_MAX}"
+        )));
+    }
+    Ok(())
+}
+
+/// What was read from the wire form, checked like what comes as values.
+pub(crate) fn properties_from_wire(bytes: &Bytes) -> Result<PublishProperties, Invalid> {
+    // Looked at first, so that nothing large is taken apart.
+    check_properties(0, bytes.len())?;
+    let values = decode_publish_properties(bytes).map_err(|error| Invalid(format!("properties: {error}")))?;
+    check_properties(values.user_properties.len(), bytes.len())?;
+    if !values.subscription_identifiers.is_empty() {
+        return Err(Invalid::new("a publisher sends no subscription identifiers"));
+    }
+    if let Some(response) = &values.response_topic {
+        topic(response.as_str())?;
+    }
+    Ok(values.into())
+}
+
 pub(crate) fn properties(properties: wit::PropertiesResult) -> Result<PublishProperties, Invalid> {
+    check_properties(properties.user_properties.len(), properties_len(&properties))?;
     let values = PublishPropertyValues {
         payload_format_utf8: properties.payload_format_utf8,
         message_expiry_interval_secs: properties.message_expiry_secs,

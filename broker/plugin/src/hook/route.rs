@@ -8,6 +8,9 @@ use crate::guest::Budget;
 use crate::instance::{Instance, exported};
 use crate::stats::VerdictIndex;
 
+/// Most copies of one message: each is routed like a message of its own, so many would multiply the traffic.
+const COPIES_MAX: usize = 64;
+
 /// `None`: the broker's own choice.
 pub(crate) fn ask(
     instance: &mut Instance,
@@ -55,6 +58,12 @@ fn keys(clients: &[ClientKey]) -> Vec<u64> {
 }
 
 fn routing(routing: wit::Routing, offered: &Recipients) -> Result<Routing, Invalid> {
+    if routing.copies.len() > COPIES_MAX {
+        return Err(Invalid(format!(
+            "{} copies of a message, allowed are {COPIES_MAX}",
+            routing.copies.len()
+        )));
+    }
     Ok(Routing {
         copies: routing
             .copies

@@ -12,6 +12,10 @@ impl Host for Guest {
             Level::Warn => tracing::Level::WARN,
             Level::Error => tracing::Level::ERROR,
         };
+        if level == tracing::Level::ERROR {
+            self.console.remember_errors(message.as_bytes());
+            self.console.remember_errors(b"\n");
+        }
         self.services.journal.write(level, &message, clock::now());
     }
 }

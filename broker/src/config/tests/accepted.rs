@@ -195,6 +195,7 @@ queue_messages_max = 34
 queue_bytes_max = "35KiB"
 queue_overflow = "drop-newest"
 queue_qos0 = true
+shared_client_ids = true
 will_delay_max = "36s"
 [takeover]
 fight_after = 37
