@@ -1,5 +1,6 @@
 //! A plugin in force.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -325,6 +326,15 @@ impl Plugin for LoadedPlugin {
 
     fn wants_event(&self, event: &Event) -> bool {
         self.hooks.contains(Hook::Events) && self.interests.events.wants(&event.kind)
+    }
+}
+
+impl fmt::Debug for LoadedPlugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadedPlugin")
+            .field("spec", &self.spec)
+            .field("hooks", &self.hooks)
+            .finish_non_exhaustive()
     }
 }
 

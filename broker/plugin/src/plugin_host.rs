@@ -1,7 +1,7 @@
 //! Loading: from a file to a plugin in force, with every check on the way.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -191,6 +191,14 @@ impl PluginHost {
             services,
             housekeeper: self.housekeeping.housekeeper(),
         })
+    }
+}
+
+impl fmt::Debug for PluginHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginHost")
+            .field("limits", &self.foundation.limits)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One plugin's entry in the configuration, checked.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use hookwire_hooks::OnFailure;
 use hookwire_protocol::TopicFilter;
 
 /// Where a component comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PluginSource {
     /// A file.
     Path(PathBuf),
@@ -18,6 +19,15 @@ pub enum PluginSource {
         /// The component.
         bytes: &'static [u8],
     },
+}
+
+impl fmt::Debug for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Bundled { name, bytes } => write!(f, "bundled {name} ({} bytes)", bytes.len()),
+        }
+    }
 }
 
 /// What a plugin may use beyond the log, the clock and the topic rules; the default is nothing.
@@ -36,7 +46,7 @@ pub struct Grants {
 }
 
 /// One plugin, as the configuration describes it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PluginSpec {
     /// Its name; the store of [`Grants::kv_bytes_max`] goes with it.
     pub name: String,
@@ -90,5 +100,22 @@ impl PluginSpec {
             grants: Grants::default(),
             config: serde_json::Value::Object(serde_json::Map::new()),
         }
+    }
+}
+
+/// Without the plugin's own configuration, which may hold secrets.
+impl fmt::Debug for PluginSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginSpec")
+            .field("name", &self.name)
+            .field("source", &self.source)
+            .field("topics", &self.topics)
+            .field("on_failure", &self.on_failure)
+            .field("deadline", &self.deadline)
+            .field("deadline_slow", &self.deadline_slow)
+            .field("memory_bytes_max", &self.memory_bytes_max)
+            .field("instances_max", &self.instances_max)
+            .field("grants", &self.grants)
+            .finish_non_exhaustive()
     }
 }

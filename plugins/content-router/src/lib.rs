@@ -2,6 +2,8 @@
 //! reference.
 
 mod action;
+#[cfg(test)]
+mod allocations;
 mod comparison;
 mod condition;
 mod config;

@@ -3,6 +3,7 @@
 use hookwire_plugin::mock::{self, Mock};
 
 use super::*;
+use crate::allocations;
 
 fn router(rules: &str) -> ContentRouter {
     mock::plugin(&format!(r#"{{"rules": [{rules}]}}"#)).unwrap()
@@ -166,7 +167,7 @@ fn large_payloads_are_not_parsed() {
         Verdict::pass()
     );
     let default = router(r#"{"topic": "a", "field": "x", "equals": 1, "drop": true}"#);
-    let padded = |bytes: usize| format!("{:bytes$}", r#"{"x":1}"#);
+    let padded = |bytes: usize| [r#"{"x":1}"#, &" ".repeat(bytes - 7)].concat();
     assert_eq!(
         default.on_publish(&Message::new("a", &padded(65_536))),
         Verdict::drop()
@@ -332,4 +333,29 @@ fn all_problems_are_reported_at_once() {
 #[test]
 fn rules_are_required() {
     assert_eq!(problems("{}")[0].1, "missing field `rules`");
+}
+
+#[test]
+fn messages_that_match_no_rule_cost_no_allocation() {
+    let router = router(
+        r#"{"topic": "a/+", "field": "/x/0", "equals": "hot", "rewrite": "b"},
+        {"topic": "a/+", "property": "level", "equals": 3, "copy_to": "c/{1}"},
+        {"topic": "a/+", "field": "y", "above": 1, "copy_to": "c/{1}"}"#,
+    );
+    let mut properties = PropertiesBuf::default();
+    properties.push_user_property("level", "4");
+    let allocations = |topic, payload: &str| {
+        let message = Message::new(topic, payload).with_properties(&properties);
+        let (recipients, before) = (Recipients::default(), allocations::count());
+        assert_eq!(router.on_publish(&message), Verdict::Pass);
+        assert_eq!(router.route(&message, &recipients), RouteDecision::Default);
+        allocations::count() - before
+    };
+    assert_eq!(allocations("b/x", r#"{"x": ["hot"]}"#), 0);
+    assert_eq!(
+        allocations("a/x", r#"{"x": ["cold", 1], "y": -0.5, "z": true}"#),
+        0
+    );
+    // An error of the parser is one.
+    assert!(allocations("a/x", "not json") > 0);
 }
