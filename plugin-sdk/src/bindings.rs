@@ -40,14 +40,49 @@ pub mod host {
 }
 
 pub use host::hookwire::plugin::types;
+pub use host::hookwire::plugin::{clients, kv, publish};
 #[cfg(target_family = "wasm")]
 pub use host::hookwire::plugin::{clock, log, metrics, random, topics};
-pub use host::hookwire::plugin::{clients, kv, publish};
 
-bind_hook!(lifecycle, "hookwire:sdk/lifecycle", "__export_lifecycle", "hookwire_plugin::bindings::lifecycle");
-bind_hook!(authenticate, "hookwire:sdk/authenticate", "__export_authenticate", "hookwire_plugin::bindings::authenticate");
-bind_hook!(authorize, "hookwire:sdk/authorize", "__export_authorize", "hookwire_plugin::bindings::authorize");
-bind_hook!(on_publish, "hookwire:sdk/on-publish", "__export_on_publish", "hookwire_plugin::bindings::on_publish");
-bind_hook!(route, "hookwire:sdk/route", "__export_route", "hookwire_plugin::bindings::route");
-bind_hook!(on_will, "hookwire:sdk/on-will", "__export_on_will", "hookwire_plugin::bindings::on_will");
-bind_hook!(events, "hookwire:sdk/events", "__export_events", "hookwire_plugin::bindings::events");
+bind_hook!(
+    lifecycle,
+    "hookwire:sdk/lifecycle",
+    "__export_lifecycle",
+    "hookwire_plugin::bindings::lifecycle"
+);
+bind_hook!(
+    authenticate,
+    "hookwire:sdk/authenticate",
+    "__export_authenticate",
+    "hookwire_plugin::bindings::authenticate"
+);
+bind_hook!(
+    authorize,
+    "hookwire:sdk/authorize",
+    "__export_authorize",
+    "hookwire_plugin::bindings::authorize"
+);
+bind_hook!(
+    on_publish,
+    "hookwire:sdk/on-publish",
+    "__export_on_publish",
+    "hookwire_plugin::bindings::on_publish"
+);
+bind_hook!(
+    route,
+    "hookwire:sdk/route",
+    "__export_route",
+    "hookwire_plugin::bindings::route"
+);
+bind_hook!(
+    on_will,
+    "hookwire:sdk/on-will",
+    "__export_on_will",
+    "hookwire_plugin::bindings::on_will"
+);
+bind_hook!(
+    events,
+    "hookwire:sdk/events",
+    "__export_events",
+    "hookwire_plugin::bindings::events"
+);

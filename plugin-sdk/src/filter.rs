@@ -77,7 +77,11 @@ impl TopicFilter {
 
     /// The levels; `#` alone is spelled `+/#`, which matches the same names: every name has a first level.
     fn cover_levels(&self) -> Split<'_, char> {
-        if self.0 == "#" { "+/#".split('/') } else { self.0.split('/') }
+        if self.0 == "#" {
+            "+/#".split('/')
+        } else {
+            self.0.split('/')
+        }
     }
 
     fn starts_with_wildcard(&self) -> bool {
@@ -165,7 +169,10 @@ impl Captures<'_> {
 
     fn value(&self, name: &str) -> &str {
         match name.parse::<usize>() {
-            Ok(number) => number.checked_sub(1).and_then(|index| self.levels.get(index)).copied(),
+            Ok(number) => number
+                .checked_sub(1)
+                .and_then(|index| self.levels.get(index))
+                .copied(),
             Err(_) => self.rest,
         }
         .unwrap_or_default()
@@ -269,7 +276,10 @@ mod tests {
         for (text, error) in cases {
             assert_eq!(text.parse::<TopicFilter>(), Err(error), "{text:?}");
         }
-        assert_eq!("a".repeat(65_536).parse::<TopicFilter>(), Err(FilterError::TooLong));
+        assert_eq!(
+            "a".repeat(65_536).parse::<TopicFilter>(),
+            Err(FilterError::TooLong)
+        );
     }
 
     #[test]
@@ -338,10 +348,18 @@ mod tests {
     #[test]
     fn captures_fill_templates() {
         let captured = |filter_text: &str, topic, template| {
-            filter(filter_text).captures(topic).map(|captures| captures.expand(template))
+            filter(filter_text)
+                .captures(topic)
+                .map(|captures| captures.expand(template))
         };
-        assert_eq!(captured("s/+/d/+", "s/1/d/2", "{2}-{1}-{3}{").as_deref(), Some("2-1-{"));
-        assert_eq!(captured("old/#", "old/a/b", "new/{#}").as_deref(), Some("new/a/b"));
+        assert_eq!(
+            captured("s/+/d/+", "s/1/d/2", "{2}-{1}-{3}{").as_deref(),
+            Some("2-1-{")
+        );
+        assert_eq!(
+            captured("old/#", "old/a/b", "new/{#}").as_deref(),
+            Some("new/a/b")
+        );
         assert_eq!(captured("old/#", "old", "new/{#}").as_deref(), Some("new"));
         assert_eq!(captured("old/+", "old", "x"), None);
     }
@@ -367,7 +385,10 @@ mod tests {
         let mut names: Vec<String> = levels.iter().map(ToString::to_string).collect();
         let mut last = names.clone();
         for _ in 0..4 {
-            last = last.iter().flat_map(|name| levels.iter().map(move |level| format!("{name}/{level}"))).collect();
+            last = last
+                .iter()
+                .flat_map(|name| levels.iter().map(move |level| format!("{name}/{level}")))
+                .collect();
             names.extend(last.iter().cloned());
         }
         names.retain(|name| !name.is_empty());

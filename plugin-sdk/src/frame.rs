@@ -60,7 +60,11 @@ pub(crate) fn judge_all(
         let message = read_message(&mut reader)?;
         put_verdict(&mut verdicts, &judge(&message));
     }
-    if reader.is_empty() { Ok(verdicts) } else { Err(FrameError::TrailingBytes) }
+    if reader.is_empty() {
+        Ok(verdicts)
+    } else {
+        Err(FrameError::TrailingBytes)
+    }
 }
 
 /// The number of messages, which is one that the rest of the frame has room for.
@@ -70,32 +74,64 @@ fn read_head(reader: &mut Reader<'_>) -> Result<u32, FrameError> {
         Some(_) => return Err(FrameError::UnknownVersion),
         None => return Err(FrameError::Truncated),
     }
-    let count = reader.array().map(u32::from_le_bytes).ok_or(FrameError::Truncated)?;
+    let count = reader
+        .array()
+        .map(u32::from_le_bytes)
+        .ok_or(FrameError::Truncated)?;
     let room = reader.len() / MESSAGE_BYTES_MIN;
-    if count as usize > room { Err(FrameError::Truncated) } else { Ok(count) }
+    if count as usize > room {
+        Err(FrameError::Truncated)
+    } else {
+        Ok(count)
+    }
 }
 
 #[inline]
 fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, FrameError> {
-    let head: [u8; MESSAGE_BYTES_MIN] = reader.array().ok_or(FrameError::Truncated)?;
-    let [source, k0, k1, k2, k3, k4, k5, k6, k7, flags, lengths @ ..] = head;
-    let [t0, t1, t2, t3, p0, p1, p2, p3, q0, q1, q2, q3] = lengths;
-
-    let source = read_source(source, u64::from_le_bytes([k0, k1, k2, k3, k4, k5, k6, k7]))?;
-    let (qos, retain) = read_flags(flags)?;
-    let topic = read_bytes(reader, [t0, t1, t2, t3])?;
-    let payload = read_bytes(reader, [p0, p1, p2, p3])?;
-    let properties = read_bytes(reader, [q0, q1, q2, q3])?;
-    if flags & PROPERTIES_BIT == 0 && !properties.is_empty() {
+    let head = Head::read(reader).ok_or(FrameError::Truncated)?;
+    let source = read_source(head.source, head.key)?;
+    let (qos, retain) = read_flags(head.flags)?;
+    let mut bytes = |length: u32| reader.bytes(length as usize).ok_or(FrameError::Truncated);
+    let topic = bytes(head.topic_bytes)?;
+    let payload = bytes(head.payload_bytes)?;
+    let properties = bytes(head.properties_bytes)?;
+    if head.flags & PROPERTIES_BIT == 0 && !properties.is_empty() {
         return Err(FrameError::UndefinedValue);
     }
     let topic = std::str::from_utf8(topic).map_err(|_| FrameError::TopicNotUtf8)?;
-    Ok(Message { source, topic, payload, qos, retain, properties: Properties::wire(properties) })
+    Ok(Message {
+        source,
+        topic,
+        payload,
+        qos,
+        retain,
+        properties: Properties::wire(properties),
+    })
 }
 
-#[inline]
-fn read_bytes<'a>(reader: &mut Reader<'a>, length: [u8; 4]) -> Result<&'a [u8], FrameError> {
-    reader.bytes(u32::from_le_bytes(length) as usize).ok_or(FrameError::Truncated)
+/// What stands before the bytes of a message.
+struct Head {
+    source: u8,
+    key: u64,
+    flags: u8,
+    topic_bytes: u32,
+    payload_bytes: u32,
+    properties_bytes: u32,
+}
+
+impl Head {
+    #[inline]
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut head = Reader::new(reader.bytes(MESSAGE_BYTES_MIN)?);
+        Some(Self {
+            source: head.u8()?,
+            key: u64::from_le_bytes(head.array()?),
+            flags: head.u8()?,
+            topic_bytes: u32::from_le_bytes(head.array()?),
+            payload_bytes: u32::from_le_bytes(head.array()?),
+            properties_bytes: u32::from_le_bytes(head.array()?),
+        })
+    }
 }
 
 fn read_source(kind: u8, key: u64) -> Result<Source, FrameError> {
@@ -141,16 +177,36 @@ fn put_replacement(out: &mut Vec<u8>, replacement: &Replacement) {
     if try_put_replacement(out, replacement).is_none() {
         out.truncate(start);
         let text = "a replaced property is longer than 65,535 bytes";
-        put_rejection(out, 3, &Rejection::new(PublishReason::ImplementationSpecific, text));
+        put_rejection(
+            out,
+            3,
+            &Rejection::new(PublishReason::ImplementationSpecific, text),
+        );
     }
 }
 
 fn try_put_replacement(out: &mut Vec<u8>, replacement: &Replacement) -> Option<()> {
-    let Replacement { topic, payload, qos, retain, properties } = replacement;
-    let fields =
-        [topic.is_some(), payload.is_some(), qos.is_some(), retain.is_some(), properties.is_some()];
+    let Replacement {
+        topic,
+        payload,
+        qos,
+        retain,
+        properties,
+    } = replacement;
+    let fields = [
+        topic.is_some(),
+        payload.is_some(),
+        qos.is_some(),
+        retain.is_some(),
+        properties.is_some(),
+    ];
     out.push(1);
-    out.push(fields.iter().rev().fold(0, |bits, &set| bits << 1 | u8::from(set)));
+    out.push(
+        fields
+            .iter()
+            .rev()
+            .fold(0, |bits, &set| bits << 1 | u8::from(set)),
+    );
     if let Some(topic) = topic {
         put_bytes(out, topic.as_bytes())?;
     }

@@ -19,7 +19,15 @@ struct Sent {
 fn frame_of(messages: &[Sent]) -> Vec<u8> {
     let mut frame = vec![1];
     frame.extend_from_slice(&(messages.len() as u32).to_le_bytes());
-    for Sent { source, key, flags, topic, payload, properties } in messages {
+    for Sent {
+        source,
+        key,
+        flags,
+        topic,
+        payload,
+        properties,
+    } in messages
+    {
         frame.push(*source);
         frame.extend_from_slice(&key.to_le_bytes());
         frame.push(*flags);
@@ -35,7 +43,14 @@ fn frame_of(messages: &[Sent]) -> Vec<u8> {
 
 fn sent(topic: &str) -> Sent {
     let (payload, properties) = (b"payload".to_vec(), vec![0x26, 0, 1, b'k', 0, 1, b'v']);
-    Sent { source: 0, key: 7, flags: 0b1110, topic: topic.to_owned(), payload, properties }
+    Sent {
+        source: 0,
+        key: 7,
+        flags: 0b1110,
+        topic: topic.to_owned(),
+        payload,
+        properties,
+    }
 }
 
 fn judge(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
@@ -52,21 +67,69 @@ fn written(verdict: Verdict) -> Vec<u8> {
 
 #[test]
 fn messages_are_seen_as_sent() {
-    let will = Sent { source: 1, key: u64::MAX, flags: 1, properties: vec![], ..sent("b/ü") };
-    let plugin = Sent { source: 2, key: 0, flags: 0, payload: vec![], properties: vec![], ..sent("") };
+    let will = Sent {
+        source: 1,
+        key: u64::MAX,
+        flags: 1,
+        properties: vec![],
+        ..sent("b/ü")
+    };
+    let plugin = Sent {
+        source: 2,
+        key: 0,
+        flags: 0,
+        payload: vec![],
+        properties: vec![],
+        ..sent("")
+    };
     let mut seen = Vec::new();
     let verdicts = judge_all(&frame_of(&[sent("a"), will, plugin]), |message| {
         let property = message.properties().user_property("k").map(str::to_owned);
-        let Message { source, topic, payload, qos, retain, .. } = *message;
-        seen.push((source, topic.to_owned(), payload.to_owned(), qos, retain, property));
+        let Message {
+            source,
+            topic,
+            payload,
+            qos,
+            retain,
+            ..
+        } = *message;
+        seen.push((
+            source,
+            topic.to_owned(),
+            payload.to_owned(),
+            qos,
+            retain,
+            property,
+        ));
         Verdict::Pass
     });
     assert_eq!(verdicts, Ok(vec![1, 3, 0, 0, 0, 0, 0, 0]));
     let payload = b"payload".to_vec();
     let expected = [
-        (Source::Client(7), "a".into(), payload.clone(), Qos::ExactlyOnce, true, Some("v".into())),
-        (Source::Will(u64::MAX), "b/ü".into(), payload, Qos::AtLeastOnce, false, None),
-        (Source::Plugin, String::new(), vec![], Qos::AtMostOnce, false, None),
+        (
+            Source::Client(7),
+            "a".into(),
+            payload.clone(),
+            Qos::ExactlyOnce,
+            true,
+            Some("v".into()),
+        ),
+        (
+            Source::Will(u64::MAX),
+            "b/ü".into(),
+            payload,
+            Qos::AtLeastOnce,
+            false,
+            None,
+        ),
+        (
+            Source::Plugin,
+            String::new(),
+            vec![],
+            Qos::AtMostOnce,
+            false,
+            None,
+        ),
     ];
     assert_eq!(seen, expected);
 }
@@ -81,10 +144,19 @@ fn verdicts_have_the_documented_layout() {
     assert_eq!(written(Verdict::Pass), [0]);
     assert_eq!(written(Verdict::Drop), [2]);
     assert_eq!(written(Verdict::throttle(0x0102)), [5, 2, 1, 0, 0]);
-    assert_eq!(written(Verdict::reject(Reason::QuotaExceeded, "no")), [3, 4, 2, 0, 0, 0, b'n', b'o']);
-    assert_eq!(written(Verdict::Disconnect(Reason::Unspecified.into())), [4, 0, 0, 0, 0, 0]);
+    assert_eq!(
+        written(Verdict::reject(Reason::QuotaExceeded, "no")),
+        [3, 4, 2, 0, 0, 0, b'n', b'o']
+    );
+    assert_eq!(
+        written(Verdict::Disconnect(Reason::Unspecified.into())),
+        [4, 0, 0, 0, 0, 0]
+    );
     assert_eq!(written(Replacement::default().into()), [1, 0]);
-    assert_eq!(written(Replacement::topic("t").into()), [1, 0b00001, 1, 0, 0, 0, b't']);
+    assert_eq!(
+        written(Replacement::topic("t").into()),
+        [1, 0b00001, 1, 0, 0, 0, b't']
+    );
     let mut properties = PropertiesBuf::default();
     properties.push_user_property("k", "v");
     let all = Replacement::topic("t")
@@ -95,7 +167,10 @@ fn verdicts_have_the_documented_layout() {
     let mut expected = vec![1, 0b11111, 1, 0, 0, 0, b't', 1, 0, 0, 0, b'p', 2, 1];
     expected.extend([7, 0, 0, 0, 0x26, 0, 1, b'k', 0, 1, b'v']);
     assert_eq!(written(all.into()), expected);
-    assert_eq!(written(Replacement::properties(PropertiesBuf::default()).into()), [1, 0b10000, 0, 0, 0, 0]);
+    assert_eq!(
+        written(Replacement::properties(PropertiesBuf::default()).into()),
+        [1, 0b10000, 0, 0, 0, 0]
+    );
 }
 
 #[test]
@@ -115,8 +190,14 @@ fn broken_frames_are_refused() {
     };
     assert_eq!(bad(|message| message.source = 3), Err(FrameError::UndefinedValue));
     assert_eq!(bad(|message| message.source = 2), Err(FrameError::UndefinedValue));
-    assert_eq!(bad(|message| message.flags = 0b1011), Err(FrameError::UndefinedValue));
-    assert_eq!(bad(|message| message.flags |= 0b1_0000), Err(FrameError::UndefinedValue));
+    assert_eq!(
+        bad(|message| message.flags = 0b1011),
+        Err(FrameError::UndefinedValue)
+    );
+    assert_eq!(
+        bad(|message| message.flags |= 0b1_0000),
+        Err(FrameError::UndefinedValue)
+    );
     assert_eq!(bad(|message| message.flags = 0), Err(FrameError::UndefinedValue));
 
     let mut not_utf8 = frame_of(&[sent("a")]);

@@ -36,14 +36,21 @@ impl Interests {
 /// Every message, with payload and properties.
 impl Default for MessageInterest {
     fn default() -> Self {
-        Self { topics: Vec::new(), payload: true, properties: true }
+        Self {
+            topics: Vec::new(),
+            payload: true,
+            properties: true,
+        }
     }
 }
 
 impl MessageInterest {
     /// Only messages whose topic matches one of these filters; with no filter every message.
     pub fn topics(filters: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { topics: filters.into_iter().map(Into::into).collect(), ..Self::default() }
+        Self {
+            topics: filters.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
     }
 
     /// The payload is not handed over.

@@ -89,8 +89,8 @@ pub mod prelude {
     pub use crate::on_will::{Cause, Decision as WillDecision, OnWill};
     pub use crate::route::{Decision as RouteDecision, Recipients, Route, Routing};
     pub use crate::{
-        AccessInterest, ClientKey, EventInterest, Interests, Message, MessageBuf, MessageInterest, NoConfig, Plugin,
-        Problem, Problems, Properties, PropertiesBuf, Qos, Reason, Rejection, Replacement, Source, UserProperty,
-        Verdict,
+        AccessInterest, ClientKey, EventInterest, Interests, Message, MessageBuf, MessageInterest, NoConfig,
+        Plugin, Problem, Problems, Properties, PropertiesBuf, Qos, Reason, Rejection, Replacement, Source,
+        UserProperty, Verdict,
     };
 }

@@ -34,7 +34,11 @@ impl<'a> Message<'a> {
             payload: &message.payload,
             qos: message.qos,
             retain: message.retain,
-            properties: message.properties.as_ref().map(Properties::decoded).unwrap_or_default(),
+            properties: message
+                .properties
+                .as_ref()
+                .map(Properties::decoded)
+                .unwrap_or_default(),
         }
     }
 

@@ -157,3 +157,84 @@ impl Host {
 thread_local! {
     static HOST: RefCell<Host> = const { RefCell::new(Host::NEW) };
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::authenticate::Credentials;
+    use crate::{kv, publish, topics};
+
+    use super::*;
+
+    #[test]
+    fn kv_keeps_counts_and_forgets() {
+        let host = Mock::new();
+        let second = Duration::from_secs(1);
+        assert_eq!(kv::put("a", b"1", Some(second)), Ok(()));
+        assert_eq!(kv::compare_and_swap("a", None, b"2", None), Ok(false));
+        assert_eq!(kv::compare_and_swap("b", None, b"2", None), Ok(true));
+        assert_eq!(kv::increment("a", 1, None), Err(kv::Error::NotANumber));
+        assert_eq!(kv::increment("n", 2, Some(second)), Ok(2));
+        assert_eq!(kv::increment("n", -5, None), Ok(-3));
+        host.advance(second);
+        assert_eq!((kv::get("a"), kv::get("b")), (None, Some(b"2".to_vec())));
+        assert_eq!(kv::increment("n", 1, None), Ok(1));
+        assert!(kv::delete("b") && !kv::delete("b"));
+        assert_eq!(kv::put("", b"", None), Err(kv::Error::KeyInvalid));
+        host.limit_kv_bytes(4);
+        assert_eq!(kv::put_json("c", &[1, 2], None), Err(kv::Error::QuotaExceeded));
+    }
+
+    #[test]
+    fn values_travel_as_json() {
+        let _host = Mock::new();
+        assert_eq!(kv::put_json("c", &(1, "x"), None), Ok(()));
+        assert_eq!(kv::get_json("c"), Some((1, "x".to_owned())));
+        assert_eq!(kv::get_json::<u8>("c"), None);
+    }
+
+    #[test]
+    fn clients_are_known_until_the_next_mock() {
+        let host = Mock::new();
+        host.add_client(1, Client::new("one"));
+        assert_eq!(
+            clients::get(1).map(|client| client.client_id.clone()).as_deref(),
+            Some("one")
+        );
+        // The same place in the cache.
+        assert_eq!(clients::get(1025), None);
+        assert!(clients::disconnect(1, None) && !clients::disconnect(2, None));
+        assert_eq!(host.disconnected(), [1]);
+        let _next = Mock::new();
+        assert_eq!(clients::get(1), None);
+    }
+
+    #[test]
+    fn publishing_is_recorded_or_refused() {
+        let host = Mock::new();
+        let message = MessageBuf::new("a", "x");
+        assert_eq!(publish::publish(&message), Ok(()));
+        assert_eq!(
+            publish::publish(&MessageBuf::new("a/+", "")),
+            Err(publish::Error::TopicNameInvalid)
+        );
+        host.refuse_publish(publish::Error::NotGranted);
+        assert_eq!(publish::publish(&message), Err(publish::Error::NotGranted));
+        assert_eq!(host.published(), [message]);
+    }
+
+    #[test]
+    fn topics_are_checked_as_the_broker_does() {
+        assert!(topics::valid_name("a/b") && !topics::valid_name("a/+"));
+        assert!(topics::valid_filter("a/+") && !topics::valid_filter("a+"));
+        assert!(topics::matches("a/+", "a/b") && !topics::matches("a/+", "a/+"));
+    }
+
+    #[test]
+    fn credentials_for_tests() {
+        let who = Credentials::new("c").with_password("u", "p");
+        assert_eq!(
+            (who.username.as_deref(), who.password.as_deref()),
+            (Some("u"), Some(b"p".as_slice()))
+        );
+    }
+}

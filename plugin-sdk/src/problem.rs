@@ -11,7 +11,10 @@ impl Problem {
     /// A fault at a key: `path` is keys joined by dots, counted from the plugin's `config` table, for example
     /// `rules.2.topic`; `message` says what is wrong and what was expected.
     pub fn at(path: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { path: path.to_string(), message: message.to_string() }
+        Self {
+            path: path.to_string(),
+            message: message.to_string(),
+        }
     }
 }
 
@@ -98,7 +101,10 @@ mod tests {
     #[test]
     fn unknown_keys_are_named() {
         let problem = read_config::<Config>(r#"{"rules":[],"ruels":[]}"#).unwrap_err();
-        assert_eq!(problem, Problem::at("ruels", "unknown field `ruels`, expected `rules`"));
+        assert_eq!(
+            problem,
+            Problem::at("ruels", "unknown field `ruels`, expected `rules`")
+        );
     }
 
     #[test]

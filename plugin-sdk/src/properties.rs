@@ -112,7 +112,9 @@ impl<'a> Properties<'a> {
 
     /// The value of the first user property of this name.
     pub fn user_property(&self, name: &str) -> Option<&'a str> {
-        self.user_properties().find(|&(found, _)| found == name).map(|(_, value)| value)
+        self.user_properties()
+            .find(|&(found, _)| found == name)
+            .map(|(_, value)| value)
     }
 
     /// A copy to change, for a [`Replacement`](crate::Replacement).
@@ -166,9 +168,9 @@ impl<'a> Iterator for UserProperties<'a> {
                 Property::User(name, value) => Some((name, value)),
                 _ => None,
             }),
-            UserPropertiesForm::Decoded(properties) => {
-                properties.next().map(|property| (property.name.as_str(), property.value.as_str()))
-            }
+            UserPropertiesForm::Decoded(properties) => properties
+                .next()
+                .map(|property| (property.name.as_str(), property.value.as_str())),
         }
     }
 }
@@ -281,7 +283,10 @@ impl Default for PropertiesBuf {
 impl UserProperty {
     /// A name and a value.
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into() }
+        Self {
+            name: name.into(),
+            value: value.into(),
+        }
     }
 }
 
@@ -310,9 +315,15 @@ mod tests {
 
     #[test]
     fn wire_form_is_that_of_mqtt() {
-        let mut properties = PropertiesBuf { message_expiry_secs: Some(1), ..PropertiesBuf::default() };
+        let mut properties = PropertiesBuf {
+            message_expiry_secs: Some(1),
+            ..PropertiesBuf::default()
+        };
         properties.push_user_property("k", "v");
-        assert_eq!(wire(&properties), [0x02, 0, 0, 0, 1, 0x26, 0, 1, b'k', 0, 1, b'v']);
+        assert_eq!(
+            wire(&properties),
+            [0x02, 0, 0, 0, 1, 0x26, 0, 1, b'k', 0, 1, b'v']
+        );
     }
 
     #[test]
@@ -325,7 +336,10 @@ mod tests {
             assert_eq!(view.response_topic(), Some("answers/1"));
             assert_eq!(view.correlation_data(), Some([0, 255].as_slice()));
             assert_eq!(view.content_type(), Some("text/plain"));
-            assert_eq!(view.user_properties().collect::<Vec<_>>(), [("a", "1"), ("a", "2")]);
+            assert_eq!(
+                view.user_properties().collect::<Vec<_>>(),
+                [("a", "1"), ("a", "2")]
+            );
             assert_eq!(view.user_property("a"), Some("1"));
             assert_eq!(view.user_property("b"), None);
             assert_eq!(view.to_owned(), owned);

@@ -16,7 +16,11 @@ pub fn write(descriptor: i32, bytes: &[u8]) -> isize {
         STDERR => Level::Error,
         _ => return -1,
     };
-    let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid()).trim();
+    let text = bytes
+        .utf8_chunks()
+        .next()
+        .map_or("", |chunk| chunk.valid())
+        .trim();
     if !text.is_empty() && !text.starts_with(BACKTRACE_HINT) {
         log::write(level, text);
     }

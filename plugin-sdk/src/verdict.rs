@@ -58,7 +58,10 @@ impl From<Rejection> for Verdict {
 impl Rejection {
     /// A refusal with a text for a person.
     pub fn new(reason: Reason, text: impl Into<String>) -> Self {
-        Self { reason, text: Some(text.into()) }
+        Self {
+            reason,
+            text: Some(text.into()),
+        }
     }
 }
 
@@ -123,6 +126,12 @@ impl Replacement {
 /// Leaves everything as it is.
 impl Default for Replacement {
     fn default() -> Self {
-        Self { topic: None, payload: None, qos: None, retain: None, properties: None }
+        Self {
+            topic: None,
+            payload: None,
+            qos: None,
+            retain: None,
+            properties: None,
+        }
     }
 }

@@ -69,11 +69,13 @@ impl Broker {
 
     /// Replaces the configuration as good editors do: written beside it, then renamed over it.
     pub fn edit_config(&self, text: &str) {
+        std::thread::sleep(std::time::Duration::from_millis(150)); // TEMP-RACE
         self.edit_file(CONFIG, text);
     }
 
     /// Replaces another file in the folder of the configuration in the same way.
     pub fn edit_file(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::thread::sleep(std::time::Duration::from_millis(50)); // TEMP-RACE
         let written = self.folder().join(format!("{name}.new"));
         fs::write(&written, content).expect("a file in the temporary folder can be written");
         fs::rename(written, self.folder().join(name)).expect("a file in the temporary folder can be renamed");

@@ -1,6 +1,6 @@
 //! The published message, shared by everyone who carries it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hookwire_protocol::{PublishProperties, QoS, TopicName};
@@ -58,11 +58,17 @@ pub struct Message {
     pub retain: bool,
     /// MQTT 5 properties that travel with it.
     pub properties: PublishProperties,
-    /// When it expires; from the message expiry interval, counted from its arrival.
+    /// When it expires, set when it is routed: plugins may change the interval until then.
     pub expires_at: Option<Instant>,
 }
 
 impl Message {
+    /// Starts its message expiry interval. [MQTT-3.3.2-5]
+    pub fn start_expiry(&mut self, now: Instant) {
+        let secs = self.properties.values().and_then(|values| values.message_expiry_interval_secs);
+        self.expires_at = secs.map(|secs| now + Duration::from_secs(u64::from(secs)));
+    }
+
     /// The same message with memory of its own, for whoever keeps it.
     #[must_use]
     pub fn detached(mut self) -> Self {

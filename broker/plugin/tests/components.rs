@@ -48,7 +48,7 @@ fn spec(bytes: Vec<u8>) -> PluginSpec {
 }
 
 fn refusal(bytes: Vec<u8>) -> LoadError {
-    host().load(&spec(bytes)).err().expect("loads")
+    host().load(&spec(bytes)).expect_err("loads")
 }
 
 fn refusal_of_text(text: &str) -> LoadError {

@@ -242,7 +242,7 @@ impl Broker {
         if let Some(over) = taken_over
             && let Some(will) = over.will
         {
-            self.leave_will(now, client_id, will, over.rights);
+            self.leave_will(now, self.0.registry.lock(), will, over.standing);
         }
         Ok((client, link))
     }
@@ -263,9 +263,9 @@ impl Broker {
         if access::is_reserved(topic) {
             return Err(Denial::new(ConnectReason::NotAuthorized));
         }
-        // Plugins look the client up by its key, and it has no session yet.
+        // Policies look the client up by its key, and it has no session yet.
         self.0
-            .arriving
+            .sessionless
             .write()
             .insert(standing.facts.key, Arc::clone(&standing.facts));
         let decision = access::decide(
@@ -275,7 +275,7 @@ impl Broker {
             &asked,
             now,
         );
-        self.0.arriving.write().remove(&standing.facts.key);
+        self.0.sessionless.write().remove(&standing.facts.key);
         match decision {
             AccessDecision::Allow => Ok(()),
             AccessDecision::Next => Err(Denial::new(ConnectReason::NotAuthorized)),
@@ -314,7 +314,7 @@ impl Broker {
         let will = will.map(|will| crate::session::DueWill { due_at: now, ..will });
         Some(TakenOver {
             will,
-            rights: standing.rights,
+            standing,
             is_kept,
         })
     }
@@ -389,7 +389,7 @@ impl Broker {
 /// What is left of a connection that was taken over.
 struct TakenOver {
     will: Option<crate::session::DueWill>,
-    rights: Arc<Rights>,
+    standing: Standing,
     is_kept: bool,
 }
 

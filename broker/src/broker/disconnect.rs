@@ -56,22 +56,13 @@ impl Broker {
                 self.0.timers.add(now + detached.expires_in, due);
             }
         }
-        drop(by_id);
-        self.report_dropped(client, dropped);
-        let Departure {
-            reason,
-            text,
-            by_client,
-            ..
-        } = departure;
-        self.emit(key, &client_id, || EventKind::Disconnected {
-            reason,
-            text,
-            by_client,
-        });
-        if let Some(will) = detached.and_then(|detached| detached.will) {
-            self.leave_will(now, &client_id, will, standing.rights);
+        match detached.and_then(|detached| detached.will) {
+            Some(will) => self.leave_will(now, by_id, will, standing),
+            None => drop(by_id),
         }
+        self.report_dropped(client, dropped);
+        let Departure { reason, text, by_client, .. } = departure;
+        self.emit(key, &client_id, || EventKind::Disconnected { reason, text, by_client });
     }
 
     /// A session has reached its expiry, unless somebody has resumed it.

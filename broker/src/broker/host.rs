@@ -32,7 +32,7 @@ impl Host for PluginAccess {
         let broker = self.broker()?;
         match broker.0.registry.by_key(key) {
             Some(client) => Some(client.standing().facts).filter(|facts| facts.key == key),
-            None => broker.0.arriving.read().get(&key).cloned(),
+            None => broker.0.sessionless.read().get(&key).cloned(),
         }
     }
 

@@ -90,8 +90,9 @@ struct Shared {
     router: Router<Arc<Client>>,
     registry: Registry,
     held_wills: HeldWills,
-    /// Clients whose CONNECT is being looked at: policies ask for their facts, and they have no session yet.
-    arriving: RwLock<HashMap<ClientKey, Arc<ClientFacts>>>,
+    /// Clients that policies are being asked about and that have no session: not yet, at CONNECT, or no more, when
+    /// a will is published.
+    sessionless: RwLock<HashMap<ClientKey, Arc<ClientFacts>>>,
     timers: Timers,
     fights: FightWatch,
     events: EventSink,
@@ -123,7 +124,7 @@ impl Broker {
             router: Router::default(),
             registry: Registry::default(),
             held_wills: HeldWills::default(),
-            arriving: RwLock::default(),
+            sessionless: RwLock::default(),
             timers: Timers::default(),
             fights: FightWatch::default(),
             plugin_publishes,

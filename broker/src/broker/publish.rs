@@ -25,11 +25,17 @@ use super::{Broker, Connected, Rights};
 use crate::router::{Matches, Memo, Recipient, Subscriber};
 use crate::session::{Delivered, Link, Novelty, Sent, Taken, Violation};
 
+/// For how long a publisher is not read from after a run that a recipient was too slow for: long enough to write and acknowledge what
+/// it has, short enough that a recipient that does not even try costs its publishers little.
+const RESPITE: Duration = Duration::from_millis(1);
+
 /// What one publishing connection keeps between its messages.
 #[derive(Debug, Default)]
 pub struct Publisher {
     memo: Memo<Arc<Client>>,
     access: AccessMemo,
+    /// A recipient takes its messages more slowly than they come.
+    is_pressed: bool,
     /// Connections that have output and have not been woken yet.
     dirty: Vec<Arc<Link>>,
     /// Buffers of one run, kept for the next.
@@ -100,7 +106,7 @@ impl Broker {
             client, key, rights, ..
         } = connected;
         let chain = self.chain();
-        let mut stop = take(client, *key, publisher, now, packets);
+        let mut stop = take(client, *key, publisher, packets);
         self.authorize_run(&chain, rights, publisher, now);
         if chain.has(Hook::OnPublish) {
             chain.on_publish(&mut publisher.run);
@@ -139,6 +145,9 @@ impl Broker {
         answer_all(client, *key, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
         publisher.wake_recipients();
+        if std::mem::take(&mut publisher.is_pressed) {
+            throttle = throttle.max(RESPITE);
+        }
         stop.map(|()| throttle)
     }
 
@@ -196,9 +205,10 @@ impl Broker {
         chain: &Chain,
         publisher: &mut Publisher,
         now: Instant,
-        message: Message,
+        mut message: Message,
         from: Option<u64>,
     ) -> PublishReason {
+        message.start_expiry(now);
         if message.retain {
             let limits = self.settings().retained_limits();
             if self.0.router.retain(&message, &limits).is_err() {
@@ -288,6 +298,7 @@ impl Broker {
         };
         let mut session = client.session();
         let sent = session.deliver(now, delivered);
+        publisher.is_pressed |= session.wants_respite();
         match sent {
             Sent::Written => {
                 if let Some(link) = session.link().filter(|link| link.signal()) {
@@ -330,7 +341,6 @@ fn take(
     client: &Client,
     key: ClientKey,
     publisher: &mut Publisher,
-    now: Instant,
     packets: &mut Vec<Publish>,
 ) -> Result<(), Stop> {
     let Some(mut session) = client.session_of(key) else {
@@ -338,7 +348,7 @@ fn take(
         return Ok(());
     };
     for publish in packets.drain(..) {
-        publisher.accept(session.take_publish(now, publish).map_err(Stop::Violation)?);
+        publisher.accept(session.take_publish(publish).map_err(Stop::Violation)?);
     }
     Ok(())
 }

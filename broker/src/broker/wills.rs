@@ -11,14 +11,18 @@ use parking_lot::Mutex;
 use super::access::{self, AccessMemo};
 use super::publish::Publisher;
 use super::timers::Due;
-use super::{Broker, Rights};
+use super::client::Standing;
+use super::registry::ById;
+use super::Broker;
+use crate::router::Subscriber;
 use crate::session::DueWill;
 
 /// A will that waits.
 #[derive(Debug, Clone)]
 pub(super) struct HeldWill {
     will: DueWill,
-    rights: Arc<Rights>,
+    /// Of the client that left it.
+    standing: Standing,
     /// A policy asked for the wait, not the client.
     by_policy: bool,
 }
@@ -36,44 +40,33 @@ impl HeldWills {
 }
 
 impl Broker {
-    /// A connection with a will has ended: publishes it now or holds it until it is due.
-    pub(super) fn leave_will(
-        &self,
-        now: Instant,
-        client_id: &ByteString,
-        will: DueWill,
-        rights: Arc<Rights>,
-    ) {
-        if will.due_at > now {
-            self.hold_will(
-                client_id,
-                HeldWill {
-                    will,
-                    rights,
-                    by_policy: false,
-                },
-            );
+    /// A connection with a will has ended: publishes it now, or holds it until it is due. The sessions are locked by whoever saw the
+    /// connection end, so that the client cannot be back before its will is held.
+    pub(super) fn leave_will(&self, now: Instant, by_id: ById<'_>, will: DueWill, standing: Standing) {
+        let held = HeldWill { will, standing, by_policy: false };
+        if held.will.due_at > now {
+            self.hold_will(held);
         } else {
-            self.publish_will(
-                now,
-                client_id,
-                HeldWill {
-                    will,
-                    rights,
-                    by_policy: false,
-                },
-            );
+            drop(by_id);
+            self.publish_will(now, held);
         }
     }
 
-    fn hold_will(&self, client_id: &ByteString, held: HeldWill) {
-        let due = Due::Will {
-            client_id: client_id.clone(),
-            key: held.will.client,
-        };
+    fn hold_will(&self, held: HeldWill) {
+        let client_id = held.standing.facts.client_id.clone();
+        let due = Due::Will { client_id: client_id.clone(), key: held.will.client };
         let due_at = held.will.due_at;
-        self.0.held_wills.0.lock().insert(client_id.clone(), held);
+        self.0.held_wills.0.lock().insert(client_id, held);
         self.0.timers.add(due_at, due);
+    }
+
+    /// A policy has asked for a delay, unless the client has come back while it was asked.
+    fn delay_will(&self, due_at: Instant, held: HeldWill) {
+        let by_id = self.0.registry.lock();
+        let is_back = by_id.get(&held.standing.facts.client_id).is_some_and(Subscriber::is_online);
+        if !is_back {
+            self.hold_will(HeldWill { will: DueWill { due_at, ..held.will }, by_policy: true, ..held });
+        }
     }
 
     /// The client is back. Its will is taken away [MQTT-3.1.3-9], unless the session has ended with it: then
@@ -81,39 +74,36 @@ impl Broker {
     pub(super) fn recall_will(&self, now: Instant, client_id: &ByteString, session_ended: bool) {
         let held = self.0.held_wills.0.lock().remove(client_id);
         if let Some(held) = held.filter(|held| session_ended && !held.by_policy) {
-            self.publish_will(now, client_id, held);
+            self.publish_will(now, held);
         }
     }
 
     /// A held will is due.
     pub(super) fn release_will(&self, now: Instant, client_id: &ByteString, key: ClientKey) {
         if let Some(held) = self.0.held_wills.take(client_id, key) {
-            self.publish_will(now, client_id, held);
+            self.publish_will(now, held);
         }
     }
 
-    /// Wills pass the same policy as every message; there is no back door.
-    fn publish_will(&self, now: Instant, client_id: &ByteString, held: HeldWill) {
-        let HeldWill { will, rights, .. } = &held;
+    /// Wills pass the same policy as every message; there is no back door. Policies can look their client up, although its session may be
+    /// over.
+    fn publish_will(&self, now: Instant, held: HeldWill) {
+        let facts = Arc::clone(&held.standing.facts);
+        self.0.sessionless.write().insert(facts.key, Arc::clone(&facts));
+        self.judge_will(now, held);
+        self.0.sessionless.write().remove(&facts.key);
+    }
+
+    fn judge_will(&self, now: Instant, held: HeldWill) {
+        let HeldWill { will, standing, .. } = &held;
+        let client_id = standing.facts.client_id.escape_debug();
         let chain = self.0.chain.load_full();
         let mut message = will.message.clone();
         match chain.on_will(will.client, will.cause, &mut message) {
             WillOutcome::Publish => {}
             WillOutcome::Suppress => return tracing::debug!(%client_id, "will suppressed by policy"),
             WillOutcome::Delay(delay) => {
-                let due_at = now + delay.min(self.settings().session.will_delay_max);
-                let will = DueWill {
-                    due_at,
-                    ..will.clone()
-                };
-                return self.hold_will(
-                    client_id,
-                    HeldWill {
-                        will,
-                        rights: Arc::clone(rights),
-                        by_policy: true,
-                    },
-                );
+                return self.delay_will(now + delay.min(self.settings().session.will_delay_max), held);
             }
         }
         let asked = Access {
@@ -123,7 +113,7 @@ impl Broker {
             qos: message.qos,
             retain: message.retain,
         };
-        let decision = access::decide(&chain, rights, &mut AccessMemo::default(), &asked, now);
+        let decision = access::decide(&chain, &standing.rights, &mut AccessMemo::default(), &asked, now);
         if decision != AccessDecision::Allow || access::is_reserved(message.topic.as_str()) {
             return tracing::debug!(%client_id, topic = message.topic.as_str(), "will refused by policy");
         }
@@ -132,8 +122,7 @@ impl Broker {
         let [publication] = run;
         if publication.fate == Fate::Pass {
             let mut publisher = Publisher::default();
-            // A full retained store is the only thing that can be refused here, and there is nobody left to
-            // tell.
+            // A full retained store is the only thing that can be refused here, and there is nobody left to tell.
             let _ = self.route(&chain, &mut publisher, now, publication.message, None);
             publisher.wake_recipients();
         }

@@ -99,9 +99,9 @@ pub struct SessionSettings {
     pub subscriptions_max: usize,
     /// QoS 1 and 2 messages on their way to one client, not yet acknowledged.
     pub inflight_max: u16,
-    /// Messages waiting for one session, while it is away or its inflight window is full.
+    /// Messages waiting for one session while its client is away.
     pub queue_messages_max: usize,
-    /// The same in bytes.
+    /// Bytes waiting for one session, while its client is away or its inflight window is full.
     pub queue_bytes_max: usize,
     /// Which message goes when a queue is full.
     pub queue_overflow: QueueOverflow,

@@ -41,6 +41,7 @@ pub use will::{DueWill, PendingWill};
 
 use inbound::Inbound;
 use outbound::{Next, Outbound};
+use queue::Fill;
 
 /// What is agreed for one network connection.
 #[derive(Debug, Clone)]
@@ -244,7 +245,7 @@ impl Session {
     // ---- messages from the client
 
     /// Takes a PUBLISH in.
-    pub fn take_publish(&mut self, now: Instant, publish: Publish) -> Result<Taken, Violation> {
+    pub fn take_publish(&mut self, publish: Publish) -> Result<Taken, Violation> {
         let qos = publish.delivery.qos();
         if qos > self.terms.qos_max {
             return Err(Violation::QosNotSupported);
@@ -253,7 +254,6 @@ impl Session {
         if values.is_some_and(|values| !values.subscription_identifiers.is_empty()) {
             return Err(Violation::SubscriptionIdentifier);
         }
-        let expiry = values.and_then(|values| values.message_expiry_interval_secs);
         let topic = self.inbound.resolve(&publish)?;
         let topic = self.mounted(topic)?;
         let novelty = self.inbound.note(publish.delivery)?;
@@ -264,7 +264,7 @@ impl Session {
             qos,
             retain: publish.retain,
             properties: publish.properties,
-            expires_at: expiry.map(|secs| now + Duration::from_secs(u64::from(secs))),
+            expires_at: None,
         };
         Ok(Taken {
             message,
@@ -409,6 +409,15 @@ impl Session {
         self.enqueue(delivered)
     }
 
+    /// Whether a connected client takes its messages more slowly than they come, so that its publishers should slow down before something
+    /// has to be dropped. A client that takes nothing at all is soon full, and then slows nobody any more.
+    #[inline]
+    pub fn wants_respite(&self) -> bool {
+        let outbox = Fill::of(self.outbox.len(), self.terms.outbox_bytes_max);
+        let queue = Fill::of(self.outbound.queued_bytes(), self.terms.queue.bytes_max);
+        self.link.is_some() && outbox.max(queue) == Fill::Rising
+    }
+
     fn deliver_offline(&mut self, delivered: Delivered) -> Sent {
         if delivered.qos == QoS::AtMostOnce && !self.terms.queue_qos0 {
             return Sent::Dropped(DropCause::Offline);
@@ -417,7 +426,9 @@ impl Session {
     }
 
     fn enqueue(&mut self, delivered: Delivered) -> Sent {
-        let limits = self.terms.queue;
+        // A burst must not cost a connected client messages that were acknowledged to their publishers: it is bounded in bytes only.
+        let messages_max = if self.link.is_some() { usize::MAX } else { self.terms.queue.messages_max };
+        let limits = QueueLimits { messages_max, ..self.terms.queue };
         let delivered = if delivered.qos == QoS::AtMostOnce {
             Delivered {
                 message: Arc::new(Message::clone(&delivered.message).detached()),

@@ -129,6 +129,12 @@ impl Outbound {
         self.unsent > 0 || !self.queue.is_empty() || !self.replays.is_empty()
     }
 
+    /// Bytes that wait.
+    #[inline]
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
     /// Messages on their way.
     pub(super) fn inflight(&self) -> usize {
         self.window.len()

@@ -28,9 +28,12 @@ pub struct Delivered {
 impl Delivered {
     /// What it counts for in limits, bytes.
     pub fn cost(&self) -> usize {
-        self.message.topic.as_str().len() + self.message.payload.len()
+        OVERHEAD + self.message.topic.as_str().len() + self.message.payload.len()
     }
 }
+
+/// What a waiting message takes beyond its topic and payload: its place in the queue, its header, two allocations.
+const OVERHEAD: usize = 192;
 
 /// Bounds of a queue.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,30 @@ pub struct QueueLimits {
     pub overflow: QueueOverflow,
 }
 
+/// How full something is that a client has to empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fill {
+    /// Up to half.
+    Low,
+    /// More than half.
+    Rising,
+    /// Full, or so nearly that its client seems to take nothing at all.
+    Full,
+}
+
+impl Fill {
+    #[inline]
+    pub(super) fn of(used: usize, max: usize) -> Self {
+        if used <= max / 2 {
+            Self::Low
+        } else if used < max - max / 16 {
+            Self::Rising
+        } else {
+            Self::Full
+        }
+    }
+}
+
 /// Messages in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -53,6 +80,12 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
+    }
+
+    /// Bytes that its messages count for.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn len(&self) -> usize {

@@ -198,7 +198,7 @@ impl Rig {
             payload: Bytes::from_static(b"x"),
             properties: PublishProperties::default(),
         };
-        self.session.take_publish(self.now, publish)
+        self.session.take_publish(publish)
     }
 }
 
@@ -374,8 +374,40 @@ fn a_full_queue_drops_by_policy_and_says_what() {
 }
 
 #[test]
+fn respite_is_asked_for_between_half_full_and_full() {
+    let mut rig = Rig::with(persistent(), |config| {
+        config.session.inflight_max = 1;
+        config.session.queue_bytes_max = 32 * 200;
+    });
+    let asked: Vec<bool> = (0..40)
+        .map(|_| {
+            rig.deliver(message(QoS::AtLeastOnce, "1234567"));
+            rig.session.wants_respite()
+        })
+        .collect();
+    assert_eq!(asked.iter().position(|asked| *asked), Some(17), "one is on its way, 17 wait");
+    assert!(asked[17..30].iter().all(|asked| *asked));
+    assert!(!asked[39], "a client that takes nothing slows nobody for long");
+    rig.lose();
+    assert!(!rig.session.wants_respite(), "nor does one that is away");
+}
+
+#[test]
+fn a_connected_client_loses_nothing_to_a_burst_of_small_messages() {
+    let mut rig = Rig::with(persistent(), |config| {
+        config.session.inflight_max = 1;
+        config.session.queue_messages_max = 2;
+    });
+    for n in 0..10 {
+        rig.deliver(message(QoS::AtLeastOnce, n.to_string()));
+    }
+    assert_eq!(rig.session.queued(), 9);
+    assert!(rig.session.take_dropped().is_empty());
+}
+
+#[test]
 fn a_queue_is_bounded_in_bytes() {
-    let mut rig = Rig::with(persistent(), |config| config.session.queue_bytes_max = 100);
+    let mut rig = Rig::with(persistent(), |config| config.session.queue_bytes_max = 500);
     rig.lose();
     for _ in 0..10 {
         rig.deliver(message(QoS::AtLeastOnce, "x".repeat(40)));
@@ -552,21 +584,20 @@ fn topic_aliases_last_as_long_as_the_connection() {
         })
     };
     let used = |n| publish(PublishTopic::Alias(alias(n)));
-    let now = rig.now;
-    rig.session.take_publish(now, set("a", 1)).expect("set");
+    rig.session.take_publish(set("a", 1)).expect("set");
     assert_eq!(
         rig.session
-            .take_publish(now, used(1))
+            .take_publish(used(1))
             .expect("used")
             .message
             .topic
             .as_str(),
         "a"
     );
-    rig.session.take_publish(now, set("b", 1)).expect("set anew");
+    rig.session.take_publish(set("b", 1)).expect("set anew");
     assert_eq!(
         rig.session
-            .take_publish(now, used(1))
+            .take_publish(used(1))
             .expect("used")
             .message
             .topic
@@ -574,18 +605,17 @@ fn topic_aliases_last_as_long_as_the_connection() {
         "b"
     );
     assert_eq!(
-        rig.session.take_publish(now, used(2)).expect_err("unknown"),
+        rig.session.take_publish(used(2)).expect_err("unknown"),
         Violation::TopicAliasUnknown
     );
     assert_eq!(
-        rig.session.take_publish(now, set("c", 3)).expect_err("above"),
+        rig.session.take_publish(set("c", 3)).expect_err("above"),
         Violation::TopicAliasInvalid
     );
     rig.lose();
     rig.attach();
-    let now = rig.now;
     assert_eq!(
-        rig.session.take_publish(now, used(1)).expect_err("forgotten"),
+        rig.session.take_publish(used(1)).expect_err("forgotten"),
         Violation::TopicAliasUnknown
     );
 }

@@ -61,10 +61,6 @@ impl PendingWill {
 
     /// The connection has ended; `session_left` is how long the session lives on.
     pub fn due(self, client: ClientKey, cause: WillCause, now: Instant, session_left: Duration) -> DueWill {
-        let expiry = self
-            .properties
-            .values()
-            .and_then(|values| values.message_expiry_interval_secs);
         let due_at = now + self.delay.min(session_left);
         let message = Message {
             source: Source::Will(client),
@@ -73,7 +69,7 @@ impl PendingWill {
             qos: self.qos,
             retain: self.retain,
             properties: self.properties,
-            expires_at: expiry.map(|secs| due_at + Duration::from_secs(u64::from(secs))),
+            expires_at: None,
         };
         DueWill {
             client,

@@ -68,25 +68,41 @@ impl Default for Grant {
 impl TopicRule {
     /// Lets the client do this.
     pub fn allow(action: RuleAction, filter: impl Into<String>) -> Self {
-        Self { allow: true, action, filter: filter.into() }
+        Self {
+            allow: true,
+            action,
+            filter: filter.into(),
+        }
     }
 
     /// Keeps the client from doing this.
     pub fn deny(action: RuleAction, filter: impl Into<String>) -> Self {
-        Self { allow: false, action, filter: filter.into() }
+        Self {
+            allow: false,
+            action,
+            filter: filter.into(),
+        }
     }
 }
 
 impl Denial {
     /// A refusal with a text for a person.
     pub fn new(reason: ConnectReason, text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), ..reason.into() }
+        Self {
+            text: Some(text.into()),
+            ..reason.into()
+        }
     }
 }
 
 impl From<ConnectReason> for Denial {
     fn from(reason: ConnectReason) -> Self {
-        Self { reason, text: None, server_reference: None, user_properties: Vec::new() }
+        Self {
+            reason,
+            text: None,
+            server_reference: None,
+            user_properties: Vec::new(),
+        }
     }
 }
 

@@ -22,24 +22,39 @@ impl<C: Component<Plugin: Authorize>> binding::Guest for C {
 impl Access {
     /// A question at QoS 0 without RETAIN, for tests. Set the fields for something else.
     pub fn new(client: ClientKey, action: Action, topic: impl Into<String>) -> Self {
-        Self { client, action, topic: topic.into(), qos: Qos::AtMostOnce, retain: false }
+        Self {
+            client,
+            action,
+            topic: topic.into(),
+            qos: Qos::AtMostOnce,
+            retain: false,
+        }
     }
 }
 
 impl Answer {
     /// No opinion: the next plugin is asked.
     pub const fn next() -> Self {
-        Self { decision: Decision::Next, cache_ms: 0 }
+        Self {
+            decision: Decision::Next,
+            cache_ms: 0,
+        }
     }
 
     /// Allowed.
     pub const fn allow() -> Self {
-        Self { decision: Decision::Allow, cache_ms: 0 }
+        Self {
+            decision: Decision::Allow,
+            cache_ms: 0,
+        }
     }
 
     /// Refused without a reason string.
     pub const fn deny() -> Self {
-        Self { decision: Decision::Deny(None), cache_ms: 0 }
+        Self {
+            decision: Decision::Deny(None),
+            cache_ms: 0,
+        }
     }
 
     /// The broker may answer the same question (client, action, topic) by itself for so many milliseconds.
@@ -52,6 +67,9 @@ impl Answer {
 
 impl From<Decision> for Answer {
     fn from(decision: Decision) -> Self {
-        Self { decision, cache_ms: 0 }
+        Self {
+            decision,
+            cache_ms: 0,
+        }
     }
 }

@@ -16,7 +16,9 @@ pub trait OnWill: Plugin {
 
 impl<C: Component<Plugin: OnWill>> binding::Guest for C {
     fn on_will(client: ClientKey, cause: Cause, message: types::Message) -> Decision {
-        with_plugin::<C, _>(|plugin| plugin.on_will(client, cause, &Message::of(Source::Will(client), &message)))
+        with_plugin::<C, _>(|plugin| {
+            plugin.on_will(client, cause, &Message::of(Source::Will(client), &message))
+        })
     }
 }
 

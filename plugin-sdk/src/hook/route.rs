@@ -23,14 +23,23 @@ impl<C: Component<Plugin: Route>> binding::Guest for C {
 /// Nobody receives it, for tests.
 impl Default for Recipients {
     fn default() -> Self {
-        Self { clients: Vec::new(), groups: Vec::new() }
+        Self {
+            clients: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 }
 
 /// Leaves everything as it is.
 impl Default for Routing {
     fn default() -> Self {
-        Self { copies: Vec::new(), only: None, exclude: Vec::new(), picks: Vec::new(), local_only: false }
+        Self {
+            copies: Vec::new(),
+            only: None,
+            exclude: Vec::new(),
+            picks: Vec::new(),
+            local_only: false,
+        }
     }
 }
 

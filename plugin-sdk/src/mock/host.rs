@@ -106,7 +106,14 @@ pub(crate) mod kv {
     pub(crate) fn put(key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), Error> {
         HOST.with_borrow_mut(|host| {
             let expires_at_ns = host.expiry(ttl_ms);
-            host.write(key, Entry { value: value.to_owned(), expires_at_ns, number: false })
+            host.write(
+                key,
+                Entry {
+                    value: value.to_owned(),
+                    expires_at_ns,
+                    number: false,
+                },
+            )
         })
     }
 
@@ -134,14 +141,25 @@ pub(crate) mod kv {
         HOST.with_borrow_mut(|host| {
             let (present, expires_at_ns) = match host.live(key) {
                 None => (0, host.expiry(ttl_ms)),
-                Some(Entry { value, number: true, expires_at_ns }) => {
+                Some(Entry {
+                    value,
+                    number: true,
+                    expires_at_ns,
+                }) => {
                     let number = value.as_slice().try_into().map(i64::from_le_bytes);
                     (number.map_err(|_| Error::NotANumber)?, *expires_at_ns)
                 }
                 Some(_) => return Err(Error::NotANumber),
             };
             let sum = present.saturating_add(delta);
-            host.write(key, Entry { value: sum.to_le_bytes().to_vec(), expires_at_ns, number: true })?;
+            host.write(
+                key,
+                Entry {
+                    value: sum.to_le_bytes().to_vec(),
+                    expires_at_ns,
+                    number: true,
+                },
+            )?;
             Ok(sum)
         })
     }
@@ -200,6 +218,9 @@ pub(crate) mod topics {
     }
 
     pub(crate) fn matches(filter: &str, name: &str) -> bool {
-        valid_name(name) && filter.parse::<TopicFilter>().is_ok_and(|filter| filter.matches(name))
+        valid_name(name)
+            && filter
+                .parse::<TopicFilter>()
+                .is_ok_and(|filter| filter.matches(name))
     }
 }

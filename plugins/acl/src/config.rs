@@ -100,7 +100,11 @@ impl Config {
             Ok(more) => rules.extend(more),
             Err(lines) => problems.extend(lines.into_iter().map(|line| Problem::at("acl", line))),
         }
-        if problems.is_empty() { Ok(rules) } else { Err(problems.into()) }
+        if problems.is_empty() {
+            Ok(rules)
+        } else {
+            Err(problems.into())
+        }
     }
 }
 
@@ -109,14 +113,22 @@ impl RuleConfig {
         let (allow, action) = match (self.allow, self.deny) {
             (Some(action), None) => (true, action),
             (None, Some(action)) => (false, action),
-            _ => return Err(Problem::at(format!("rules.{index}"), "expected either `allow` or `deny`")),
+            _ => {
+                return Err(Problem::at(
+                    format!("rules.{index}"),
+                    "expected either `allow` or `deny`",
+                ));
+            }
         };
         let template = Template::parse(&self.topic)
             .map_err(|error| Problem::at(format!("rules.{index}.topic"), error))?;
         Ok(Rule {
             allow,
             actions: action.actions(),
-            user: self.user.as_deref().map_or(User::Any, |user| User::Named(Glob::parse(user))),
+            user: self
+                .user
+                .as_deref()
+                .map_or(User::Any, |user| User::Named(Glob::parse(user))),
             client: self.client.as_deref().map(Glob::parse),
             template,
         })

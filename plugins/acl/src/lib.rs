@@ -55,7 +55,9 @@ impl Plugin for Acl {
 impl Authorize for Acl {
     fn authorize(&self, access: &Access) -> Answer {
         // Whoever the broker does not know has no rights.
-        let Some(rules) = self.client_rules(access.client) else { return Answer::deny() };
+        let Some(rules) = self.client_rules(access.client) else {
+            return Answer::deny();
+        };
         let allowed = match access.action {
             Action::Publish => rules.topic(Actions::PUBLISH, &access.topic),
             Action::Will => rules.topic(Actions::WILL, &access.topic),
@@ -69,12 +71,15 @@ impl Authorize for Acl {
 impl Acl {
     /// Whether a subscription may be allowed of which some messages must not arrive.
     fn denies_at_delivery(&self) -> bool {
-        self.rules.iter().filter(|rule| !rule.allow).any(|rule| match self.overlap {
-            Overlap::Filter => rule.actions.contains(Actions::DELIVER),
-            Overlap::Refuse => {
-                rule.actions.contains(Actions::DELIVER) && !rule.actions.contains(Actions::SUBSCRIBE)
-            }
-        })
+        self.rules
+            .iter()
+            .filter(|rule| !rule.allow)
+            .any(|rule| match self.overlap {
+                Overlap::Filter => rule.actions.contains(Actions::DELIVER),
+                Overlap::Refuse => {
+                    rule.actions.contains(Actions::DELIVER) && !rule.actions.contains(Actions::SUBSCRIBE)
+                }
+            })
     }
 
     fn client_rules(&self, key: ClientKey) -> Option<Rc<ClientRules>> {

@@ -16,7 +16,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Rule>, Vec<String>> {
             problems.push(format!("line {}: {problem}", index + 1));
         }
     }
-    if problems.is_empty() { Ok(file.into_rules()) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(file.into_rules())
+    } else {
+        Err(problems)
+    }
 }
 
 /// What was read so far.
@@ -40,16 +44,24 @@ impl File {
             "topic" => {
                 let user = self.user.as_deref();
                 let user = user.map_or(User::Anonymous, |name| User::Named(Glob::literal(name)));
-                self.topics.push(rule(rest, user, |filter| filter.parse().map(Template::Fixed))?);
+                self.topics
+                    .push(rule(rest, user, |filter| filter.parse().map(Template::Fixed))?);
             }
             "pattern" => self.patterns.push(rule(rest, User::Any, Template::parse)?),
-            _ => return Err(format!("expected `user`, `topic` or `pattern`, found `{keyword}`")),
+            _ => {
+                return Err(format!(
+                    "expected `user`, `topic` or `pattern`, found `{keyword}`"
+                ));
+            }
         }
         Ok(())
     }
 
     fn into_rules(self) -> Vec<Rule> {
-        denials_first(self.topics).into_iter().chain(denials_first(self.patterns)).collect()
+        denials_first(self.topics)
+            .into_iter()
+            .chain(denials_first(self.patterns))
+            .collect()
     }
 }
 
@@ -74,13 +86,24 @@ fn rule(
         ("deny", filter) => (false, Actions::ALL, filter),
         // Filters may have spaces in them, but a misspelt access must not become one.
         (access, _) if access.contains(['/', '+', '#', '%']) => (true, Actions::ALL, text),
-        (access, _) => return Err(format!("expected `read`, `write`, `readwrite` or `deny`, found `{access}`")),
+        (access, _) => {
+            return Err(format!(
+                "expected `read`, `write`, `readwrite` or `deny`, found `{access}`"
+            ));
+        }
     };
     let template = parse(filter).map_err(|error| format!("`{filter}`: {error}"))?;
-    Ok(Rule { allow, actions, user, client: None, template })
+    Ok(Rule {
+        allow,
+        actions,
+        user,
+        client: None,
+        template,
+    })
 }
 
 /// The first word, and what follows it.
 fn split_word(text: &str) -> (&str, &str) {
-    text.split_once([' ', '\t']).map_or((text, ""), |(word, rest)| (word, rest.trim_start()))
+    text.split_once([' ', '\t'])
+        .map_or((text, ""), |(word, rest)| (word, rest.trim_start()))
 }

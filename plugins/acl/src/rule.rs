@@ -17,7 +17,10 @@ pub(crate) struct Rule {
 impl Rule {
     pub(crate) fn is_for(&self, client: &Client) -> bool {
         self.user.matches(client.username.as_deref())
-            && self.client.as_ref().is_none_or(|glob| glob.matches(&client.client_id))
+            && self
+                .client
+                .as_ref()
+                .is_none_or(|glob| glob.matches(&client.client_id))
     }
 }
 
@@ -69,21 +72,29 @@ pub(crate) struct Glob {
 
 impl Glob {
     pub(crate) fn parse(text: &str) -> Self {
-        Self { parts: text.split('*').map(str::to_owned).collect() }
+        Self {
+            parts: text.split('*').map(str::to_owned).collect(),
+        }
     }
 
     /// A name in which `*` stands for itself.
     pub(crate) fn literal(text: &str) -> Self {
-        Self { parts: vec![text.to_owned()] }
+        Self {
+            parts: vec![text.to_owned()],
+        }
     }
 
     pub(crate) fn matches(&self, name: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else {
             return self.parts.iter().all(|part| part == name);
         };
-        let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
+        let Some(mut rest) = name.strip_prefix(first.as_str()) else {
+            return false;
+        };
         for part in middle {
-            let Some(at) = rest.find(part.as_str()) else { return false };
+            let Some(at) = rest.find(part.as_str()) else {
+                return false;
+            };
             rest = &rest[at + part.len()..];
         }
         rest.ends_with(last.as_str())
@@ -106,7 +117,9 @@ impl Template {
         if !text.contains(CLIENT_ID) && !text.contains(USERNAME) {
             return text.parse().map(Self::Fixed);
         }
-        text.replace(CLIENT_ID, "c").replace(USERNAME, "u").parse::<TopicFilter>()?;
+        text.replace(CLIENT_ID, "c")
+            .replace(USERNAME, "u")
+            .parse::<TopicFilter>()?;
         Ok(Self::WithPlaceholders(text.to_owned()))
     }
 
@@ -160,7 +173,10 @@ impl Level {
             return Self::Unfit;
         }
         // One pass: a client id of `%u` stands for itself.
-        let parts: Vec<_> = level.split(CLIENT_ID).map(|part| part.replace(USERNAME, username)).collect();
+        let parts: Vec<_> = level
+            .split(CLIENT_ID)
+            .map(|part| part.replace(USERNAME, username))
+            .collect();
         Self::Filled(parts.join(&client.client_id))
     }
 }

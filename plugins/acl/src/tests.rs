@@ -8,9 +8,20 @@ use super::*;
 /// Clients 1 `sensor-1` of alice, 2 `gateway-7` without a user name, 3 `+` of `#`, 4 `$SYS` of `a/b`.
 fn known_clients() -> Mock {
     let host = Mock::new();
-    let clients = [("sensor-1", Some("alice")), ("gateway-7", None), ("+", Some("#")), ("$SYS", Some("a/b"))];
+    let clients = [
+        ("sensor-1", Some("alice")),
+        ("gateway-7", None),
+        ("+", Some("#")),
+        ("$SYS", Some("a/b")),
+    ];
     for (key, (id, username)) in (1..).zip(clients) {
-        host.add_client(key, Client { username: username.map(str::to_owned), ..Client::new(id) });
+        host.add_client(
+            key,
+            Client {
+                username: username.map(str::to_owned),
+                ..Client::new(id)
+            },
+        );
     }
     host
 }
@@ -23,14 +34,24 @@ fn acl(config: &str) -> Acl {
 fn check(acl: &Acl, cases: &[(ClientKey, Action, &str, bool)]) {
     for &(client, action, topic, allowed) in cases {
         let answer = acl.authorize(&Access::new(client, action, topic));
-        let expected = if allowed { Decision::Allow } else { Decision::Deny(None) };
+        let expected = if allowed {
+            Decision::Allow
+        } else {
+            Decision::Deny(None)
+        };
         assert_eq!(answer.decision, expected, "client {client}, {action:?} {topic}");
     }
 }
 
 fn problems(config: &str) -> Vec<(String, String)> {
-    let Err(problems) = mock::plugin::<Acl>(config) else { panic!("accepted") };
-    problems.0.into_iter().map(|problem| (problem.path, problem.message)).collect()
+    let Err(problems) = mock::plugin::<Acl>(config) else {
+        panic!("accepted")
+    };
+    problems
+        .0
+        .into_iter()
+        .map(|problem| (problem.path, problem.message))
+        .collect()
 }
 
 #[test]
@@ -38,7 +59,13 @@ fn no_rules_deny_everything() {
     let _host = known_clients();
     for config in ["{}", r##"{"rules": [], "acl": ""}"##] {
         let acl = acl(config);
-        check(&acl, &[(1, Action::Publish, "a", false), (1, Action::Subscribe, "a", false)]);
+        check(
+            &acl,
+            &[
+                (1, Action::Publish, "a", false),
+                (1, Action::Subscribe, "a", false),
+            ],
+        );
     }
 }
 
@@ -125,7 +152,13 @@ fn names_never_act_as_wildcards() {
 fn no_name_opens_the_dollar_topics() {
     let _host = known_clients();
     let acl = acl(r##"{"rules": [{"allow": "all", "topic": "%c/#"}]}"##);
-    check(&acl, &[(4, Action::Publish, "$SYS/x", false), (1, Action::Publish, "sensor-1/x", true)]);
+    check(
+        &acl,
+        &[
+            (4, Action::Publish, "$SYS/x", false),
+            (1, Action::Publish, "sensor-1/x", true),
+        ],
+    );
 }
 
 #[test]
@@ -151,7 +184,9 @@ fn no_name_evades_a_denial() {
 #[test]
 fn a_subscription_must_be_covered() {
     let _host = known_clients();
-    let acl = acl(r##"{"rules": [{"allow": "subscribe", "topic": "a/+/c"}, {"allow": "subscribe", "topic": "b/#"}]}"##);
+    let acl = acl(
+        r##"{"rules": [{"allow": "subscribe", "topic": "a/+/c"}, {"allow": "subscribe", "topic": "b/#"}]}"##,
+    );
     check(
         &acl,
         &[
@@ -169,7 +204,9 @@ fn a_subscription_must_be_covered() {
 #[test]
 fn a_denied_part_is_held_back_at_delivery() {
     let _host = known_clients();
-    let acl = acl(r##"{"rules": [{"deny": "subscribe", "topic": "a/secret/#"}, {"allow": "subscribe", "topic": "a/#"}]}"##);
+    let acl = acl(
+        r##"{"rules": [{"deny": "subscribe", "topic": "a/secret/#"}, {"allow": "subscribe", "topic": "a/#"}]}"##,
+    );
     check(
         &acl,
         &[
@@ -179,18 +216,17 @@ fn a_denied_part_is_held_back_at_delivery() {
             (1, Action::Deliver, "a/secret/x", false),
         ],
     );
-    let all = AccessInterest::PUBLISH | AccessInterest::SUBSCRIBE | AccessInterest::WILL | AccessInterest::DELIVER;
+    let all =
+        AccessInterest::PUBLISH | AccessInterest::SUBSCRIBE | AccessInterest::WILL | AccessInterest::DELIVER;
     assert_eq!(acl.interests().authorize, all);
 }
 
 #[test]
 fn or_the_subscription_is_refused() {
     let _host = known_clients();
-    let acl = acl(
-        r##"{"overlap": "refuse", "rules": [
+    let acl = acl(r##"{"overlap": "refuse", "rules": [
             {"deny": "all", "topic": "a/secret/#"}, {"allow": "all", "topic": "a/#"}, {"allow": "all", "topic": "#"}
-        ]}"##,
-    );
+        ]}"##);
     check(
         &acl,
         &[
@@ -208,8 +244,12 @@ fn or_the_subscription_is_refused() {
 #[test]
 fn deliveries_are_asked_about_only_where_a_rule_denies_them() {
     let deliver = |config| acl(config).interests() != Interests::default();
-    assert!(!deliver(r##"{"rules": [{"allow": "all", "topic": "a"}, {"deny": "publish", "topic": "b"}]}"##));
-    assert!(deliver(r##"{"rules": [{"deny": "deliver", "topic": "b"}], "overlap": "refuse"}"##));
+    assert!(!deliver(
+        r##"{"rules": [{"allow": "all", "topic": "a"}, {"deny": "publish", "topic": "b"}]}"##
+    ));
+    assert!(deliver(
+        r##"{"rules": [{"deny": "deliver", "topic": "b"}], "overlap": "refuse"}"##
+    ));
     assert!(deliver(r##"{"acl": "user a\ntopic deny b"}"##));
     assert!(!deliver(r##"{"acl": "user a\ntopic b"}"##));
 }
@@ -219,7 +259,10 @@ fn defaults() {
     let _host = known_clients();
     let answer = |config| acl(config).authorize(&Access::new(1, Action::Publish, "a"));
     assert_eq!(answer(r##"{"cache_ms": 5}"##), Answer::deny().cached_for_ms(5));
-    assert_eq!(answer(r##"{"default": "allow"}"##), Answer::allow().cached_for_ms(60_000));
+    assert_eq!(
+        answer(r##"{"default": "allow"}"##),
+        Answer::allow().cached_for_ms(60_000)
+    );
     assert_eq!(answer(r##"{"default": "next"}"##), Answer::next());
 }
 
@@ -277,12 +320,27 @@ pattern deny d/+/off
 #[test]
 fn problems_say_where() {
     let cases = [
-        (r##"{"rules": [{"allow": "all", "topic": "a/#/b"}]}"##, "rules.0.topic"),
-        (r##"{"rules": [{"allow": "all", "topic": "a"}, {"deny": "all", "topic": "%c#"}]}"##, "rules.1.topic"),
+        (
+            r##"{"rules": [{"allow": "all", "topic": "a/#/b"}]}"##,
+            "rules.0.topic",
+        ),
+        (
+            r##"{"rules": [{"allow": "all", "topic": "a"}, {"deny": "all", "topic": "%c#"}]}"##,
+            "rules.1.topic",
+        ),
         (r##"{"rules": [{"topic": "a"}]}"##, "rules.0"),
-        (r##"{"rules": [{"allow": "all", "deny": "all", "topic": "a"}]}"##, "rules.0"),
-        (r##"{"rules": [{"allow": "everything", "topic": "a"}]}"##, "rules.0.allow"),
-        (r##"{"rules": [{"allow": "all", "topic": "a", "usr": "x"}]}"##, "rules.0.usr"),
+        (
+            r##"{"rules": [{"allow": "all", "deny": "all", "topic": "a"}]}"##,
+            "rules.0",
+        ),
+        (
+            r##"{"rules": [{"allow": "everything", "topic": "a"}]}"##,
+            "rules.0.allow",
+        ),
+        (
+            r##"{"rules": [{"allow": "all", "topic": "a", "usr": "x"}]}"##,
+            "rules.0.usr",
+        ),
         (r##"{"acl": "topic raed a"}"##, "acl"),
     ];
     for (config, path) in cases {
@@ -301,9 +359,18 @@ fn all_problems_are_told_at_once() {
         ("rules.0", "expected either `allow` or `deny`"),
         ("rules.1.topic", "a topic filter must not be empty"),
         ("acl", "line 1: expected a name after `user`"),
-        ("acl", "line 2: `a#`: `#` must be the whole last level of a topic filter"),
-        ("acl", "line 4: expected `user`, `topic` or `pattern`, found `usr`"),
+        (
+            "acl",
+            "line 2: `a#`: `#` must be the whole last level of a topic filter",
+        ),
+        (
+            "acl",
+            "line 4: expected `user`, `topic` or `pattern`, found `usr`",
+        ),
         ("acl", "line 5: ``: a topic filter must not be empty"),
     ];
-    assert_eq!(found, expected.map(|(path, message)| (path.to_owned(), message.to_owned())));
+    assert_eq!(
+        found,
+        expected.map(|(path, message)| (path.to_owned(), message.to_owned()))
+    );
 }

@@ -4,13 +4,25 @@ use std::fmt;
 use std::str::FromStr;
 
 use argon2::password_hash::PasswordHash;
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Block, MIN_SALT_LEN, Params, Version};
 use base64ct::{Base64, Encoding};
 use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
 
 const SHA512_BYTES: usize = 64;
+
+/// Most memory of an Argon2 hash, KiB: every instance of the plugin keeps it.
+const ARGON2_KIB_MAX: u32 = 256 << 10;
+
+/// Most passes over that memory: with all of it, some three seconds.
+const ARGON2_PASSES_MAX: u32 = 16;
+
+/// Most lanes: here they are filled one after the other, and only cost.
+const ARGON2_LANES_MAX: u32 = 4;
+
+/// Most rounds of PBKDF2: some fifty times what is advised.
+const PBKDF2_ITERATIONS_MAX: u32 = 10_000_000;
 
 /// A hash that a password can be compared with.
 #[derive(Debug, Clone)]
@@ -62,11 +74,24 @@ impl Hash {
         let version = phc.version.unwrap_or_else(|| Version::V0x10.into());
         let version = Version::try_from(version).map_err(|_| HashError::Malformed)?;
         let params = Params::try_from(&phc).map_err(|_| HashError::Malformed)?;
+        at_most("m", params.m_cost(), ARGON2_KIB_MAX)?;
+        at_most("t", params.t_cost(), ARGON2_PASSES_MAX)?;
+        at_most("p", params.p_cost(), ARGON2_LANES_MAX)?;
         let mut buffer = [0; 64];
         let salt = phc.salt.ok_or(HashError::Malformed)?;
-        let salt = salt.decode_b64(&mut buffer).map_err(|_| HashError::Malformed)?.to_vec();
+        let salt = salt
+            .decode_b64(&mut buffer)
+            .map_err(|_| HashError::Malformed)?
+            .to_vec();
+        if salt.len() < MIN_SALT_LEN {
+            return Err(HashError::Malformed);
+        }
         let digest = phc.hash.ok_or(HashError::Malformed)?.as_bytes().to_vec();
-        Ok(Self { scheme: Scheme::Argon2(algorithm, version, params), salt, digest })
+        Ok(Self {
+            scheme: Scheme::Argon2(algorithm, version, params),
+            salt,
+            digest,
+        })
     }
 
     fn pbkdf2(fields: &str) -> Result<Self, HashError> {
@@ -75,6 +100,7 @@ impl Hash {
         if iterations == 0 {
             return Err(HashError::Malformed);
         }
+        at_most("the number of iterations", iterations, PBKDF2_ITERATIONS_MAX)?;
         Self::sha512(Scheme::Pbkdf2 { iterations }, rest)
     }
 
@@ -83,8 +109,19 @@ impl Hash {
         let decode = |text: &str| Base64::decode_vec(text).map_err(|_| HashError::Malformed);
         let (salt, digest) = (decode(salt)?, decode(digest)?);
         let whole = !salt.is_empty() && digest.len() == SHA512_BYTES;
-        if whole { Ok(Self { scheme, salt, digest }) } else { Err(HashError::Malformed) }
+        if whole {
+            Ok(Self { scheme, salt, digest })
+        } else {
+            Err(HashError::Malformed)
+        }
     }
+}
+
+fn at_most(parameter: &'static str, value: u32, max: u32) -> Result<(), HashError> {
+    if value > max {
+        return Err(HashError::TooCostly { parameter, max });
+    }
+    Ok(())
 }
 
 impl Scheme {
@@ -130,13 +167,21 @@ impl FromStr for Hash {
 pub(crate) enum HashError {
     UnknownForm,
     Malformed,
+    /// A log-in would take more time or memory than any should.
+    TooCostly {
+        parameter: &'static str,
+        max: u32,
+    },
 }
 
 impl fmt::Display for HashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnknownForm => "expected a hash that begins with `$argon2id$`, `$7$` or `$6$`",
-            Self::Malformed => "the hash is malformed",
-        })
+        match self {
+            Self::UnknownForm => f.write_str("expected a hash that begins with `$argon2id$`, `$7$` or `$6$`"),
+            Self::Malformed => f.write_str("the hash is malformed"),
+            Self::TooCostly { parameter, max } => {
+                write!(f, "{parameter} of the hash is too large, allowed are {max}")
+            }
+        }
     }
 }

@@ -22,10 +22,16 @@ impl Verifier {
         let mut memory = Vec::new();
         memory.try_reserve_exact(blocks).map_err(|_| {
             let mib = blocks.div_ceil(1024);
-            format!("the hashes need {mib} MiB of memory; set the plugin's `memory` to {} MiB or more", mib + 4)
+            format!(
+                "the hashes need {mib} MiB of memory; set the plugin's `memory` to {} MiB or more",
+                mib + 4
+            )
         })?;
         memory.resize(blocks, Block::default());
-        Ok(Self { costliest: hashes.max_by_key(|hash| hash.cost()).cloned(), memory: RefCell::new(memory) })
+        Ok(Self {
+            costliest: hashes.max_by_key(|hash| hash.cost()).cloned(),
+            memory: RefCell::new(memory),
+        })
     }
 
     /// Whether the password is that of the hash; false without the one or the other, after the same work.

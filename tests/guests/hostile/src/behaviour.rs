@@ -67,10 +67,10 @@ fn default_slow_ms() -> u64 {
 }
 
 impl Sizes {
-    /// So many bytes, or as many as there is memory for twice: they may have to be copied into a frame.
+    /// So many bytes, or as many as there is memory for three times: they may have to be copied into a frame.
     pub(crate) fn huge_bytes(&self) -> Vec<u8> {
         let mut length = self.huge_bytes;
-        while Vec::<u8>::new().try_reserve_exact(2 * length).is_err() {
+        while Vec::<u8>::new().try_reserve_exact(3 * length).is_err() {
             length /= 2;
         }
         vec![b'x'; length]
@@ -80,7 +80,10 @@ impl Sizes {
     pub(crate) fn huge_list<T>(&self, element: impl Fn() -> T) -> Vec<T> {
         let mut list = Vec::new();
         let mut length = self.count;
-        while Vec::<u8>::new().try_reserve_exact(4 * length * size_of::<T>()).is_err() {
+        while Vec::<u8>::new()
+            .try_reserve_exact(4 * length * size_of::<T>())
+            .is_err()
+        {
             length /= 2;
         }
         list.resize_with(length, element);
@@ -136,7 +139,11 @@ fn take_all_memory() {
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 16]);
-    if black_box(false) { depth } else { recurse(frame[7] + 1) + frame[3] }
+    if black_box(false) {
+        depth
+    } else {
+        recurse(frame[7] + 1) + frame[3]
+    }
 }
 
 fn wait(ms: u64) {
@@ -163,6 +170,8 @@ fn flood_publish(count: usize) {
 }
 
 fn flood_kv(count: usize) {
-    let accepted = (0..count).filter(|key| kv::put(&format!("key-{key}"), &[0; 64], None).is_ok()).count();
+    let accepted = (0..count)
+        .filter(|key| kv::put(&format!("key-{key}"), &[0; 64], None).is_ok())
+        .count();
     log::info!("wrote {accepted} of {count}");
 }

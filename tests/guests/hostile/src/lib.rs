@@ -132,14 +132,21 @@ impl OnPublish for Hostile {
         match behaviour {
             Some(Behaviour::HugeText) => Verdict::reject(Reason::Unspecified, self.huge_text()),
             Some(Behaviour::Refuse) => Verdict::reject(Reason::NotAuthorized, "refused as asked"),
-            _ => self.bad_replacement(behaviour).map_or(Verdict::Pass, Verdict::Replace),
+            _ => self
+                .bad_replacement(behaviour)
+                .map_or(Verdict::Pass, Verdict::Replace),
         }
     }
 }
 
 impl Authenticate for Hostile {
     fn authenticate(&self, who: &Credentials) -> Outcome {
-        let attributes = |attributes| Outcome::allow(Grant { attributes, ..Grant::default() });
+        let attributes = |attributes| {
+            Outcome::allow(Grant {
+                attributes,
+                ..Grant::default()
+            })
+        };
         match self.misbehave(self.0.behaviour.authenticate, &who.client_id) {
             Some(Behaviour::HugeAnswer) => attributes(vec![UserProperty::new("a", self.huge_text())]),
             Some(Behaviour::HugeText) => Outcome::deny(ConnectReason::Banned, self.huge_text()),
@@ -158,7 +165,9 @@ impl Authenticate for Hostile {
 impl Authorize for Hostile {
     fn authorize(&self, access: &Access) -> Answer {
         match self.misbehave(self.0.behaviour.authorize, &access.topic) {
-            Some(Behaviour::HugeAnswer | Behaviour::HugeText) => Decision::Deny(Some(self.huge_text())).into(),
+            Some(Behaviour::HugeAnswer | Behaviour::HugeText) => {
+                Decision::Deny(Some(self.huge_text())).into()
+            }
             Some(Behaviour::Refuse) => Answer::deny(),
             _ => Answer::allow(),
         }
@@ -167,12 +176,22 @@ impl Authorize for Hostile {
 
 impl Route for Hostile {
     fn route(&self, message: &Message<'_>, _recipients: &Recipients) -> RouteDecision {
-        let copies = |copies| Routing { copies, ..Routing::default() }.into();
+        let copies = |copies| {
+            Routing {
+                copies,
+                ..Routing::default()
+            }
+            .into()
+        };
         match self.misbehave(self.0.behaviour.route, message.topic()) {
             Some(Behaviour::HugeAnswer | Behaviour::HugeText) => copies(vec![self.huge_text()]),
             Some(Behaviour::HugeList) => copies(self.0.sizes.huge_list(|| "copy".to_owned())),
             Some(Behaviour::InvalidTopic) => copies(vec![INVALID_TOPIC.to_owned()]),
-            Some(Behaviour::Refuse) => Routing { only: Some(vec![]), ..Routing::default() }.into(),
+            Some(Behaviour::Refuse) => Routing {
+                only: Some(vec![]),
+                ..Routing::default()
+            }
+            .into(),
             _ => RouteDecision::Default,
         }
     }
@@ -183,7 +202,9 @@ impl OnWill for Hostile {
         let behaviour = self.misbehave(self.0.behaviour.on_will, message.topic());
         match behaviour {
             Some(Behaviour::Refuse) => WillDecision::Suppress,
-            _ => self.bad_replacement(behaviour).map_or(WillDecision::Publish, WillDecision::Replace),
+            _ => self
+                .bad_replacement(behaviour)
+                .map_or(WillDecision::Publish, WillDecision::Replace),
         }
     }
 }

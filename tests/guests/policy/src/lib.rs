@@ -54,17 +54,29 @@ impl Plugin for Policy {
     }
 
     fn health(&self) -> Result<(), String> {
-        if self.0.unhealthy { Err("unhealthy as asked".to_owned()) } else { Ok(()) }
+        if self.0.unhealthy {
+            Err("unhealthy as asked".to_owned())
+        } else {
+            Ok(())
+        }
     }
 }
 
 impl OnPublish for Policy {
     fn on_publish(&self, message: &Message<'_>) -> Verdict {
         let Self(config) = self;
-        if config.deny_prefix.iter().any(|prefix| message.topic().starts_with(prefix)) {
+        if config
+            .deny_prefix
+            .iter()
+            .any(|prefix| message.topic().starts_with(prefix))
+        {
             return Verdict::reject(Reason::NotAuthorized, &config.stamp);
         }
-        if config.require.as_deref().is_some_and(|stamp| !is_stamped(message, stamp)) {
+        if config
+            .require
+            .as_deref()
+            .is_some_and(|stamp| !is_stamped(message, stamp))
+        {
             return Verdict::reject(Reason::ImplementationSpecific, "wrong generation");
         }
         self.stamped(message)
@@ -92,7 +104,10 @@ impl Policy {
 /// Whether the last stamp of a message is this text.
 fn is_stamped(message: &Message<'_>, stamp: &str) -> bool {
     let properties = message.properties();
-    let last = properties.user_properties().filter(|&(name, _)| name == STAMP_PROPERTY).last();
+    let last = properties
+        .user_properties()
+        .filter(|&(name, _)| name == STAMP_PROPERTY)
+        .last();
     let in_payload = message.payload().rsplit(|&byte| byte == b'|').next();
     last.is_some_and(|(_, value)| value == stamp) || in_payload == Some(stamp.as_bytes())
 }
@@ -119,7 +134,13 @@ mod tests {
     #[test]
     fn stamps_the_payload_and_requires_it() {
         let policy: Policy = mock::plugin(r#"{"stamp": "g2", "place": "payload", "require": "g1"}"#).unwrap();
-        assert!(matches!(policy.on_publish(&Message::new("a", "x|g0")), Verdict::Reject(_)));
-        assert_eq!(policy.on_publish(&Message::new("a", "x|g1")), Replacement::payload("x|g1|g2").into());
+        assert!(matches!(
+            policy.on_publish(&Message::new("a", "x|g0")),
+            Verdict::Reject(_)
+        ));
+        assert_eq!(
+            policy.on_publish(&Message::new("a", "x|g1")),
+            Replacement::payload("x|g1|g2").into()
+        );
     }
 }

@@ -3,7 +3,10 @@
 //!
 //! Unlike a plugin made with `hookwire_plugin::export!` this component keeps the C library, and so imports WASI.
 
-#![expect(clippy::disallowed_methods, reason = "to ask the host what time it is, is the point")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "to ask the host what time it is, is the point"
+)]
 
 use std::cell::OnceCell;
 use std::collections::hash_map::RandomState;
@@ -63,7 +66,9 @@ fn seen(name: &str) -> String {
 }
 
 fn list(path: &Path) -> io::Result<Vec<String>> {
-    fs::read_dir(path)?.map(|entry| Ok(entry?.path().display().to_string())).collect()
+    fs::read_dir(path)?
+        .map(|entry| Ok(entry?.path().display().to_string()))
+        .collect()
 }
 
 struct Exported;
