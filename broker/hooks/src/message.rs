@@ -65,7 +65,10 @@ pub struct Message {
 impl Message {
     /// Starts its message expiry interval. [MQTT-3.3.2-5]
     pub fn start_expiry(&mut self, now: Instant) {
-        let secs = self.properties.values().and_then(|values| values.message_expiry_interval_secs);
+        let secs = self
+            .properties
+            .values()
+            .and_then(|values| values.message_expiry_interval_secs);
         self.expires_at = secs.map(|secs| now + Duration::from_secs(u64::from(secs)));
     }
 

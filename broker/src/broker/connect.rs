@@ -212,7 +212,10 @@ impl Broker {
         let kept = by_id.get(client_id).cloned();
         let is_foreign = |client: &Arc<Client>| client.standing().facts.username != standing.facts.username;
         if kept.as_ref().is_some_and(is_foreign) && !self.settings().session.shared_client_ids {
-            return Err(Denial { text: Some(FOREIGN), ..Denial::new(ConnectReason::NotAuthorized) });
+            return Err(Denial {
+                text: Some(FOREIGN),
+                ..Denial::new(ConnectReason::NotAuthorized)
+            });
         }
         if kept.is_none() && by_id.len() >= self.settings().session.sessions_max {
             return Err(Denial {

@@ -61,8 +61,17 @@ impl Broker {
             None => drop(by_id),
         }
         self.report_dropped(client, dropped);
-        let Departure { reason, text, by_client, .. } = departure;
-        self.emit(key, &client_id, || EventKind::Disconnected { reason, text, by_client });
+        let Departure {
+            reason,
+            text,
+            by_client,
+            ..
+        } = departure;
+        self.emit(key, &client_id, || EventKind::Disconnected {
+            reason,
+            text,
+            by_client,
+        });
     }
 
     /// A session has reached its expiry, unless somebody has resumed it.

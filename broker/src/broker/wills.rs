@@ -8,12 +8,12 @@ use hashbrown::HashMap;
 use hookwire_hooks::{Access, AccessDecision, Action, ClientKey, Fate, Publication, WillOutcome};
 use parking_lot::Mutex;
 
-use super::access::{self, AccessMemo};
-use super::publish::Publisher;
-use super::timers::Due;
-use super::client::Standing;
-use super::registry::ById;
 use super::Broker;
+use super::access::{self, AccessMemo};
+use super::client::Standing;
+use super::publish::Publisher;
+use super::registry::ById;
+use super::timers::Due;
 use crate::router::Subscriber;
 use crate::session::DueWill;
 
@@ -43,7 +43,11 @@ impl Broker {
     /// A connection with a will has ended: publishes it now, or holds it until it is due. The sessions are locked by whoever saw the
     /// connection end, so that the client cannot be back before its will is held.
     pub(super) fn leave_will(&self, now: Instant, by_id: ById<'_>, will: DueWill, standing: Standing) {
-        let held = HeldWill { will, standing, by_policy: false };
+        let held = HeldWill {
+            will,
+            standing,
+            by_policy: false,
+        };
         if held.will.due_at > now {
             self.hold_will(held);
         } else {
@@ -54,7 +58,10 @@ impl Broker {
 
     fn hold_will(&self, held: HeldWill) {
         let client_id = held.standing.facts.client_id.clone();
-        let due = Due::Will { client_id: client_id.clone(), key: held.will.client };
+        let due = Due::Will {
+            client_id: client_id.clone(),
+            key: held.will.client,
+        };
         let due_at = held.will.due_at;
         self.0.held_wills.0.lock().insert(client_id, held);
         self.0.timers.add(due_at, due);
@@ -63,9 +70,15 @@ impl Broker {
     /// A policy has asked for a delay, unless the client has come back while it was asked.
     fn delay_will(&self, due_at: Instant, held: HeldWill) {
         let by_id = self.0.registry.lock();
-        let is_back = by_id.get(&held.standing.facts.client_id).is_some_and(Subscriber::is_online);
+        let is_back = by_id
+            .get(&held.standing.facts.client_id)
+            .is_some_and(Subscriber::is_online);
         if !is_back {
-            self.hold_will(HeldWill { will: DueWill { due_at, ..held.will }, by_policy: true, ..held });
+            self.hold_will(HeldWill {
+                will: DueWill { due_at, ..held.will },
+                by_policy: true,
+                ..held
+            });
         }
     }
 

@@ -427,8 +427,15 @@ impl Session {
 
     fn enqueue(&mut self, delivered: Delivered) -> Sent {
         // A burst must not cost a connected client messages that were acknowledged to their publishers: it is bounded in bytes only.
-        let messages_max = if self.link.is_some() { usize::MAX } else { self.terms.queue.messages_max };
-        let limits = QueueLimits { messages_max, ..self.terms.queue };
+        let messages_max = if self.link.is_some() {
+            usize::MAX
+        } else {
+            self.terms.queue.messages_max
+        };
+        let limits = QueueLimits {
+            messages_max,
+            ..self.terms.queue
+        };
         let delivered = if delivered.qos == QoS::AtMostOnce {
             Delivered {
                 message: Arc::new(Message::clone(&delivered.message).detached()),

@@ -385,7 +385,11 @@ fn respite_is_asked_for_between_half_full_and_full() {
             rig.session.wants_respite()
         })
         .collect();
-    assert_eq!(asked.iter().position(|asked| *asked), Some(17), "one is on its way, 17 wait");
+    assert_eq!(
+        asked.iter().position(|asked| *asked),
+        Some(17),
+        "one is on its way, 17 wait"
+    );
     assert!(asked[17..30].iter().all(|asked| *asked));
     assert!(!asked[39], "a client that takes nothing slows nobody for long");
     rig.lose();

@@ -291,14 +291,20 @@ async fn a_refused_client_does_not_throw_out_the_one_that_is_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_belongs_to_its_user() {
-    for (shared, code) in [(false, ConnectReason::NotAuthorized), (true, ConnectReason::Success)] {
+    for (shared, code) in [
+        (false, ConnectReason::NotAuthorized),
+        (true, ConnectReason::Success),
+    ] {
         let broker = broker_with(|config| config.session.shared_client_ids = shared);
         let as_user = |name: &str| hookwire_protocol::Connect {
             username: Some(name.to_owned().into()),
             ..connect_as("c")
         };
         let (mut owner, _) = Peer::connect_with(&broker, as_user("alice")).await;
-        assert_eq!(Peer::dial(&broker, as_user("bob")).await.connack().await.reason, code);
+        assert_eq!(
+            Peer::dial(&broker, as_user("bob")).await.connack().await.reason,
+            code
+        );
         if !shared {
             owner.hears_nothing().await;
         }
