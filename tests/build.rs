@@ -15,9 +15,15 @@ fn main() {
         require_target();
         build(&root, &guests_dir, &guests);
     }
-    let list: Vec<_> = guests.iter().map(|(folder, package)| format!("{folder}={package}")).collect();
+    let list: Vec<_> = guests
+        .iter()
+        .map(|(folder, package)| format!("{folder}={package}"))
+        .collect();
     println!("cargo::rustc-env=HOOKWIRE_GUESTS={}", list.join(";"));
-    println!("cargo::rustc-env=HOOKWIRE_GUESTS_DIR={}", guests_dir.join("wasm32-wasip2/plugin").display());
+    println!(
+        "cargo::rustc-env=HOOKWIRE_GUESTS_DIR={}",
+        guests_dir.join("wasm32-wasip2/plugin").display()
+    );
 }
 
 fn variable(name: &str) -> String {
@@ -26,12 +32,17 @@ fn variable(name: &str) -> String {
 
 /// As the broker's build script has it, so that what all plugins are made of is built once.
 fn guests_dir(out: &Path) -> PathBuf {
-    out.ancestors().nth(4).expect("OUT_DIR lies four levels below the target directory").join("guests")
+    out.ancestors()
+        .nth(4)
+        .expect("OUT_DIR lies four levels below the target directory")
+        .join("guests")
 }
 
 /// Folder and package of each guest.
 fn guests(folder: &Path) -> Vec<(String, String)> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut guests: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.expect("tests/guests can be read").path();
@@ -58,13 +69,26 @@ fn require_target() {
 
 fn build(root: &Path, target_dir: &Path, guests: &[(String, String)]) {
     let mut cargo = Command::new(variable("CARGO"));
-    cargo.current_dir(root).args(["build", "--profile", "plugin", "--target", "wasm32-wasip2", "--target-dir"]);
+    cargo.current_dir(root).args([
+        "build",
+        "--profile",
+        "plugin",
+        "--target",
+        "wasm32-wasip2",
+        "--target-dir",
+    ]);
     cargo.arg(target_dir);
     for (_, package) in guests {
         cargo.args(["--package", package]);
     }
     // What is set for the tests' own build (wrappers of clippy, flags of coverage) is not for the guests.
-    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_TARGET_DIR"] {
+    for name in [
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+    ] {
         cargo.env_remove(name);
     }
     let status = cargo.status().expect("cargo starts");

@@ -75,24 +75,32 @@ impl Reloader {
         .context("cannot watch files")?;
         let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let mut watched = HashSet::new();
-        watch_folders(&mut watcher, &mut watched, &self.looks);
+        // What changed before it was watched tells nobody: so the first look is taken without being asked.
+        let mut by_hand = true;
         loop {
-            let by_hand = tokio::select! {
+            while watch_folders(&mut watcher, &mut watched, &self.looks) || by_hand {
+                self = tokio::task::spawn_blocking(move || {
+                    self.look(by_hand);
+                    self
+                })
+                .await?;
+                by_hand = false;
+            }
+            by_hand = tokio::select! {
                 _ = hangup.recv() => true,
                 notice = changes.recv() => {
                     if notice.is_none() {
                         return Ok(());
                     }
                     settle(&mut changes).await;
+                    self = tokio::task::spawn_blocking(move || {
+                        self.look(false);
+                        self
+                    })
+                    .await?;
                     false
                 }
             };
-            self = tokio::task::spawn_blocking(move || {
-                self.look(by_hand);
-                self
-            })
-            .await?;
-            watch_folders(&mut watcher, &mut watched, &self.looks);
         }
     }
 
@@ -160,19 +168,18 @@ fn looks_of(file: &Path, config: &Config) -> Looks {
         .collect()
 }
 
-/// Folders are watched, not files: editors replace a file by renaming another over it.
-fn watch_folders(watcher: &mut RecommendedWatcher, watched: &mut HashSet<PathBuf>, looks: &Looks) {
+/// Folders are watched, not files: editors replace a file by renaming another over it. True when one was added.
+fn watch_folders(watcher: &mut RecommendedWatcher, watched: &mut HashSet<PathBuf>, looks: &Looks) -> bool {
+    let before = watched.len();
     for path in looks.keys() {
-        let folder = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or_else(|| Path::new("."));
-        if watched.contains(folder) {
-            continue;
-        }
-        match watcher.watch(folder, RecursiveMode::NonRecursive) {
-            Ok(()) => drop(watched.insert(folder.to_owned())),
-            Err(error) => tracing::warn!(folder = %folder.display(), "cannot watch: {error}"),
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new("."));
+        // One that cannot be watched is not tried again and again.
+        if watched.insert(folder.to_owned())
+            && let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
+        {
+            tracing::warn!(folder = %folder.display(), "cannot watch: {error}");
         }
     }
+    watched.len() > before
 }

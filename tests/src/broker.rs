@@ -34,11 +34,20 @@ impl Broker {
         let stderr = child.stderr.take().expect("stderr is piped");
         let log = Lines::collect(vec![Box::new(stderr)]);
         let line = log.wait("listening on ");
-        let address = line.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let address = line
+            .split("listening on ")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next());
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
         let pid = child.id();
-        Self { child: Mutex::new(child), pid, address, log, setup }
+        Self {
+            child: Mutex::new(child),
+            pid,
+            address,
+            log,
+            setup,
+        }
     }
 
     /// The address of its first listener.
@@ -69,13 +78,11 @@ impl Broker {
 
     /// Replaces the configuration as good editors do: written beside it, then renamed over it.
     pub fn edit_config(&self, text: &str) {
-        std::thread::sleep(std::time::Duration::from_millis(150)); // TEMP-RACE
         self.edit_file(CONFIG, text);
     }
 
     /// Replaces another file in the folder of the configuration in the same way.
     pub fn edit_file(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::thread::sleep(std::time::Duration::from_millis(50)); // TEMP-RACE
         let written = self.folder().join(format!("{name}.new"));
         fs::write(&written, content).expect("a file in the temporary folder can be written");
         fs::rename(written, self.folder().join(name)).expect("a file in the temporary folder can be renamed");
@@ -92,7 +99,11 @@ impl Broker {
     #[track_caller]
     pub fn wait_in_force(&self) {
         let line = self.log.wait_any(&["policy in force", "the running one stays"]);
-        assert!(line.contains("policy in force"), "the change was refused:\n{}", self.log.text());
+        assert!(
+            line.contains("policy in force"),
+            "the change was refused:\n{}",
+            self.log.story()
+        );
     }
 
     /// Replaces the configuration, waits until it is refused, and returns what the log says about it: the line, and those that follow up to now.
@@ -100,7 +111,10 @@ impl Broker {
     pub fn refused(&self, config: &str) -> String {
         self.edit_config(config);
         let line = self.log.wait_any(&["policy in force", "the running one stays"]);
-        assert!(line.contains("the running one stays"), "the change was not refused: {line}");
+        assert!(
+            line.contains("the running one stays"),
+            "the change was not refused: {line}"
+        );
         line
     }
 
@@ -122,8 +136,16 @@ impl Broker {
     /// Waits for its end.
     #[track_caller]
     pub fn wait_exit(&self) -> ExitStatus {
-        assert!(self.log.wait_end(), "still running after {PATIENCE:?}:\n{}", self.log.text());
-        self.child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("its own child can be waited for")
+        assert!(
+            self.log.wait_end(),
+            "still running after {PATIENCE:?}:\n{}",
+            self.log.story()
+        );
+        self.child
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .wait()
+            .expect("its own child can be waited for")
     }
 }
 
@@ -134,10 +156,15 @@ impl Drop for Broker {
         let _ = child.kill();
         let _ = child.wait();
         if std::thread::panicking() {
-            eprintln!("---- log of the broker\n{}\n----", self.log.text());
+            eprintln!("---- log of the broker\n{}\n----", self.log.story());
         } else {
             // That is how Rust begins; panics of guests come with a time in front.
-            assert_eq!(self.log.count_starting("thread '"), 0, "the broker panicked:\n{}", self.log.text());
+            assert_eq!(
+                self.log.count_starting("thread '"),
+                0,
+                "the broker panicked:\n{}",
+                self.log.story()
+            );
         }
     }
 }

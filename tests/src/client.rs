@@ -9,8 +9,8 @@ use bytestring::ByteString;
 use hookwire_protocol::{
     Connack, Connect, ConnectReason, DecodeLimits, Decoder, Delivery, Disconnect, DisconnectReason, Packet,
     PacketId, Puback, Pubcomp, Publish, PublishReason, Pubrec, Pubrel, PubrelReason, QoS, Suback, Subscribe,
-    SubscribeFilter, SubscribeReason, SubscriptionOptions, TopicLimits, Unsuback, Unsubscribe, UnsubscribeReason, UserProperties,
-    Version,
+    SubscribeFilter, SubscribeReason, SubscriptionOptions, TopicLimits, Unsuback, Unsubscribe,
+    UnsubscribeReason, UserProperties, Version,
 };
 
 use crate::{Broker, Message, PATIENCE, publish};
@@ -22,7 +22,10 @@ const LIMITS: DecodeLimits = DecodeLimits {
     user_property_bytes_max: usize::MAX,
     filters_max: usize::MAX,
     subscription_identifiers_max: usize::MAX,
-    topic: TopicLimits { levels_max: usize::MAX, bytes_max: usize::MAX },
+    topic: TopicLimits {
+        levels_max: usize::MAX,
+        bytes_max: usize::MAX,
+    },
 };
 
 /// One connection. A packet that was not expected fails the test.
@@ -61,20 +64,29 @@ macro_rules! expected {
         }
     )+};
 }
-expected!(Connack, Publish, Puback, Pubrec, Pubrel, Pubcomp, Suback, Unsuback, Disconnect);
+expected!(
+    Connack, Publish, Puback, Pubrec, Pubrel, Pubcomp, Suback, Unsuback, Disconnect
+);
 
 impl Client {
     /// Opens a connection and says nothing yet.
     #[track_caller]
     pub fn open(broker: &Broker, version: Version) -> Self {
         let stream = TcpStream::connect(broker.address()).expect("the broker listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a time-out can be set");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a time-out can be set");
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("a time-out can be set");
         stream.set_nodelay(true).expect("nagling can be turned off");
         Self {
             name: "unnamed".to_owned(),
             stream,
-            decoder: Decoder { version, limits: LIMITS },
+            decoder: Decoder {
+                version,
+                limits: LIMITS,
+            },
             received: BytesMut::new(),
             deferred: VecDeque::new(),
             connack: None,
@@ -103,7 +115,12 @@ impl Client {
     #[track_caller]
     pub fn admitted(&mut self) {
         let connack = self.expect::<Connack>();
-        assert_eq!(connack.reason, ConnectReason::Success, "{}: refused: {connack:?}", self.name);
+        assert_eq!(
+            connack.reason,
+            ConnectReason::Success,
+            "{}: refused: {connack:?}",
+            self.name
+        );
         self.connack = Some(connack);
     }
 
@@ -112,7 +129,12 @@ impl Client {
     pub fn refused(broker: &Broker, connect: Connect) -> Connack {
         let mut client = Self::begin(broker, connect);
         let connack = client.expect::<Connack>();
-        assert_ne!(connack.reason, ConnectReason::Success, "{}: should have been refused", client.name);
+        assert_ne!(
+            connack.reason,
+            ConnectReason::Success,
+            "{}: should have been refused",
+            client.name
+        );
         client.expect_closed();
         connack
     }
@@ -135,7 +157,9 @@ impl Client {
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send_bytes(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap_or_else(|error| panic!("{}: cannot send: {error}", self.name));
+        self.stream
+            .write_all(bytes)
+            .unwrap_or_else(|error| panic!("{}: cannot send: {error}", self.name));
     }
 
     /// Sends bytes that the broker may no longer want: it may close the connection while they are on their way.
@@ -154,13 +178,24 @@ impl Client {
     #[track_caller]
     pub fn subscribe(&mut self, filter: &str, qos: QoS) {
         let reason = self.try_subscribe(filter, qos);
-        assert_eq!(reason, SubscribeReason::granted(qos), "{}: subscription to {filter}", self.name);
+        assert_eq!(
+            reason,
+            SubscribeReason::granted(qos),
+            "{}: subscription to {filter}",
+            self.name
+        );
     }
 
     /// Subscribes to one filter and returns what the SUBACK says.
     #[track_caller]
     pub fn try_subscribe(&mut self, filter: &str, qos: QoS) -> SubscribeReason {
-        self.subscribe_with(filter, SubscriptionOptions { qos, ..SubscriptionOptions::default() })
+        self.subscribe_with(
+            filter,
+            SubscriptionOptions {
+                qos,
+                ..SubscriptionOptions::default()
+            },
+        )
     }
 
     /// Subscribes to one filter with options and returns what the SUBACK says.
@@ -171,7 +206,10 @@ impl Client {
             packet_id,
             subscription_identifier: None,
             user_properties: UserProperties::new(),
-            filters: vec![SubscribeFilter { filter: ByteString::from(filter), options }],
+            filters: vec![SubscribeFilter {
+                filter: ByteString::from(filter),
+                options,
+            }],
         }));
         let suback: Suback = self.answer(|suback: &Suback| suback.packet_id == packet_id);
         suback.reasons[0]
@@ -187,7 +225,11 @@ impl Client {
             filters: vec![ByteString::from(filter)],
         }));
         let unsuback: Unsuback = self.answer(|unsuback: &Unsuback| unsuback.packet_id == packet_id);
-        unsuback.reasons.first().copied().unwrap_or(UnsubscribeReason::Success)
+        unsuback
+            .reasons
+            .first()
+            .copied()
+            .unwrap_or(UnsubscribeReason::Success)
     }
 
     /// Publishes, sees the exchange of its QoS through, and returns the reason of the acknowledgement; success with QoS 0.
@@ -201,7 +243,10 @@ impl Client {
     #[track_caller]
     pub fn retain(&mut self, topic: &str, payload: &str) -> PublishReason {
         let packet_id = self.fresh_id();
-        self.publish_packet(Publish { retain: true, ..publish(topic, payload, QoS::AtLeastOnce, packet_id.get()) })
+        self.publish_packet(Publish {
+            retain: true,
+            ..publish(topic, payload, QoS::AtLeastOnce, packet_id.get())
+        })
     }
 
     /// Publishes any packet and sees the exchange through.
@@ -226,7 +271,9 @@ impl Client {
     /// Says goodbye in the normal way and sees the connection closed.
     #[track_caller]
     pub fn disconnect(mut self) {
-        self.send(Packet::Disconnect(Disconnect::new(DisconnectReason::NormalDisconnection)));
+        self.send(Packet::Disconnect(Disconnect::new(
+            DisconnectReason::NormalDisconnection,
+        )));
         self.expect_closed();
     }
 
@@ -239,7 +286,7 @@ impl Client {
 
     /// The next packet, whatever it is; none when the connection is closed.
     #[track_caller]
-    pub fn next(&mut self) -> Option<Packet> {
+    pub fn next_packet(&mut self) -> Option<Packet> {
         self.deferred.pop_front().or_else(|| self.read_packet())
     }
 
@@ -249,7 +296,10 @@ impl Client {
             match self.decoder.decode(&mut self.received) {
                 Ok(Some(packet)) => return Some(packet),
                 Ok(None) => {}
-                Err(error) => panic!("{}: the broker sent no packet: {error}, {:?}", self.name, self.received),
+                Err(error) => panic!(
+                    "{}: the broker sent no packet: {error}, {:?}",
+                    self.name, self.received
+                ),
             }
             let mut chunk = [0; 16 * 1024];
             match self.stream.read(&mut chunk) {
@@ -264,7 +314,7 @@ impl Client {
     /// The next packet, which must be of this type.
     #[track_caller]
     pub fn expect<P: Expected>(&mut self) -> P {
-        let packet = self.next();
+        let packet = self.next_packet();
         packet
             .as_ref()
             .and_then(P::from_packet)
@@ -308,12 +358,26 @@ impl Client {
     /// The answer that fits; what comes before it is kept for later.
     #[track_caller]
     pub fn answer<P: Expected>(&mut self, fits: impl Fn(&P) -> bool) -> P {
-        if let Some(at) = self.deferred.iter().position(|packet| P::from_packet(packet).is_some_and(|p| fits(&p))) {
-            return self.deferred.remove(at).as_ref().and_then(P::from_packet).expect("found above");
+        if let Some(at) = self
+            .deferred
+            .iter()
+            .position(|packet| P::from_packet(packet).is_some_and(|p| fits(&p)))
+        {
+            return self
+                .deferred
+                .remove(at)
+                .as_ref()
+                .and_then(P::from_packet)
+                .expect("found above");
         }
         loop {
             let Some(packet) = self.read_packet() else {
-                panic!("{}: closed while waiting for {}, after {:?}", self.name, P::NAME, self.deferred);
+                panic!(
+                    "{}: closed while waiting for {}, after {:?}",
+                    self.name,
+                    P::NAME,
+                    self.deferred
+                );
             };
             match P::from_packet(&packet).filter(&fits) {
                 Some(answer) => return answer,
@@ -325,15 +389,24 @@ impl Client {
     /// The connection is closed, and nothing was said before.
     #[track_caller]
     pub fn expect_closed(&mut self) {
-        let packet = self.next();
-        assert!(packet.is_none(), "{}: expected the end of the connection, got {packet:?}", self.name);
+        let packet = self.next_packet();
+        assert!(
+            packet.is_none(),
+            "{}: expected the end of the connection, got {packet:?}",
+            self.name
+        );
     }
 
     /// The connection is closed for this reason. MQTT 5 clients are told, others are not.
     #[track_caller]
     pub fn expect_disconnect(&mut self, reason: DisconnectReason) {
         if self.decoder.version == Version::V5 {
-            assert_eq!(self.expect::<Disconnect>().reason, reason, "{}: reason of the DISCONNECT", self.name);
+            assert_eq!(
+                self.expect::<Disconnect>().reason,
+                reason,
+                "{}: reason of the DISCONNECT",
+                self.name
+            );
         }
         self.expect_closed();
     }
@@ -342,7 +415,7 @@ impl Client {
     #[track_caller]
     pub fn expect_nothing(&mut self) {
         self.send(Packet::Pingreq);
-        let packet = self.next();
+        let packet = self.next_packet();
         assert_eq!(packet, Some(Packet::Pingresp), "{}: expected nothing", self.name);
     }
 
@@ -351,7 +424,9 @@ impl Client {
     pub fn hear_out(&mut self) -> Vec<u8> {
         let mut heard = self.received.split().to_vec();
         match self.stream.read_to_end(&mut heard) {
-            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{}: not closed: {error}", self.name),
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+                panic!("{}: not closed: {error}", self.name)
+            }
             _ => heard,
         }
     }

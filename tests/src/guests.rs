@@ -18,5 +18,7 @@ pub fn guest_names() -> impl Iterator<Item = &'static str> {
 
 /// Folder and package of each guest.
 fn guests() -> impl Iterator<Item = (&'static str, &'static str)> {
-    env!("HOOKWIRE_GUESTS").split_terminator(';').filter_map(|guest| guest.split_once('='))
+    env!("HOOKWIRE_GUESTS")
+        .split_terminator(';')
+        .filter_map(|guest| guest.split_once('='))
 }

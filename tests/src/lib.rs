@@ -56,11 +56,18 @@ pub(crate) fn profile_dir() -> PathBuf {
     let executable = std::env::current_exe().expect("a test knows where it is");
     let beside = executable.parent().expect("an executable lies in a folder");
     // Test executables lie in `deps`.
-    let profile = if beside.ends_with("deps") { beside.parent().expect("deps lies in a folder") } else { beside };
+    let profile = if beside.ends_with("deps") {
+        beside.parent().expect("deps lies in a folder")
+    } else {
+        beside
+    };
     profile.to_owned()
 }
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository")
+        .to_owned()
 }

@@ -6,6 +6,8 @@ use std::thread;
 
 use crate::PATIENCE;
 
+/// How many lines are shown when a test fails.
+const STORY_LINES_MAX: usize = 100;
 /// What is shown of a line when a test fails.
 const LINE_CHARS_MAX: usize = 500;
 
@@ -30,8 +32,14 @@ struct Printed {
 impl Lines {
     /// Collects from pipes until they are closed.
     pub(crate) fn collect(pipes: Vec<Box<dyn Read + Send>>) -> Self {
-        let printed = Printed { pipes_open: pipes.len(), ..Printed::default() };
-        let lines = Self(Arc::new(Shared { printed: Mutex::new(printed), news: Condvar::new() }));
+        let printed = Printed {
+            pipes_open: pipes.len(),
+            ..Printed::default()
+        };
+        let lines = Self(Arc::new(Shared {
+            printed: Mutex::new(printed),
+            news: Condvar::new(),
+        }));
         for pipe in pipes {
             let lines = lines.clone();
             thread::spawn(move || lines.read(pipe));
@@ -41,7 +49,9 @@ impl Lines {
 
     fn read(&self, pipe: Box<dyn Read + Send>) {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            self.printed().lines.push(String::from_utf8_lossy(&line).into_owned());
+            self.printed()
+                .lines
+                .push(String::from_utf8_lossy(&line).into_owned());
             self.0.news.notify_all();
         }
         self.printed().pipes_open -= 1;
@@ -63,17 +73,29 @@ impl Lines {
     pub fn wait_any(&self, texts: &[&str]) -> String {
         let fits = |line: &String| texts.iter().any(|text| line.contains(text));
         let find = |printed: &Printed| {
-            printed.lines.iter().skip(printed.cursor).position(fits).map(|at| printed.cursor + at)
+            printed
+                .lines
+                .iter()
+                .skip(printed.cursor)
+                .position(fits)
+                .map(|at| printed.cursor + at)
         };
         let waiting = self.printed();
         let is_waiting = |printed: &mut Printed| find(printed).is_none() && printed.pipes_open > 0;
-        let (mut printed, _) =
-            self.0.news.wait_timeout_while(waiting, PATIENCE, is_waiting).unwrap_or_else(PoisonError::into_inner);
+        let (mut printed, _) = self
+            .0
+            .news
+            .wait_timeout_while(waiting, PATIENCE, is_waiting)
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(at) = find(&printed) else {
-            let ended = if printed.pipes_open == 0 { "the process has ended" } else { "it took too long" };
+            let ended = if printed.pipes_open == 0 {
+                "the process has ended"
+            } else {
+                "it took too long"
+            };
             let from = printed.cursor;
             drop(printed);
-            let story = self.text();
+            let story = self.story();
             panic!("no line with any of {texts:?} after line {from}; {ended}. It printed:\n{story}");
         };
         printed.cursor = at + 1;
@@ -82,23 +104,41 @@ impl Lines {
 
     /// Waits until nothing can be printed any more; false if that takes too long.
     pub(crate) fn wait_end(&self) -> bool {
-        let waiting = self.0.news.wait_timeout_while(self.printed(), PATIENCE, |printed| printed.pipes_open > 0);
+        let waiting = self
+            .0
+            .news
+            .wait_timeout_while(self.printed(), PATIENCE, |printed| printed.pipes_open > 0);
         waiting.unwrap_or_else(PoisonError::into_inner).0.pipes_open == 0
     }
 
     /// How many lines contain `text`, from the beginning.
     pub fn count(&self, text: &str) -> usize {
-        self.printed().lines.iter().filter(|line| line.contains(text)).count()
+        self.printed()
+            .lines
+            .iter()
+            .filter(|line| line.contains(text))
+            .count()
     }
 
     /// How many lines begin with `text`, from the beginning.
     pub fn count_starting(&self, text: &str) -> usize {
-        self.printed().lines.iter().filter(|line| line.starts_with(text)).count()
+        self.printed()
+            .lines
+            .iter()
+            .filter(|line| line.starts_with(text))
+            .count()
     }
 
-    /// Everything printed so far, for a person: long lines are cut.
+    /// Everything printed so far.
     pub fn text(&self) -> String {
+        self.printed().lines.join("\n")
+    }
+
+    /// The last lines, for a person: not too many, and none too long.
+    pub fn story(&self) -> String {
+        let printed = self.printed();
+        let last = &printed.lines[printed.lines.len().saturating_sub(STORY_LINES_MAX)..];
         let cut = |line: &String| line.chars().take(LINE_CHARS_MAX).collect::<String>();
-        self.printed().lines.iter().map(cut).collect::<Vec<_>>().join("\n")
+        last.iter().map(cut).collect::<Vec<_>>().join("\n")
     }
 }

@@ -30,7 +30,11 @@ impl Message {
 impl From<&Publish> for Message {
     fn from(publish: &Publish) -> Self {
         Self {
-            topic: publish.topic.name().map(|topic| topic.as_str().to_owned()).unwrap_or_default(),
+            topic: publish
+                .topic
+                .name()
+                .map(|topic| topic.as_str().to_owned())
+                .unwrap_or_default(),
             payload: String::from_utf8_lossy(&publish.payload).into_owned(),
             qos: publish.delivery.qos(),
             retain: publish.retain,

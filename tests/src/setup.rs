@@ -31,16 +31,31 @@ pub struct Outcome {
 impl Setup {
     /// A configuration file with this text. Where it has no `[[listener]]`, the broker listens on a free port of the loopback address.
     pub fn new(config: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("hookwire-").tempdir().expect("a temporary folder can be made");
-        let setup = Self { folder, arguments: Vec::new(), has_listener: config.contains("[[listener]]") };
+        let folder = tempfile::Builder::new()
+            .prefix("hookwire-")
+            .tempdir()
+            .expect("a temporary folder can be made");
+        let setup = Self {
+            folder,
+            arguments: Vec::new(),
+            has_listener: config.contains("[[listener]]"),
+        };
         // An empty file is refused, since it is what some editors leave for a moment.
-        setup.file(CONFIG, if config.is_empty() { "# every default\n" } else { config })
+        setup.file(
+            CONFIG,
+            if config.is_empty() {
+                "# every default\n"
+            } else {
+                config
+            },
+        )
     }
 
     /// Another file in the same folder.
     #[must_use]
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        fs::write(self.folder.path().join(name), content).expect("a file in the temporary folder can be written");
+        fs::write(self.folder.path().join(name), content)
+            .expect("a file in the temporary folder can be written");
         self
     }
 
@@ -61,7 +76,11 @@ impl Setup {
     #[track_caller]
     pub fn start_and_fail(self) -> Outcome {
         let outcome = outcome_of(self.command());
-        assert!(!outcome.success, "the broker should not have started, it said:\n{}", outcome.text);
+        assert!(
+            !outcome.success,
+            "the broker should not have started, it said:\n{}",
+            outcome.text
+        );
         outcome
     }
 
@@ -82,15 +101,25 @@ impl Setup {
         if !self.has_listener {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         command
     }
 }
 
 fn outcome_of(mut command: Command) -> Outcome {
-    let output = command.stdout(Stdio::piped()).output().expect("hookwire can be run");
+    let output = command
+        .stdout(Stdio::piped())
+        .output()
+        .expect("hookwire can be run");
     let text = [output.stdout, output.stderr].concat();
-    Outcome { success: output.status.success(), text: String::from_utf8_lossy(&text).into_owned() }
+    Outcome {
+        success: output.status.success(),
+        text: String::from_utf8_lossy(&text).into_owned(),
+    }
 }
 
 /// The binary under test. Cargo builds no binary of another package for a test, so somebody has to have done it.

@@ -31,7 +31,11 @@ impl Witness {
             for round in 0.. {
                 let reason = speaker.publish(&topic, round.to_string(), QoS::AtLeastOnce);
                 assert_eq!(reason, PublishReason::Success, "the witness was refused");
-                assert_eq!(listener.receive().payload, round.to_string(), "what the witness heard");
+                assert_eq!(
+                    listener.receive().payload,
+                    round.to_string(),
+                    "what the witness heard"
+                );
                 if stopped.recv_timeout(PACE) != Err(RecvTimeoutError::Timeout) {
                     listener.expect_nothing();
                     return round + 1;
@@ -47,6 +51,8 @@ impl Witness {
     pub fn finish(self) -> usize {
         let Self { stop, thread } = self;
         let _ = stop.send(());
-        thread.join().unwrap_or_else(|_| panic!("the witness saw something; see above"))
+        thread
+            .join()
+            .unwrap_or_else(|_| panic!("the witness saw something; see above"))
     }
 }

@@ -9,7 +9,12 @@ use hookwire_tests::{Broker, Client, QoS, Setup, Witness, guest, plugin, publish
 /// an answer may have.
 fn hostile(keys: &str, config: &str) -> String {
     let grants = "grant = { publish = [\"flood/#\"], kv = { bytes = \"64KiB\" } }";
-    plugin("hostile", guest("hostile"), &format!("{grants}\n{keys}"), &format!("huge_bytes = 20_971_520\n{config}"))
+    plugin(
+        "hostile",
+        guest("hostile"),
+        &format!("{grants}\n{keys}"),
+        &format!("huge_bytes = 20_971_520\n{config}"),
+    )
 }
 
 /// What goes wrong at on-publish, with what room, and what the log says.
@@ -18,34 +23,73 @@ const FAILING: [(&str, &str, &str); 9] = [
     ("slow", "", "CPU time"),
     ("memory", "deadline = \"5s\"", "memory"),
     ("panic", "", "hostile as asked"),
-    ("recursion", "deadline = \"5s\"", "stack"),
-    ("huge_answer", "deadline = \"5s\"\nmemory = \"64MiB\"", "invalid-answer"),
-    ("huge_text", "deadline = \"5s\"\nmemory = \"64MiB\"", "invalid-answer"),
-    ("huge_list", "deadline = \"5s\"\nmemory = \"64MiB\"", "invalid-answer"),
+    ("recursion", "deadline = \"5s\"", "failed: trap"),
+    (
+        "huge_answer",
+        "deadline = \"5s\"\nmemory = \"64MiB\"",
+        "invalid-answer",
+    ),
+    (
+        "huge_text",
+        "deadline = \"5s\"\nmemory = \"64MiB\"",
+        "invalid-answer",
+    ),
+    (
+        "huge_list",
+        "deadline = \"5s\"\nmemory = \"64MiB\"",
+        "invalid-answer",
+    ),
     ("invalid_topic", "", "invalid-answer"),
 ];
 
 #[test]
 fn a_call_that_fails_ends_that_message_only() {
     for (behaviour, keys, said) in FAILING {
-        let broker = Broker::start(&hostile(keys, &format!("behaviour = {{ on_publish = \"{behaviour}\" }}")));
+        let broker = Broker::start(&hostile(
+            keys,
+            &format!("behaviour = {{ on_publish = \"{behaviour}\" }}"),
+        ));
         let witness = Witness::start(&broker, behaviour);
         let mut listener = Client::connect(&broker, v5("listener"));
         listener.subscribe("t/#", QoS::AtMostOnce);
         let mut sender = Client::connect(&broker, v5("sender"));
         for round in 0..3 {
             let reason = sender.publish("t/evil", "", QoS::AtLeastOnce);
-            assert_eq!(reason, PublishReason::ImplementationSpecific, "{behaviour}, round {round}");
-            assert_eq!(sender.publish("t/good", "1", QoS::AtLeastOnce), PublishReason::Success, "{behaviour}");
-            assert_eq!(sender.publish("t/evil", "", QoS::ExactlyOnce), PublishReason::ImplementationSpecific);
+            assert_eq!(
+                reason,
+                PublishReason::ImplementationSpecific,
+                "{behaviour}, round {round}"
+            );
+            assert_eq!(
+                sender.publish("t/good", "1", QoS::AtLeastOnce),
+                PublishReason::Success,
+                "{behaviour}"
+            );
+            assert_eq!(
+                sender.publish("t/evil", "", QoS::ExactlyOnce),
+                PublishReason::ImplementationSpecific
+            );
             sender.publish("t/evil", "", QoS::AtMostOnce);
-            assert_eq!(sender.publish("t/good", "2", QoS::ExactlyOnce), PublishReason::Success, "{behaviour}");
-            assert_eq!([listener.receive().payload, listener.receive().payload], ["1", "2"], "{behaviour}");
+            assert_eq!(
+                sender.publish("t/good", "2", QoS::ExactlyOnce),
+                PublishReason::Success,
+                "{behaviour}"
+            );
+            assert_eq!(
+                [listener.receive().payload, listener.receive().payload],
+                ["1", "2"],
+                "{behaviour}"
+            );
         }
         listener.expect_nothing();
         let line = broker.wait_log("on-publish failed");
         assert!(line.contains("\"hostile\""), "{behaviour}: {line}");
-        assert_ne!(broker.log().count(said), 0, "{behaviour}: {said:?} is missing in:\n{}", broker.log().text());
+        assert_ne!(
+            broker.log().count(said),
+            0,
+            "{behaviour}: {said:?} is missing in:\n{}",
+            broker.log().story()
+        );
         witness.finish();
     }
 }
@@ -55,7 +99,10 @@ fn a_call_that_fails_ends_that_message_only() {
 fn a_call_that_fails_does_not_take_its_neighbours_along() {
     // A million small properties are too much for a call, not for a frame.
     for (behaviour, keys, _) in FAILING.into_iter().filter(|row| row.0 != "huge_list") {
-        let broker = Broker::start(&hostile(keys, &format!("behaviour = {{ on_publish = \"{behaviour}\" }}")));
+        let broker = Broker::start(&hostile(
+            keys,
+            &format!("behaviour = {{ on_publish = \"{behaviour}\" }}"),
+        ));
         let mut sender = Client::connect(&broker, v5("sender"));
         let reasons = publish_at_once(&mut sender, &["t/a", "t/evil", "t/b", "t/c"]);
         let neighbours = [&reasons[..1], &reasons[2..]].concat();
@@ -64,14 +111,20 @@ fn a_call_that_fails_does_not_take_its_neighbours_along() {
         if !["huge_answer", "huge_text", "invalid_topic"].contains(&behaviour) {
             assert_eq!(neighbours, [PublishReason::Success; 3], "{behaviour}");
         }
-        assert!(!sender.publish("t/a", "", QoS::AtLeastOnce).is_error(), "{behaviour}: later messages pass");
+        assert!(
+            !sender.publish("t/a", "", QoS::AtLeastOnce).is_error(),
+            "{behaviour}: later messages pass"
+        );
     }
 }
 
 #[test]
 fn a_frame_that_is_none_fails_the_messages_of_its_batch() {
     for behaviour in ["garbage_frame", "short_frame"] {
-        let broker = Broker::start(&hostile("", &format!("behaviour = {{ on_publish = \"{behaviour}\" }}")));
+        let broker = Broker::start(&hostile(
+            "",
+            &format!("behaviour = {{ on_publish = \"{behaviour}\" }}"),
+        ));
         let witness = Witness::start(&broker, behaviour);
         let mut sender = Client::connect(&broker, v5("sender"));
         let reasons = publish_at_once(&mut sender, &["t/a", "t/evil", "t/b"]);
@@ -99,7 +152,10 @@ fn the_configuration_says_what_a_failure_means() {
     let broker = Broker::start(&hostile("on_failure = \"pass\"", looping));
     let mut client = Client::connect(&broker, v5("c"));
     client.subscribe("#", QoS::AtMostOnce);
-    assert_eq!(client.publish("t/evil", "passed", QoS::AtLeastOnce), PublishReason::Success);
+    assert_eq!(
+        client.publish("t/evil", "passed", QoS::AtLeastOnce),
+        PublishReason::Success
+    );
     assert_eq!(client.receive().payload, "passed");
 
     broker.put_in_force(&hostile("on_failure = \"disconnect\"", looping));
@@ -127,13 +183,23 @@ fn an_mqtt_3_client_gets_a_plain_acknowledgement() {
 
 #[test]
 fn a_flood_of_log_lines_is_cut() {
-    let broker = Broker::start(&hostile("deadline = \"20s\"", "count = 5000\nbehaviour = { on_publish = \"log_flood\" }"));
+    let broker = Broker::start(&hostile(
+        "deadline = \"20s\"",
+        "count = 5000\nbehaviour = { on_publish = \"log_flood\" }",
+    ));
     let witness = Witness::start(&broker, "log-flood");
     let mut client = Client::connect(&broker, v5("c"));
-    assert_eq!(client.publish("t/evil", "", QoS::AtLeastOnce), PublishReason::Success);
+    assert_eq!(
+        client.publish("t/evil", "", QoS::AtLeastOnce),
+        PublishReason::Success
+    );
     witness.finish();
     // Fifty lines a second, and the call took less than ten.
-    assert!((1..=500).contains(&broker.log().count("xxxxxxxx")), "{} lines", broker.log().count("xxxxxxxx"));
+    assert!(
+        (1..=500).contains(&broker.log().count("xxxxxxxx")),
+        "{} lines",
+        broker.log().count("xxxxxxxx")
+    );
 }
 
 #[test]
@@ -157,24 +223,50 @@ fn a_flood_of_keys_is_cut() {
     let mut client = Client::connect(&broker, v5("c"));
     client.publish("t/evil", "", QoS::AtLeastOnce);
     let line = broker.wait_log("wrote ");
-    let wrote = line.split("wrote ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|n| n.parse().ok());
-    assert!(matches!(wrote, Some(1..1025)), "64 KiB hold less than 1025 values of 64 bytes: {line}");
+    let wrote = line
+        .split("wrote ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next())
+        .and_then(|n| n.parse().ok());
+    assert!(
+        matches!(wrote, Some(1..1025)),
+        "64 KiB hold less than 1025 values of 64 bytes: {line}"
+    );
 }
 
 // ---- the other hooks
 
 #[test]
 fn a_failing_authenticator_admits_nobody_and_harms_nobody() {
-    for behaviour in ["loop", "memory", "panic", "recursion", "huge_answer", "huge_text", "huge_list", "invalid_topic"] {
+    for behaviour in [
+        "loop",
+        "memory",
+        "panic",
+        "recursion",
+        "huge_answer",
+        "huge_text",
+        "huge_list",
+        "invalid_topic",
+    ] {
         let broker = Broker::start(&hostile(
             "deadline_slow = \"500ms\"\nmemory = \"64MiB\"",
             &format!("behaviour = {{ authenticate = \"{behaviour}\" }}"),
         ));
         let witness = Witness::start(&broker, behaviour);
         // A grant that makes no sense is the plugin's fault too, but not a failed call.
-        let reasons = [ConnectReason::ServerUnavailable, ConnectReason::ImplementationSpecific];
-        assert!(reasons.contains(&Client::refused(&broker, v5("c/evil")).reason), "{behaviour}");
-        assert_eq!(Client::refused(&broker, v311("c/evil")).reason, ConnectReason::ServerUnavailable, "{behaviour}");
+        let reasons = [
+            ConnectReason::ServerUnavailable,
+            ConnectReason::ImplementationSpecific,
+        ];
+        assert!(
+            reasons.contains(&Client::refused(&broker, v5("c/evil")).reason),
+            "{behaviour}"
+        );
+        assert_eq!(
+            Client::refused(&broker, v311("c/evil")).reason,
+            ConnectReason::ServerUnavailable,
+            "{behaviour}"
+        );
         Client::connect(&broker, v5("c/good")).disconnect();
         witness.finish();
     }
@@ -189,9 +281,24 @@ fn a_failing_authorizer_denies() {
         ));
         let witness = Witness::start(&broker, behaviour);
         let mut client = Client::connect(&broker, v5("c"));
-        assert_eq!(client.try_subscribe("t/evil", QoS::AtMostOnce), SubscribeReason::NotAuthorized, "{behaviour}");
-        assert_eq!(client.publish("t/evil", "", QoS::AtLeastOnce), PublishReason::NotAuthorized, "{behaviour}");
-        let reason = Client::refused(&broker, Connect { will: Some(will("t/evil", "")), ..v5("w") }).reason;
+        assert_eq!(
+            client.try_subscribe("t/evil", QoS::AtMostOnce),
+            SubscribeReason::NotAuthorized,
+            "{behaviour}"
+        );
+        assert_eq!(
+            client.publish("t/evil", "", QoS::AtLeastOnce),
+            PublishReason::NotAuthorized,
+            "{behaviour}"
+        );
+        let reason = Client::refused(
+            &broker,
+            Connect {
+                will: Some(will("t/evil", "")),
+                ..v5("w")
+            },
+        )
+        .reason;
         assert_eq!(reason, ConnectReason::NotAuthorized, "{behaviour}");
         client.subscribe("t/good", QoS::AtMostOnce);
         client.publish("t/good", "", QoS::AtLeastOnce);
@@ -202,7 +309,15 @@ fn a_failing_authorizer_denies() {
 
 #[test]
 fn a_failing_router_leaves_the_routes_as_they_are() {
-    for behaviour in ["loop", "memory", "panic", "recursion", "huge_answer", "huge_list", "invalid_topic"] {
+    for behaviour in [
+        "loop",
+        "memory",
+        "panic",
+        "recursion",
+        "huge_answer",
+        "huge_list",
+        "invalid_topic",
+    ] {
         let broker = Broker::start(&hostile(
             "deadline = \"1s\"\nmemory = \"64MiB\"",
             &format!("behaviour = {{ route = \"{behaviour}\" }}"),
@@ -224,21 +339,42 @@ fn a_failing_router_leaves_the_routes_as_they_are() {
 
 #[test]
 fn a_failing_will_policy_lets_the_will_be() {
-    for behaviour in ["loop", "memory", "panic", "recursion", "huge_answer", "invalid_topic"] {
+    for behaviour in [
+        "loop",
+        "memory",
+        "panic",
+        "recursion",
+        "huge_answer",
+        "invalid_topic",
+    ] {
         let broker = Broker::start(&hostile(
             "deadline = \"1s\"\nmemory = \"64MiB\"",
             &format!("behaviour = {{ on_will = \"{behaviour}\" }}"),
         ));
         let mut heir = Client::connect(&broker, v5("heir"));
         heir.subscribe("t/#", QoS::AtMostOnce);
-        Client::connect(&broker, Connect { will: Some(will("t/evil", "gone")), ..v5("c") }).lose();
+        Client::connect(
+            &broker,
+            Connect {
+                will: Some(will("t/evil", "gone")),
+                ..v5("c")
+            },
+        )
+        .lose();
         assert_eq!(heir.receive().brief(), ("t/evil", "gone"), "{behaviour}");
     }
     let broker = Broker::start(&hostile("", "behaviour = { on_will = \"refuse\" }"));
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("t/#", QoS::AtMostOnce);
     for topic in ["t/evil", "t/good"] {
-        Client::connect(&broker, Connect { will: Some(will(topic, "gone")), ..v5("c") }).lose();
+        Client::connect(
+            &broker,
+            Connect {
+                will: Some(will(topic, "gone")),
+                ..v5("c")
+            },
+        )
+        .lose();
     }
     assert_eq!(heir.receive().topic, "t/good");
     heir.expect_nothing();
@@ -253,10 +389,30 @@ fn a_failing_observer_is_not_noticed_by_clients() {
         ));
         let witness = Witness::start(&broker, behaviour);
         Client::connect(&broker, v5("c/evil")).disconnect();
-        assert!(broker.wait_log("events failed: ").contains("hostile"), "{behaviour}");
+        assert!(
+            broker.wait_log("events failed: ").contains("hostile"),
+            "{behaviour}"
+        );
         Client::connect(&broker, v5("c/evil")).disconnect();
         witness.finish();
     }
+}
+
+/// Events reach the plugin, and what it publishes in answer reaches clients: one message for each event of the client.
+#[test]
+fn an_observer_is_told_and_may_publish() {
+    let broker = Broker::start(&hostile(
+        "",
+        "count = 1\nbehaviour = { events = \"publish_flood\" }",
+    ));
+    let mut listener = Client::connect(&broker, v5("listener"));
+    listener.subscribe("flood/#", QoS::AtMostOnce);
+    Client::connect(&broker, v5("c/good")).disconnect();
+    let client = Client::connect(&broker, v5("c/evil"));
+    assert_eq!(listener.receive().topic, "flood/topic", "connected");
+    assert_eq!(listener.receive().topic, "flood/topic", "session created");
+    client.disconnect();
+    assert_eq!(listener.receive().topic, "flood/topic", "disconnected");
 }
 
 #[test]
@@ -279,8 +435,16 @@ fn failing_ticks_and_ends_hold_nothing_up() {
 /// The guest of `tests/guests/std-probe` wants to look at files, sockets and processes: there is nothing that it could look at.
 #[test]
 fn a_plugin_that_wants_files_or_sockets_does_not_load() {
-    let said = Setup::new(&plugin("probe", guest("std-probe"), "deadline = \"1s\"", "")).start_and_fail().text;
-    for word in ["\"probe\"", "wasi:filesystem/", "wasi:sockets/tcp@", "wasi:sockets/udp@", "no files, sockets or processes"] {
+    let said = Setup::new(&plugin("probe", guest("std-probe"), "deadline = \"1s\"", ""))
+        .start_and_fail()
+        .text;
+    for word in [
+        "\"probe\"",
+        "wasi:filesystem/",
+        "wasi:sockets/tcp@",
+        "wasi:sockets/udp@",
+        "no files, sockets or processes",
+    ] {
         assert!(said.contains(word), "{word:?} is missing in: {said}");
     }
 }

@@ -29,23 +29,61 @@ fn all_three_versions_are_admitted() {
 fn connects_are_refused_with_the_right_code() {
     let broker = Broker::start("[limits]\nqos_max = 1\nclient_id_bytes_max = 23\nkeep_alive_max = \"60s\"\n");
     let too_long = "x".repeat(24);
-    let loud = Will { qos: QoS::ExactlyOnce, ..will("w", "gone") };
-    let alive = |connect| Connect { keep_alive_secs: 60, ..connect };
+    let loud = Will {
+        qos: QoS::ExactlyOnce,
+        ..will("w", "gone")
+    };
+    let alive = |connect| Connect {
+        keep_alive_secs: 60,
+        ..connect
+    };
     let rows: [(&str, Connect, ConnectReason); 9] = [
-        ("client id too long, 5", v5(&too_long), ConnectReason::ClientIdentifierNotValid),
-        ("client id too long, 3.1.1", v311(&too_long), ConnectReason::ClientIdentifierNotValid),
         (
-            "empty client id with a session to be kept, 3.1.1",
-            Connect { clean_start: false, ..alive(v311("")) },
+            "client id too long, 5",
+            v5(&too_long),
             ConnectReason::ClientIdentifierNotValid,
         ),
-        ("empty client id, 3.1", alive(v31("")), ConnectReason::ClientIdentifierNotValid),
-        ("keep alive too long, 3.1.1", Connect { keep_alive_secs: 61, ..v311("k") }, ConnectReason::ServerUnavailable),
+        (
+            "client id too long, 3.1.1",
+            v311(&too_long),
+            ConnectReason::ClientIdentifierNotValid,
+        ),
+        (
+            "empty client id with a session to be kept, 3.1.1",
+            Connect {
+                clean_start: false,
+                ..alive(v311(""))
+            },
+            ConnectReason::ClientIdentifierNotValid,
+        ),
+        (
+            "empty client id, 3.1",
+            alive(v31("")),
+            ConnectReason::ClientIdentifierNotValid,
+        ),
+        (
+            "keep alive too long, 3.1.1",
+            Connect {
+                keep_alive_secs: 61,
+                ..v311("k")
+            },
+            ConnectReason::ServerUnavailable,
+        ),
         ("no keep alive, 3.1", v31("k"), ConnectReason::ServerUnavailable),
-        ("will above the maximum QoS, 5", Connect { will: Some(loud.clone()), ..v5("w") }, ConnectReason::QosNotSupported),
+        (
+            "will above the maximum QoS, 5",
+            Connect {
+                will: Some(loud.clone()),
+                ..v5("w")
+            },
+            ConnectReason::QosNotSupported,
+        ),
         (
             "will above the maximum QoS, 3.1.1",
-            Connect { will: Some(loud), ..alive(v311("w")) },
+            Connect {
+                will: Some(loud),
+                ..alive(v311("w"))
+            },
             ConnectReason::ServerUnavailable,
         ),
         (
@@ -73,16 +111,52 @@ fn broken_connects_are_answered_in_a_way_that_their_sender_understands() {
     let witness = Witness::start(&broker, "connects");
     let rows: [(&str, &[u8], Option<&[u8]>); 10] = [
         ("MQTT 6", b"\x10\x0d\0\x04MQTT\x06\x02\0\0\0\0\0", Some(&[0x84])),
-        ("MQTT level 3", b"\x10\x0d\0\x04MQTT\x03\x02\0\0\0\x01x", Some(&[1])),
-        ("MQIsdp level 5", b"\x10\x0f\0\x06MQIsdp\x05\x02\0\0\0\x01x", Some(&[1])),
-        ("another protocol's name", b"\x10\x0d\0\x04MQTX\x04\x02\0\0\0\x01x", Some(&[1])),
-        ("reserved flag, 5", b"\x10\x0e\0\x04MQTT\x05\x03\0\0\0\0\x01x", Some(&[0x81])),
+        (
+            "MQTT level 3",
+            b"\x10\x0d\0\x04MQTT\x03\x02\0\0\0\x01x",
+            Some(&[1]),
+        ),
+        (
+            "MQIsdp level 5",
+            b"\x10\x0f\0\x06MQIsdp\x05\x02\0\0\0\x01x",
+            Some(&[1]),
+        ),
+        (
+            "another protocol's name",
+            b"\x10\x0d\0\x04MQTX\x04\x02\0\0\0\x01x",
+            Some(&[1]),
+        ),
+        (
+            "reserved flag, 5",
+            b"\x10\x0e\0\x04MQTT\x05\x03\0\0\0\0\x01x",
+            Some(&[0x81]),
+        ),
         // [MQTT-3.1.4-1] of 3.1.1: closed without a CONNACK.
-        ("reserved flag, 3.1.1", b"\x10\x0d\0\x04MQTT\x04\x03\0\0\0\x01x", None),
-        ("password without user name, 3.1.1", b"\x10\x10\0\x04MQTT\x04\x42\0\0\0\x01x\0\x01p", None),
-        ("will with QoS 3, 5", b"\x10\x14\0\x04MQTT\x05\x1e\0\0\0\0\x01x\0\0\x01w\0\x01m", Some(&[0x81])),
-        ("client id not UTF-8, 5", b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01\xff", Some(&[0x81])),
-        ("a field past the end, 5", b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x09x", Some(&[0x81])),
+        (
+            "reserved flag, 3.1.1",
+            b"\x10\x0d\0\x04MQTT\x04\x03\0\0\0\x01x",
+            None,
+        ),
+        (
+            "password without user name, 3.1.1",
+            b"\x10\x10\0\x04MQTT\x04\x42\0\0\0\x01x\0\x01p",
+            None,
+        ),
+        (
+            "will with QoS 3, 5",
+            b"\x10\x14\0\x04MQTT\x05\x1e\0\0\0\0\x01x\0\0\x01w\0\x01m",
+            Some(&[0x81]),
+        ),
+        (
+            "client id not UTF-8, 5",
+            b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01\xff",
+            Some(&[0x81]),
+        ),
+        (
+            "a field past the end, 5",
+            b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x09x",
+            Some(&[0x81]),
+        ),
     ];
     for (name, bytes, code) in rows {
         let mut client = Client::open(&broker, Version::V5);
@@ -92,7 +166,11 @@ fn broken_connects_are_answered_in_a_way_that_their_sender_understands() {
             None => assert_eq!(heard, [], "{name}: closed without a word"),
             Some(code) => {
                 assert_eq!(heard.first(), Some(&0x20), "{name}: a CONNACK, {heard:x?}");
-                assert_eq!(&heard[2..4], [&[0], code].concat(), "{name}: no session, code; {heard:x?}");
+                assert_eq!(
+                    &heard[2..4],
+                    [&[0], code].concat(),
+                    "{name}: no session, code; {heard:x?}"
+                );
             }
         }
     }
@@ -142,7 +220,14 @@ fn client_ids_are_assigned_and_never_twice() {
     let broker = Broker::start("");
     let first = Client::connect(&broker, v5(""));
     let mut second = Client::connect(&broker, v5(""));
-    let assigned = |client: &Client| client.connack().properties.assigned_client_identifier.clone().expect("assigned");
+    let assigned = |client: &Client| {
+        client
+            .connack()
+            .properties
+            .assigned_client_identifier
+            .clone()
+            .expect("assigned")
+    };
     assert_ne!(assigned(&first), assigned(&second));
     // MQTT 3.1.1 cannot be told, but two of them do not throw each other out either.
     let mut third = Client::connect(&broker, v311(""));
@@ -157,8 +242,17 @@ fn mqtt_5_clients_are_told_what_the_broker_takes() {
         "[limits]\nqos_max = 1\npacket_bytes_max = \"64KiB\"\nreceive_maximum = 7\ntopic_alias_maximum = 3\nkeep_alive_max = \"50s\"\n\
          [session]\nexpiry_max = \"60s\"\n",
     );
-    let asked = ConnectProperties { session_expiry_interval: Some(u32::MAX), ..ConnectProperties::default() };
-    let client = Client::connect(&broker, Connect { properties: asked, ..v5("curious") });
+    let asked = ConnectProperties {
+        session_expiry_interval: Some(u32::MAX),
+        ..ConnectProperties::default()
+    };
+    let client = Client::connect(
+        &broker,
+        Connect {
+            properties: asked,
+            ..v5("curious")
+        },
+    );
     let told = &client.connack().properties;
     assert_eq!(told.maximum_qos, Some(QoS::AtLeastOnce));
     assert_eq!(told.maximum_packet_size.map(NonZeroU32::get), Some(64 << 10));
@@ -175,41 +269,141 @@ const BAD_PACKETS: [(&str, &[u8], DisconnectReason); 37] = {
     use DisconnectReason as R;
     [
         ("packet type 0", b"\0\0", R::ProtocolError),
-        ("length of five bytes", b"\x30\xff\xff\xff\xff\x7f", R::MalformedPacket),
+        (
+            "length of five bytes",
+            b"\x30\xff\xff\xff\xff\x7f",
+            R::MalformedPacket,
+        ),
         ("length that is not minimal", b"\xc0\x80\0", R::MalformedPacket),
         ("PINGREQ with flags", b"\xc1\0", R::MalformedPacket),
         ("PINGREQ with a body", b"\xc0\x01\0", R::MalformedPacket),
-        ("SUBSCRIBE without its flag", b"\x80\x07\0\x01\0\0\x01a\0", R::MalformedPacket),
-        ("PUBLISH with QoS 3", b"\x36\x06\0\x01a\0\x01\0", R::MalformedPacket),
-        ("PUBLISH with DUP and QoS 0", b"\x38\x04\0\x01a\0", R::MalformedPacket),
+        (
+            "SUBSCRIBE without its flag",
+            b"\x80\x07\0\x01\0\0\x01a\0",
+            R::MalformedPacket,
+        ),
+        (
+            "PUBLISH with QoS 3",
+            b"\x36\x06\0\x01a\0\x01\0",
+            R::MalformedPacket,
+        ),
+        (
+            "PUBLISH with DUP and QoS 0",
+            b"\x38\x04\0\x01a\0",
+            R::MalformedPacket,
+        ),
         ("PUBLISH to +", b"\x30\x04\0\x01+\0", R::TopicNameInvalid),
         ("PUBLISH to a/#", b"\x30\x06\0\x03a/#\0", R::TopicNameInvalid),
         ("PUBLISH to nothing", b"\x30\x03\0\0\0", R::ProtocolError),
-        ("PUBLISH, topic not UTF-8", b"\x30\x04\0\x01\xff\0", R::MalformedPacket),
-        ("PUBLISH, topic with U+0000", b"\x30\x04\0\x01\0\0", R::MalformedPacket),
-        ("PUBLISH, topic with a surrogate", b"\x30\x06\0\x03\xed\xa0\x80\0", R::MalformedPacket),
-        ("PUBLISH with packet id 0", b"\x32\x06\0\x01a\0\0\0", R::ProtocolError),
-        ("PUBLISH that ends in its topic", b"\x30\x03\0\x05a", R::MalformedPacket),
-        ("topic alias 0", b"\x30\x07\0\x01a\x03\x23\0\0", R::TopicAliasInvalid),
-        ("topic alias above the maximum", b"\x30\x07\0\x01a\x03\x23\xff\xff", R::TopicAliasInvalid),
-        ("topic alias that stands for nothing", b"\x30\x06\0\0\x03\x23\0\x05", R::ProtocolError),
-        ("subscription identifier from a client", b"\x30\x06\0\x01a\x02\x0b\x01", R::ProtocolError),
-        ("property twice", b"\x30\x08\0\x01a\x04\x01\0\x01\0", R::ProtocolError),
-        ("property of another packet", b"\x30\x07\0\x01a\x03\x21\0\x01", R::MalformedPacket),
-        ("property that does not exist", b"\x30\x06\0\x01a\x02\x7e\0", R::MalformedPacket),
-        ("response topic with a wildcard", b"\x30\x08\0\x01a\x04\x08\0\x01#", R::TopicNameInvalid),
+        (
+            "PUBLISH, topic not UTF-8",
+            b"\x30\x04\0\x01\xff\0",
+            R::MalformedPacket,
+        ),
+        (
+            "PUBLISH, topic with U+0000",
+            b"\x30\x04\0\x01\0\0",
+            R::MalformedPacket,
+        ),
+        (
+            "PUBLISH, topic with a surrogate",
+            b"\x30\x06\0\x03\xed\xa0\x80\0",
+            R::MalformedPacket,
+        ),
+        (
+            "PUBLISH with packet id 0",
+            b"\x32\x06\0\x01a\0\0\0",
+            R::ProtocolError,
+        ),
+        (
+            "PUBLISH that ends in its topic",
+            b"\x30\x03\0\x05a",
+            R::MalformedPacket,
+        ),
+        (
+            "topic alias 0",
+            b"\x30\x07\0\x01a\x03\x23\0\0",
+            R::TopicAliasInvalid,
+        ),
+        (
+            "topic alias above the maximum",
+            b"\x30\x07\0\x01a\x03\x23\xff\xff",
+            R::TopicAliasInvalid,
+        ),
+        (
+            "topic alias that stands for nothing",
+            b"\x30\x06\0\0\x03\x23\0\x05",
+            R::ProtocolError,
+        ),
+        (
+            "subscription identifier from a client",
+            b"\x30\x06\0\x01a\x02\x0b\x01",
+            R::ProtocolError,
+        ),
+        (
+            "property twice",
+            b"\x30\x08\0\x01a\x04\x01\0\x01\0",
+            R::ProtocolError,
+        ),
+        (
+            "property of another packet",
+            b"\x30\x07\0\x01a\x03\x21\0\x01",
+            R::MalformedPacket,
+        ),
+        (
+            "property that does not exist",
+            b"\x30\x06\0\x01a\x02\x7e\0",
+            R::MalformedPacket,
+        ),
+        (
+            "response topic with a wildcard",
+            b"\x30\x08\0\x01a\x04\x08\0\x01#",
+            R::TopicNameInvalid,
+        ),
         ("SUBSCRIBE without filters", b"\x82\x03\0\x01\0", R::ProtocolError),
-        ("SUBSCRIBE cut before the options", b"\x82\x06\0\x01\0\0\x01a", R::MalformedPacket),
-        ("SUBSCRIBE with QoS 3", b"\x82\x07\0\x01\0\0\x01a\x03", R::ProtocolError),
-        ("SUBSCRIBE with reserved options", b"\x82\x07\0\x01\0\0\x01a\xc0", R::MalformedPacket),
-        ("SUBSCRIBE with retain handling 3", b"\x82\x07\0\x01\0\0\x01a\x30", R::ProtocolError),
-        ("SUBSCRIBE with packet id 0", b"\x82\x07\0\0\0\0\x01a\0", R::ProtocolError),
-        ("no-local on a shared subscription", b"\x82\x10\0\x01\0\0\x0a$share/g/a\x04", R::ProtocolError),
-        ("UNSUBSCRIBE without filters", b"\xa2\x03\0\x01\0", R::ProtocolError),
+        (
+            "SUBSCRIBE cut before the options",
+            b"\x82\x06\0\x01\0\0\x01a",
+            R::MalformedPacket,
+        ),
+        (
+            "SUBSCRIBE with QoS 3",
+            b"\x82\x07\0\x01\0\0\x01a\x03",
+            R::ProtocolError,
+        ),
+        (
+            "SUBSCRIBE with reserved options",
+            b"\x82\x07\0\x01\0\0\x01a\xc0",
+            R::MalformedPacket,
+        ),
+        (
+            "SUBSCRIBE with retain handling 3",
+            b"\x82\x07\0\x01\0\0\x01a\x30",
+            R::ProtocolError,
+        ),
+        (
+            "SUBSCRIBE with packet id 0",
+            b"\x82\x07\0\0\0\0\x01a\0",
+            R::ProtocolError,
+        ),
+        (
+            "no-local on a shared subscription",
+            b"\x82\x10\0\x01\0\0\x0a$share/g/a\x04",
+            R::ProtocolError,
+        ),
+        (
+            "UNSUBSCRIBE without filters",
+            b"\xa2\x03\0\x01\0",
+            R::ProtocolError,
+        ),
         ("CONNACK from a client", b"\x20\x03\0\0\0", R::ProtocolError),
         ("SUBACK from a client", b"\x90\x04\0\x01\0\0", R::ProtocolError),
         ("AUTH without a method", b"\xf0\0", R::ProtocolError),
-        ("DISCONNECT that raises the session expiry", b"\xe0\x07\0\x05\x11\0\0\0\x0a", R::ProtocolError),
+        (
+            "DISCONNECT that raises the session expiry",
+            b"\xe0\x07\0\x05\x11\0\0\0\x0a",
+            R::ProtocolError,
+        ),
         ("2 MiB, declared", b"\x30\xff\xff\x7f\0\x01a", R::PacketTooLarge),
     ]
 };
@@ -260,7 +454,13 @@ fn a_second_connect_ends_the_connection_and_leaves_the_will() {
     let broker = Broker::start("");
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::AtMostOnce);
-    let mut client = Client::connect(&broker, Connect { will: Some(will("wills/twice", "gone")), ..v5("twice") });
+    let mut client = Client::connect(
+        &broker,
+        Connect {
+            will: Some(will("wills/twice", "gone")),
+            ..v5("twice")
+        },
+    );
     client.send(Packet::Connect(Box::new(v5("twice"))));
     client.expect_disconnect(DisconnectReason::ProtocolError);
     assert_eq!(heir.receive().brief(), ("wills/twice", "gone"));
@@ -274,10 +474,22 @@ fn packets_with_more_than_the_limits_allow_end_the_connection() {
     let long = publish("a/b/c/d/e", "", QoS::AtMostOnce, 1);
     let mut talkative = publish("a", "", QoS::AtMostOnce, 1);
     let pair = (ByteString::from_static("k"), ByteString::from_static("v"));
-    talkative.properties = PublishPropertyValues { user_properties: vec![pair; 3], ..Default::default() }.into();
+    talkative.properties = PublishPropertyValues {
+        user_properties: vec![pair; 3],
+        ..Default::default()
+    }
+    .into();
     let rows = [
-        ("topic levels", Packet::Publish(long), DisconnectReason::TopicNameInvalid),
-        ("user properties", Packet::Publish(talkative), DisconnectReason::QuotaExceeded),
+        (
+            "topic levels",
+            Packet::Publish(long),
+            DisconnectReason::TopicNameInvalid,
+        ),
+        (
+            "user properties",
+            Packet::Publish(talkative),
+            DisconnectReason::QuotaExceeded,
+        ),
         ("filters", subscribe_to(4), DisconnectReason::QuotaExceeded),
         (
             "bytes",
@@ -333,9 +545,15 @@ fn acknowledgements_of_nothing_do_no_harm() {
     client.send(Packet::Pubcomp(Pubcomp::new(id, PubrelReason::Success)));
     client.expect_nothing();
     client.send(Packet::Pubrec(Pubrec::new(id, PublishReason::Success)));
-    assert_eq!(client.expect::<Pubrel>().reason, PubrelReason::PacketIdentifierNotFound);
+    assert_eq!(
+        client.expect::<Pubrel>().reason,
+        PubrelReason::PacketIdentifierNotFound
+    );
     client.send(Packet::Pubrel(Pubrel::new(id, PubrelReason::Success)));
-    assert_eq!(client.expect::<Pubcomp>().reason, PubrelReason::PacketIdentifierNotFound);
+    assert_eq!(
+        client.expect::<Pubcomp>().reason,
+        PubrelReason::PacketIdentifierNotFound
+    );
     client.expect_nothing();
 }
 
@@ -343,8 +561,20 @@ fn acknowledgements_of_nothing_do_no_harm() {
 fn bad_filters_are_refused_one_by_one() {
     let broker = Broker::start("");
     let mut client = Client::connect(&broker, v5("searching"));
-    for filter in ["a/#/b", "a+", "a/b#", "$share//a", "$share/g", "$share/g+/a", "$share/g/"] {
-        assert_eq!(client.try_subscribe(filter, QoS::AtMostOnce), SubscribeReason::TopicFilterInvalid, "{filter}");
+    for filter in [
+        "a/#/b",
+        "a+",
+        "a/b#",
+        "$share//a",
+        "$share/g",
+        "$share/g+/a",
+        "$share/g/",
+    ] {
+        assert_eq!(
+            client.try_subscribe(filter, QoS::AtMostOnce),
+            SubscribeReason::TopicFilterInvalid,
+            "{filter}"
+        );
     }
     client.subscribe("a/+/b", QoS::AtMostOnce);
     client.expect_nothing();
@@ -356,7 +586,11 @@ fn topics_of_the_broker_cannot_be_published_to() {
     let mut client = Client::connect(&broker, v5("bold"));
     client.subscribe("$SYS/#", QoS::AtMostOnce);
     for topic in ["$SYS/broker/version", "$share/g/a", "$CONTROL/x"] {
-        assert_eq!(client.publish(topic, "mine", QoS::AtLeastOnce), PublishReason::NotAuthorized, "{topic}");
+        assert_eq!(
+            client.publish(topic, "mine", QoS::AtLeastOnce),
+            PublishReason::NotAuthorized,
+            "{topic}"
+        );
     }
     client.expect_nothing();
 }
@@ -365,7 +599,8 @@ fn topics_of_the_broker_cannot_be_published_to() {
 fn packets_may_come_byte_by_byte_or_all_at_once() {
     let broker = Broker::start("");
     // CONNECT, SUBSCRIBE to a, two PUBLISH to a, PINGREQ.
-    let script: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01x\x82\x06\0\x01\0\x01a\0\x30\x04\0\x01a1\x30\x04\0\x01a2\xc0\0";
+    let script: &[u8] =
+        b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01x\x82\x06\0\x01\0\x01a\0\x30\x04\0\x01a1\x30\x04\0\x01a2\xc0\0";
     let answer: &[u8] = b"\x20\x02\0\0\x90\x03\0\x01\0\x30\x04\0\x01a1\x30\x04\0\x01a2\xd0\0";
     for piece in [1, 2, 3, 5, 7, script.len()] {
         let mut client = Client::open(&broker, Version::V3_1_1);
@@ -380,8 +615,17 @@ fn packets_may_come_byte_by_byte_or_all_at_once() {
 #[test]
 fn a_message_larger_than_its_recipient_takes_is_not_sent_to_it() {
     let broker = Broker::start("");
-    let small = ConnectProperties { maximum_packet_size: NonZeroU32::new(64), ..ConnectProperties::default() };
-    let mut small = Client::connect(&broker, Connect { properties: small, ..v5("small") });
+    let small = ConnectProperties {
+        maximum_packet_size: NonZeroU32::new(64),
+        ..ConnectProperties::default()
+    };
+    let mut small = Client::connect(
+        &broker,
+        Connect {
+            properties: small,
+            ..v5("small")
+        },
+    );
     let mut large = Client::connect(&broker, v5("large"));
     small.subscribe("t", QoS::AtLeastOnce);
     large.subscribe("t", QoS::AtLeastOnce);
@@ -401,11 +645,21 @@ fn a_topic_alias_stands_for_its_topic() {
     let alias = NonZeroU16::new(5);
     let named = publish("long/topic", "1", QoS::AtMostOnce, 1);
     let topic = named.topic.name().cloned().expect("it has a name");
-    sender.send(Packet::Publish(Publish { topic: PublishTopic::Name { topic, alias }, ..named.clone() }));
+    sender.send(Packet::Publish(Publish {
+        topic: PublishTopic::Name { topic, alias },
+        ..named.clone()
+    }));
     let short = PublishTopic::Alias(alias.expect("not zero"));
-    sender.send(Packet::Publish(Publish { topic: short, payload: "2".into(), ..named }));
+    sender.send(Packet::Publish(Publish {
+        topic: short,
+        payload: "2".into(),
+        ..named
+    }));
     let heard: Vec<_> = listener.receive_all(2);
-    assert_eq!([heard[0].brief(), heard[1].brief()], [("long/topic", "1"), ("long/topic", "2")]);
+    assert_eq!(
+        [heard[0].brief(), heard[1].brief()],
+        [("long/topic", "1"), ("long/topic", "2")]
+    );
 }
 
 // ---- room
@@ -416,8 +670,14 @@ fn the_connection_too_many_is_refused_and_the_others_go_on() {
     let mut first = Client::connect(&broker, v5("first"));
     let second = Client::connect(&broker, v311("second"));
     first.subscribe("t", QoS::AtLeastOnce);
-    assert_eq!(Client::refused(&broker, v5("third")).reason, ConnectReason::ServerBusy);
-    assert_eq!(Client::refused(&broker, v311("third")).reason, ConnectReason::ServerUnavailable);
+    assert_eq!(
+        Client::refused(&broker, v5("third")).reason,
+        ConnectReason::ServerBusy
+    );
+    assert_eq!(
+        Client::refused(&broker, v311("third")).reason,
+        ConnectReason::ServerUnavailable
+    );
     first.publish("t", "still here", QoS::AtLeastOnce);
     assert_eq!(first.receive().payload, "still here");
     // The room of one who has left is free again once the broker has seen it leave.
@@ -426,7 +686,10 @@ fn the_connection_too_many_is_refused_and_the_others_go_on() {
         let mut client = Client::begin(&broker, v5("third"));
         (client.expect::<Connack>().reason, client)
     });
-    again.take(1000).find(|(reason, _)| *reason == ConnectReason::Success).expect("room for one");
+    again
+        .take(1000)
+        .find(|(reason, _)| *reason == ConnectReason::Success)
+        .expect("room for one");
 }
 
 #[test]
@@ -438,19 +701,35 @@ fn a_listener_has_room_of_its_own() {
     let other = broker.wait_log("listening on ");
     assert!(other.contains("other"), "{other}");
     let _first = Client::connect(&broker, v5("first"));
-    assert_eq!(Client::refused(&broker, v5("second")).reason, ConnectReason::ServerBusy);
+    assert_eq!(
+        Client::refused(&broker, v5("second")).reason,
+        ConnectReason::ServerBusy
+    );
     broker.wait_log("no room for another connection");
 }
 
 #[test]
 fn the_session_too_many_is_refused_and_the_others_go_on() {
     let broker = Broker::start("[session]\nsessions_max = 2\n");
-    let kept = ConnectProperties { session_expiry_interval: Some(100), ..ConnectProperties::default() };
-    let away = Connect { properties: kept, clean_start: false, ..v5("away") };
+    let kept = ConnectProperties {
+        session_expiry_interval: Some(100),
+        ..ConnectProperties::default()
+    };
+    let away = Connect {
+        properties: kept,
+        clean_start: false,
+        ..v5("away")
+    };
     Client::connect(&broker, away.clone()).disconnect();
     let mut present = Client::connect(&broker, v5("present"));
-    assert_eq!(Client::refused(&broker, v5("new")).reason, ConnectReason::QuotaExceeded);
-    assert_eq!(Client::refused(&broker, v311("new")).reason, ConnectReason::ServerUnavailable);
+    assert_eq!(
+        Client::refused(&broker, v5("new")).reason,
+        ConnectReason::QuotaExceeded
+    );
+    assert_eq!(
+        Client::refused(&broker, v311("new")).reason,
+        ConnectReason::ServerUnavailable
+    );
     present.expect_nothing();
     // Who has a session comes back to it.
     assert!(Client::connect(&broker, away).connack().session_present);
@@ -473,7 +752,10 @@ fn subscriptions_of_one_client_are_limited() {
     let mut client = Client::connect(&broker, v5("c"));
     client.subscribe("a", QoS::AtMostOnce);
     client.subscribe("b", QoS::AtMostOnce);
-    assert_eq!(client.try_subscribe("c", QoS::AtMostOnce), SubscribeReason::QuotaExceeded);
+    assert_eq!(
+        client.try_subscribe("c", QoS::AtMostOnce),
+        SubscribeReason::QuotaExceeded
+    );
     client.subscribe("a", QoS::AtLeastOnce);
     client.unsubscribe("b");
     client.subscribe("c", QoS::AtMostOnce);
@@ -487,7 +769,10 @@ fn a_client_that_does_not_read_is_left_behind() {
     reading.subscribe("t", QoS::AtMostOnce);
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("stalled", QoS::AtMostOnce);
-    let leaving = Connect { will: Some(will("stalled", "gone")), ..v5("stalled") };
+    let leaving = Connect {
+        will: Some(will("stalled", "gone")),
+        ..v5("stalled")
+    };
     let mut stalled = Client::connect(&broker, leaving);
     stalled.subscribe("t", QoS::AtMostOnce);
     let mut sender = Client::connect(&broker, v5("sender"));

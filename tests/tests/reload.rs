@@ -10,12 +10,20 @@ use hookwire_tests::{Broker, Client, QoS, Setup, Witness, guest, plugin, publish
 
 /// The guest of `tests/guests/policy`, which stamps payloads.
 fn stamping(name: &str, stamp: &str) -> String {
-    plugin(name, guest("policy"), "", &format!("stamp = \"{stamp}\"\nplace = \"payload\""))
+    plugin(
+        name,
+        guest("policy"),
+        "",
+        &format!("stamp = \"{stamp}\"\nplace = \"payload\""),
+    )
 }
 
 /// A plugin for these topics only.
 fn on_topics(filter: &str, plugin: &str) -> String {
-    plugin.replace("[plugin.config]", &format!("topics = [\"{filter}\"]\n[plugin.config]"))
+    plugin.replace(
+        "[plugin.config]",
+        &format!("topics = [\"{filter}\"]\n[plugin.config]"),
+    )
 }
 
 /// A pair that talks about `t`, to see what becomes of a message.
@@ -35,7 +43,10 @@ impl Pair {
     /// What arrives when `x` is sent.
     #[track_caller]
     fn sees(&mut self) -> String {
-        assert_eq!(self.sender.publish("t", "x", QoS::AtLeastOnce), PublishReason::Success);
+        assert_eq!(
+            self.sender.publish("t", "x", QoS::AtLeastOnce),
+            PublishReason::Success
+        );
         let seen = self.listener.receive().payload;
         self.listener.expect_nothing();
         seen
@@ -54,27 +65,48 @@ fn plugins_come_change_places_and_go_while_clients_are_connected() {
         ("reordered", stamping("b", "3") + &stamping("a", "2"), "x|3|2"),
         ("renamed", stamping("c", "3") + &stamping("a", "2"), "x|3|2"),
         ("left", stamping("a", "2"), "x|2"),
-        ("bound to other topics", on_topics("other/#", &stamping("a", "2")), "x"),
+        (
+            "bound to other topics",
+            on_topics("other/#", &stamping("a", "2")),
+            "x",
+        ),
         ("removed", "# no plugin\n".to_owned(), "x"),
     ];
     for (name, config, seen) in rows {
         broker.put_in_force(&config);
         assert_eq!(pair.sees(), seen, "{name}");
     }
-    for (line, times) in [("plugin \"b\" in force", 1), ("plugin \"b\" removed", 1), ("plugin \"a\" replaced", 2)] {
-        assert_eq!(broker.log().count(line), times, "{line}:\n{}", broker.log().text());
+    for (line, times) in [
+        ("plugin \"b\" in force", 1),
+        ("plugin \"b\" removed", 1),
+        ("plugin \"a\" replaced", 2),
+    ] {
+        assert_eq!(
+            broker.log().count(line),
+            times,
+            "{line}:\n{}",
+            broker.log().story()
+        );
     }
 }
 
 #[test]
 fn a_component_that_is_replaced_under_its_path_is_taken_over() {
-    let config = plugin("p", "plugin.wasm", "grant = { publish = [\"x\"], kv = { bytes = \"1KiB\" } }", "stamp = \"1\"\nplace = \"payload\"");
+    let config = plugin(
+        "p",
+        "plugin.wasm",
+        "grant = { publish = [\"x\"], kv = { bytes = \"1KiB\" } }",
+        "stamp = \"1\"\nplace = \"payload\"",
+    );
     let policy = fs::read(guest("policy")).expect("the guest is built");
     let broker = Setup::new(&config).file("plugin.wasm", &policy).start();
     let mut pair = Pair::connect(&broker);
     assert_eq!(pair.sees(), "x|1");
     // Another component wants another configuration, and so does not load under this path.
-    broker.edit_file("plugin.wasm", fs::read(guest("hostile")).expect("the guest is built"));
+    broker.edit_file(
+        "plugin.wasm",
+        fs::read(guest("hostile")).expect("the guest is built"),
+    );
     let line = broker.wait_log("policy refused");
     assert!(line.contains("\"p\""), "{line}");
     assert_eq!(pair.sees(), "x|1");
@@ -84,7 +116,7 @@ fn a_component_that_is_replaced_under_its_path_is_taken_over() {
     broker.wait_in_force();
     assert_eq!(pair.sees(), "x|1");
     fs::remove_file(broker.folder().join("plugin.wasm")).expect("it is there");
-    broker.wait_log("policy refused");
+    broker.wait_log("the running one stays");
     assert_eq!(pair.sees(), "x|1");
 }
 
@@ -109,6 +141,22 @@ fn settings_hold_for_those_who_come_after_the_change() {
     assert_eq!(late.connack().properties.maximum_qos, Some(QoS::AtMostOnce));
 }
 
+/// The plugin that takes its time is still being configured when the file changes again.
+#[test]
+fn an_edit_during_a_reload_is_not_lost() {
+    let broker = Broker::start("# no plugin\n");
+    let mut pair = Pair::connect(&broker);
+    let keys = "grant = { publish = [\"x\"], kv = { bytes = \"1KiB\" } }";
+    let slow = "slow_ms = 500\nbehaviour = { configure = \"slow\" }";
+    broker.edit_config(&(stamping("a", "1") + &plugin("slow", guest("hostile"), keys, slow)));
+    broker.wait_log("stamp 1");
+    broker.edit_config(&stamping("a", "2"));
+    broker.wait_in_force();
+    broker.wait_log("stamp 2");
+    broker.wait_in_force();
+    assert_eq!(pair.sees(), "x|2");
+}
+
 #[test]
 fn what_cannot_change_is_told() {
     let broker = Broker::start("# nothing\n");
@@ -128,7 +176,11 @@ fn with_note(component: &[u8]) -> Vec<u8> {
 fn with_text(component: &[u8], from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len(), "lengths are written in front of texts");
     let mut changed = component.to_vec();
-    let places: Vec<_> = changed.windows(from.len()).enumerate().filter(|(_, text)| *text == from.as_bytes()).collect();
+    let places: Vec<_> = changed
+        .windows(from.len())
+        .enumerate()
+        .filter(|(_, text)| *text == from.as_bytes())
+        .collect();
     let places: Vec<_> = places.into_iter().map(|(at, _)| at).collect();
     assert_ne!(places.len(), 0, "{from} does not occur");
     for at in places {
@@ -147,26 +199,82 @@ fn a_bad_plugin_is_refused_and_the_policy_stays() {
     let of_hostile = |keys: &str, config: &str| (None, plugin("bad", guest("hostile"), keys, config));
     let granted = "grant = { publish = [\"x\"], kv = { bytes = \"1MiB\" } }\nmemory = \"64MiB\"\ndeadline_slow = \"300ms\"";
     let rows = [
-        ("random bytes", of_bytes(b"\x8f\x1b\x40\x77random bytes"), "not a WebAssembly component"),
+        (
+            "random bytes",
+            of_bytes(b"\x8f\x1b\x40\x77random bytes"),
+            "not a WebAssembly component",
+        ),
         ("text", of_bytes(b"#!/bin/sh\n"), "not a WebAssembly component"),
-        ("core module", of_bytes(b"\0asm\x01\0\0\0"), "core WebAssembly module"),
+        (
+            "core module",
+            of_bytes(b"\0asm\x01\0\0\0"),
+            "core WebAssembly module",
+        ),
         ("empty component", of_bytes(b"\0asm\x0d\0\x01\0"), "lifecycle"),
         ("truncated", of_bytes(&policy[..policy.len() / 2]), "not valid"),
-        ("another contract", of_bytes(&with_text(&policy, "@0.1.0", "@9.9.9")), "9.9.9"),
-        ("unknown import", of_bytes(&with_text(&policy, "hookwire:plugin/log@", "hookwire:plugin/lag@")), "hookwire:plugin/lag"),
+        (
+            "another contract",
+            of_bytes(&with_text(&policy, "@0.1.0", "@9.9.9")),
+            "9.9.9",
+        ),
+        (
+            "unknown import",
+            of_bytes(&with_text(
+                &policy,
+                "hookwire:plugin/log@",
+                "hookwire:plugin/lag@",
+            )),
+            "hookwire:plugin/lag",
+        ),
         ("no grant", of_hostile("", ""), "kv = { bytes"),
-        ("another digest", of_policy(&format!("sha256 = \"{}\"", "0".repeat(64)), good), "sha256"),
+        (
+            "another digest",
+            of_policy(&format!("sha256 = \"{}\"", "0".repeat(64)), good),
+            "sha256",
+        ),
         ("no configuration", of_policy("", ""), "stamp"),
         ("wrong configuration", of_policy("", "stamp = 2"), "stamp"),
         ("unknown key", of_policy("", "stamp = \"2\"\nstmap = 1"), "stmap"),
-        ("refuses", of_policy("", "stamp = \"2\"\nrefuse = true"), "refused as asked"),
-        ("unhealthy", of_policy("", "stamp = \"2\"\nunhealthy = true"), "unhealthy as asked"),
-        ("panics", of_hostile(granted, "behaviour = { configure = \"panic\" }"), "hostile as asked"),
-        ("loops", of_hostile(granted, "behaviour = { configure = \"loop\" }"), "CPU time"),
-        ("takes all memory", of_hostile(granted, "behaviour = { configure = \"memory\" }"), "memory"),
-        ("overflows its stack", of_hostile(granted, "behaviour = { configure = \"recursion\" }"), "stack"),
-        ("asks for filters that are none", of_hostile(granted, "behaviour = { configure = \"invalid_topic\" }"), "evil/#/+"),
-        ("loops when asked for its health", of_hostile(granted, "behaviour = { health = \"loop\" }"), "CPU time"),
+        (
+            "refuses",
+            of_policy("", "stamp = \"2\"\nrefuse = true"),
+            "refused as asked",
+        ),
+        (
+            "unhealthy",
+            of_policy("", "stamp = \"2\"\nunhealthy = true"),
+            "unhealthy as asked",
+        ),
+        (
+            "panics",
+            of_hostile(granted, "behaviour = { configure = \"panic\" }"),
+            "hostile as asked",
+        ),
+        (
+            "loops",
+            of_hostile(granted, "behaviour = { configure = \"loop\" }"),
+            "CPU time",
+        ),
+        (
+            "takes all memory",
+            of_hostile(granted, "behaviour = { configure = \"memory\" }"),
+            "memory",
+        ),
+        (
+            "overflows its stack",
+            of_hostile(granted, "behaviour = { configure = \"recursion\" }"),
+            "trap",
+        ),
+        (
+            "asks for filters that are none",
+            of_hostile(granted, "behaviour = { configure = \"invalid_topic\" }"),
+            "evil/#/+",
+        ),
+        (
+            "loops when asked for its health",
+            of_hostile(granted, "behaviour = { health = \"loop\" }"),
+            "CPU time",
+        ),
     ];
     let good_of = |stamp| on_topics("t", &stamping("good", stamp));
     let broker = Broker::start(&good_of("1"));
@@ -177,9 +285,12 @@ fn a_bad_plugin_is_refused_and_the_policy_stays() {
             broker.edit_file("bad.wasm", bytes);
         }
         let line = broker.refused(&(good_of("2") + &bad));
-        let told = broker.log().text();
+        let told = broker.log().story();
         let story = &told[told.rfind(&line[..line.len().min(100)]).expect("just read")..];
-        assert!(line.contains("bad") && story.contains(words), "{name}: {words:?} is missing in: {story}");
+        assert!(
+            line.contains("bad") && story.contains(words),
+            "{name}: {words:?} is missing in: {story}"
+        );
         assert_eq!(pair.sees(), "x|1", "{name}");
     }
     witness.finish();
@@ -195,15 +306,32 @@ fn a_bad_file_is_refused_and_the_policy_stays() {
         ("unknown key", "log = \"info\"\nlgo = 1\n".to_owned(), ":2: lgo"),
         ("not TOML", "[[plugin\n".to_owned(), ":1"),
         ("empty", String::new(), "empty"),
-        ("no file of that name", plugin("p", "none.wasm", "", ""), "none.wasm"),
-        ("two of one name", stamping("good", "2") + &stamping("good", "3"), "good"),
-        ("bad topic filter", on_topics("a/#/b", &stamping("good", "2")), "a/#/b"),
+        (
+            "no file of that name",
+            plugin("p", "none.wasm", "", ""),
+            "none.wasm",
+        ),
+        (
+            "two of one name",
+            stamping("good", "2") + &stamping("good", "3"),
+            "good",
+        ),
+        (
+            "bad topic filter",
+            on_topics("a/#/b", &stamping("good", "2")),
+            "a/#/b",
+        ),
     ];
     for (name, config, words) in rows {
         broker.edit_config(&config);
         broker.wait_log("the running one stays");
         assert_eq!(pair.sees(), "x|1", "{name}");
-        assert_ne!(broker.log().count(words), 0, "{name}: {words:?} is missing in:\n{}", broker.log().text());
+        assert_ne!(
+            broker.log().count(words),
+            0,
+            "{name}: {words:?} is missing in:\n{}",
+            broker.log().story()
+        );
     }
     broker.put_in_force(&stamping("good", "2"));
     assert_eq!(pair.sees(), "x|2");
@@ -212,20 +340,39 @@ fn a_bad_file_is_refused_and_the_policy_stays() {
 #[test]
 fn at_start_a_plugin_that_does_not_load_stops_the_broker_unless_it_is_optional() {
     let bad = plugin("bad", "bad.wasm", "", "");
-    let said = Setup::new(&bad).file("bad.wasm", "no component").start_and_fail().text;
-    assert!(said.contains("\"bad\"") && said.contains("not a WebAssembly component"), "{said}");
+    let said = Setup::new(&bad)
+        .file("bad.wasm", "no component")
+        .start_and_fail()
+        .text;
+    assert!(
+        said.contains("\"bad\"") && said.contains("not a WebAssembly component"),
+        "{said}"
+    );
     let optional = plugin("bad", "bad.wasm", "optional = true", "") + &stamping("good", "1");
     let broker = Setup::new(&optional).file("bad.wasm", "no component").start();
-    assert_ne!(broker.log().count("optional plugin left out"), 0, "{}", broker.log().text());
+    assert_ne!(
+        broker.log().count("optional plugin left out"),
+        0,
+        "{}",
+        broker.log().story()
+    );
     assert_eq!(Pair::connect(&broker).sees(), "x|1");
 }
 
 #[test]
 fn check_loads_the_plugins_too() {
     let checked = Setup::new(&plugin("p", guest("policy"), "", "stamp = \"1\"\nrefuse = true")).check();
-    assert!(!checked.success && checked.text.contains("refused as asked"), "{}", checked.text);
+    assert!(
+        !checked.success && checked.text.contains("refused as asked"),
+        "{}",
+        checked.text
+    );
     let checked = Setup::new(&stamping("p", "1")).check();
-    assert!(checked.success && checked.text.contains("1 plugins"), "{}", checked.text);
+    assert!(
+        checked.success && checked.text.contains("1 plugins"),
+        "{}",
+        checked.text
+    );
 }
 
 // ---- at full speed
@@ -237,8 +384,17 @@ const RELOADS: u64 = 200;
 fn generation(number: u64) -> String {
     let denied = ["even/", "odd/"][usize::from(number % 2 == 1)];
     let stamp = format!("stamp = \"{number}\"");
-    plugin("stamps", guest("policy"), "", &format!("{stamp}\ndeny_prefix = [\"{denied}\"]"))
-        + &plugin("requires", guest("policy"), "", &format!("{stamp}\nplace = \"none\"\nrequire = \"{number}\""))
+    plugin(
+        "stamps",
+        guest("policy"),
+        "",
+        &format!("{stamp}\ndeny_prefix = [\"{denied}\"]"),
+    ) + &plugin(
+        "requires",
+        guest("policy"),
+        "",
+        &format!("{stamp}\nplace = \"none\"\nrequire = \"{number}\""),
+    )
 }
 
 /// Which generations may be in force.
@@ -252,7 +408,13 @@ struct Clock {
 }
 
 /// Publishes runs of messages as fast as they are taken, and returns what was accepted.
-fn publish_at_full_speed(name: &str, run: u64, broker: &Broker, clock: &Clock, heard: Receiver<()>) -> Vec<String> {
+fn publish_at_full_speed(
+    name: &str,
+    run: u64,
+    broker: &Broker,
+    clock: &Clock,
+    heard: Receiver<()>,
+) -> Vec<String> {
     let mut client = Client::connect(broker, v5(name));
     let mut accepted = Vec::new();
     let mut number = 0;
@@ -281,9 +443,17 @@ fn publish_at_full_speed(name: &str, run: u64, broker: &Broker, clock: &Clock, h
             match puback.reason {
                 PublishReason::Success => accepted.push(message),
                 PublishReason::NotAuthorized => {
-                    let stamp: u64 = puback.properties.reason_string.as_deref().and_then(|text| text.parse().ok()).expect("the stamp");
+                    let stamp: u64 = puback
+                        .properties
+                        .reason_string
+                        .as_deref()
+                        .and_then(|text| text.parse().ok())
+                        .expect("the stamp");
                     let written = clock.written.load(Ordering::SeqCst);
-                    assert!((in_force..=written).contains(&stamp), "{message} refused by {stamp}, in force {in_force}..={written}");
+                    assert!(
+                        (in_force..=written).contains(&stamp),
+                        "{message} refused by {stamp}, in force {in_force}..={written}"
+                    );
                     assert!(is_denied(&message, stamp), "{message} refused by {stamp}");
                 }
                 other => panic!("{message}: {other:?} {:?}", puback.properties.reason_string),
@@ -303,7 +473,12 @@ fn is_denied(message: &str, generation: u64) -> bool {
 }
 
 /// Checks each message and returns all of them, until every publisher has said its last word.
-fn listen(mut client: Client, clock: &Clock, publishers: &[(&str, u64, Sender<()>)], end: &str) -> Vec<String> {
+fn listen(
+    mut client: Client,
+    clock: &Clock,
+    publishers: &[(&str, u64, Sender<()>)],
+    end: &str,
+) -> Vec<String> {
     let mut heard = Vec::new();
     let mut latest = vec![0; publishers.len()];
     loop {
@@ -316,17 +491,41 @@ fn listen(mut client: Client, clock: &Clock, publishers: &[(&str, u64, Sender<()
         let written = clock.written.load(Ordering::SeqCst);
         let payload = String::from_utf8_lossy(&publish.payload).into_owned();
         let (number, in_force) = payload.split_once(' ').expect("two numbers");
-        let (number, in_force): (u64, u64) = (number.parse().expect("a number"), in_force.parse().expect("a number"));
+        let (number, in_force): (u64, u64) = (
+            number.parse().expect("a number"),
+            in_force.parse().expect("a number"),
+        );
         let stamps: Vec<u64> = publish
             .properties
             .values()
-            .map(|values| values.user_properties.iter().map(|(_, stamp)| stamp.parse().expect("a number")).collect())
+            .map(|values| {
+                values
+                    .user_properties
+                    .iter()
+                    .map(|(_, stamp)| stamp.parse().expect("a number"))
+                    .collect()
+            })
             .unwrap_or_default();
-        let [stamp] = stamps[..] else { panic!("{topic} {number} has the stamps {stamps:?}") };
-        assert!((in_force..=written).contains(&stamp), "{topic} {number} stamped by {stamp}, in force {in_force}..={written}");
-        assert!(!is_denied(&topic, stamp), "{topic} {number} slipped through {stamp}");
-        let place = publishers.iter().position(|(name, ..)| topic.ends_with(name)).expect("a publisher's topic");
-        assert!(stamp >= latest[place], "{topic} {number}: {stamp} after {}", latest[place]);
+        let [stamp] = stamps[..] else {
+            panic!("{topic} {number} has the stamps {stamps:?}")
+        };
+        assert!(
+            (in_force..=written).contains(&stamp),
+            "{topic} {number} stamped by {stamp}, in force {in_force}..={written}"
+        );
+        assert!(
+            !is_denied(&topic, stamp),
+            "{topic} {number} slipped through {stamp}"
+        );
+        let place = publishers
+            .iter()
+            .position(|(name, ..)| topic.ends_with(name))
+            .expect("a publisher's topic");
+        assert!(
+            stamp >= latest[place],
+            "{topic} {number}: {stamp} after {}",
+            latest[place]
+        );
         latest[place] = stamp;
         heard.push(format!("{topic} {number}"));
         let (_, run, next) = &publishers[place];
@@ -358,15 +557,28 @@ fn two_hundred_reloads_at_full_speed_let_nothing_slip_by() {
             clock.in_force.store(number, Ordering::SeqCst);
         }
         clock.done.store(true, Ordering::SeqCst);
-        let accepted = [talker, chatter].map(|publisher| publisher.join().expect("the publisher was content"));
+        let accepted =
+            [talker, chatter].map(|publisher| publisher.join().expect("the publisher was content"));
         Client::connect(broker, v5("end")).publish("free/end", "", QoS::AtLeastOnce);
         (accepted, heard.join().expect("the listener was content"))
     });
     for (accepted, name) in accepted.iter().zip(["talker", "chatter"]) {
         let heard: Vec<_> = heard.iter().filter(|message| message.contains(name)).collect();
-        assert!(accepted.len() > usize::try_from(RELOADS).expect("small"), "{name}: only {} messages", accepted.len());
-        assert!(accepted.iter().eq(heard.iter().copied()), "{name}: {} accepted, {} heard", accepted.len(), heard.len());
+        assert!(
+            accepted.len() > usize::try_from(RELOADS).expect("small"),
+            "{name}: only {} messages",
+            accepted.len()
+        );
+        assert!(
+            accepted.iter().eq(heard.iter().copied()),
+            "{name}: {} accepted, {} heard",
+            accepted.len(),
+            heard.len()
+        );
         eprintln!("{name}: {} messages accepted and delivered", accepted.len());
     }
-    assert_eq!(broker.log().count("policy in force"), usize::try_from(RELOADS).expect("small"));
+    assert_eq!(
+        broker.log().count("policy in force"),
+        usize::try_from(RELOADS).expect("small")
+    );
 }

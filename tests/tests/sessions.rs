@@ -4,20 +4,30 @@ use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use hookwire_protocol::{
-    Connect, ConnectProperties, Disconnect, DisconnectReason, Packet, PublishReason, Pubrec, Pubrel, PubrelReason,
-    RetainHandling, Subscribe, SubscribeFilter, SubscriptionOptions, UnsubscribeReason, Will,
+    Connect, ConnectProperties, Disconnect, DisconnectReason, Packet, PublishReason, Pubrec, Pubrel,
+    PubrelReason, RetainHandling, Subscribe, SubscribeFilter, SubscriptionOptions, UnsubscribeReason, Will,
 };
 use hookwire_tests::{Broker, Client, QoS, publish, v5, v31, v311, will};
 
 /// A session that outlives its connection.
 fn lasting(client_id: &str) -> Connect {
-    let properties = ConnectProperties { session_expiry_interval: Some(3600), ..ConnectProperties::default() };
-    Connect { clean_start: false, properties, ..v5(client_id) }
+    let properties = ConnectProperties {
+        session_expiry_interval: Some(3600),
+        ..ConnectProperties::default()
+    };
+    Connect {
+        clean_start: false,
+        properties,
+        ..v5(client_id)
+    }
 }
 
 /// The same in MQTT 3.1.1.
 fn lasting_311(client_id: &str) -> Connect {
-    Connect { clean_start: false, ..v311(client_id) }
+    Connect {
+        clean_start: false,
+        ..v311(client_id)
+    }
 }
 
 // ---- routing
@@ -26,7 +36,10 @@ fn lasting_311(client_id: &str) -> Connect {
 fn a_message_reaches_nobody_one_or_everybody() {
     let broker = Broker::start("");
     let mut sender = Client::connect(&broker, v5("sender"));
-    assert_eq!(sender.publish("t", "0", QoS::AtLeastOnce), PublishReason::NoMatchingSubscribers);
+    assert_eq!(
+        sender.publish("t", "0", QoS::AtLeastOnce),
+        PublishReason::NoMatchingSubscribers
+    );
     let mut listeners = Vec::new();
     for count in [1, 50] {
         while listeners.len() < count {
@@ -35,7 +48,10 @@ fn a_message_reaches_nobody_one_or_everybody() {
             listener.subscribe("t", QoS::AtMostOnce);
             listeners.push(listener);
         }
-        assert_eq!(sender.publish("t", count.to_string(), QoS::AtLeastOnce), PublishReason::Success);
+        assert_eq!(
+            sender.publish("t", count.to_string(), QoS::AtLeastOnce),
+            PublishReason::Success
+        );
         for listener in &mut listeners {
             assert_eq!(listener.receive().payload, count.to_string());
             listener.expect_nothing();
@@ -82,21 +98,36 @@ fn the_broker_filters_by_topic() {
 fn overlapping_subscriptions_bring_a_message_once_with_the_highest_qos() {
     let broker = Broker::start("");
     let mut listener = Client::connect(&broker, v5("listener"));
-    for (number, (filter, qos)) in [("a/#", QoS::AtMostOnce), ("a/+", QoS::ExactlyOnce)].into_iter().enumerate() {
+    for (number, (filter, qos)) in [("a/#", QoS::AtMostOnce), ("a/+", QoS::ExactlyOnce)]
+        .into_iter()
+        .enumerate()
+    {
         let packet_id = listener.fresh_id();
-        let options = SubscriptionOptions { qos, ..SubscriptionOptions::default() };
+        let options = SubscriptionOptions {
+            qos,
+            ..SubscriptionOptions::default()
+        };
         listener.send(Packet::Subscribe(Subscribe {
             packet_id,
             subscription_identifier: NonZeroU32::new(u32::try_from(number).expect("small") + 7),
             user_properties: Vec::new(),
-            filters: vec![SubscribeFilter { filter: filter.into(), options }],
+            filters: vec![SubscribeFilter {
+                filter: filter.into(),
+                options,
+            }],
         }));
         listener.expect::<hookwire_protocol::Suback>();
     }
     listener.publish("a/b", "once", QoS::ExactlyOnce);
     let message = listener.receive();
-    assert_eq!((message.brief(), message.qos), (("a/b", "once"), QoS::ExactlyOnce));
-    let ids = message.properties.values().map(|values| BTreeSet::from_iter(values.subscription_identifiers.clone()));
+    assert_eq!(
+        (message.brief(), message.qos),
+        (("a/b", "once"), QoS::ExactlyOnce)
+    );
+    let ids = message
+        .properties
+        .values()
+        .map(|values| BTreeSet::from_iter(values.subscription_identifiers.clone()));
     assert_eq!(ids, Some(BTreeSet::from([7, 8])));
     listener.expect_nothing();
 }
@@ -116,7 +147,13 @@ fn unsubscribing_ends_the_messages() {
 fn no_local_keeps_a_clients_own_messages_from_it() {
     let broker = Broker::start("");
     let mut client = Client::connect(&broker, v5("c"));
-    client.subscribe_with("t", SubscriptionOptions { no_local: true, ..SubscriptionOptions::default() });
+    client.subscribe_with(
+        "t",
+        SubscriptionOptions {
+            no_local: true,
+            ..SubscriptionOptions::default()
+        },
+    );
     client.publish("t", "mine", QoS::AtLeastOnce);
     client.expect_nothing();
     Client::connect(&broker, v5("other")).publish("t", "yours", QoS::AtLeastOnce);
@@ -138,13 +175,17 @@ fn a_shared_subscription_brings_each_message_to_one_member() {
     for job in &sent {
         sender.publish("work/1", job, QoS::AtLeastOnce);
     }
-    let heard: BTreeSet<_> = observer.receive_all(60).into_iter().map(|message| message.payload).collect();
+    let heard: BTreeSet<_> = observer
+        .receive_all(60)
+        .into_iter()
+        .map(|message| message.payload)
+        .collect();
     assert_eq!(heard, sent);
     let mut done = Vec::new();
     for member in &mut members {
         member.send(Packet::Pingreq);
         let before = done.len();
-        while let Some(Packet::Publish(publish)) = member.next() {
+        while let Some(Packet::Publish(publish)) = member.next_packet() {
             member.acknowledge(publish.delivery);
             done.push(String::from_utf8_lossy(&publish.payload).into_owned());
         }
@@ -160,7 +201,12 @@ fn a_shared_subscription_brings_each_message_to_one_member() {
 fn every_qos_arrives_at_every_other_with_the_lower_of_the_two() {
     let broker = Broker::start("");
     let levels = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
-    for (from, to) in [(v5("s"), v5("l")), (v311("s"), v5("l")), (v5("s"), v311("l")), (v31("s"), v31("l"))] {
+    for (from, to) in [
+        (v5("s"), v5("l")),
+        (v311("s"), v5("l")),
+        (v5("s"), v311("l")),
+        (v31("s"), v31("l")),
+    ] {
         let mut sender = Client::connect(&broker, from);
         let mut listener = Client::connect(&broker, to);
         for granted in levels {
@@ -168,7 +214,11 @@ fn every_qos_arrives_at_every_other_with_the_lower_of_the_two() {
             for sent in levels {
                 sender.publish("t", "x", sent);
                 let message = listener.receive();
-                assert_eq!(message.qos, sent.min(granted), "sent with {sent}, granted {granted}");
+                assert_eq!(
+                    message.qos,
+                    sent.min(granted),
+                    "sent with {sent}, granted {granted}"
+                );
             }
         }
         listener.expect_nothing();
@@ -209,7 +259,15 @@ fn unacknowledged_messages_are_sent_again_in_order_when_the_client_is_back() {
         let mut listener = Client::connect(&broker, connect.clone());
         listener.subscribe("t", QoS::ExactlyOnce);
         let mut sender = Client::connect(&broker, v5("sender"));
-        for (number, qos) in [QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce, QoS::AtLeastOnce].iter().enumerate() {
+        for (number, qos) in [
+            QoS::AtLeastOnce,
+            QoS::ExactlyOnce,
+            QoS::ExactlyOnce,
+            QoS::AtLeastOnce,
+        ]
+        .iter()
+        .enumerate()
+        {
             sender.publish("t", number.to_string(), *qos);
         }
         let first: Vec<_> = (0..4).map(|_| listener.expect_publish()).collect();
@@ -226,7 +284,11 @@ fn unacknowledged_messages_are_sent_again_in_order_when_the_client_is_back() {
             // The PUBREL may stand between them.
             let again: hookwire_protocol::Publish = listener.answer(|_| true);
             assert!(again.dup, "{name}");
-            assert_eq!((again.delivery, &again.payload), (expected.delivery, &expected.payload), "{name}");
+            assert_eq!(
+                (again.delivery, &again.payload),
+                (expected.delivery, &expected.payload),
+                "{name}"
+            );
         }
         assert_eq!(listener.expect::<Pubrel>().packet_id, halfway, "{name}");
         listener.expect_nothing();
@@ -237,8 +299,17 @@ fn unacknowledged_messages_are_sent_again_in_order_when_the_client_is_back() {
 #[test]
 fn no_more_is_on_its_way_to_a_client_than_its_receive_maximum() {
     let broker = Broker::start("");
-    let properties = ConnectProperties { receive_maximum: NonZeroU16::new(2), ..ConnectProperties::default() };
-    let mut slow = Client::connect(&broker, Connect { properties, ..v5("slow") });
+    let properties = ConnectProperties {
+        receive_maximum: NonZeroU16::new(2),
+        ..ConnectProperties::default()
+    };
+    let mut slow = Client::connect(
+        &broker,
+        Connect {
+            properties,
+            ..v5("slow")
+        },
+    );
     slow.subscribe("t", QoS::ExactlyOnce);
     let mut sender = Client::connect(&broker, v5("sender"));
     for number in 0..5 {
@@ -286,14 +357,28 @@ fn a_kept_session_holds_messages_by_their_qos() {
         }
         let mut listener = Client::connect(&broker, connect.clone());
         assert!(listener.connack().session_present, "{name}");
-        let heard: Vec<_> = listener.receive_all(2).into_iter().map(|message| (message.topic, message.payload)).collect();
-        assert_eq!(heard, [("t/1".into(), "QoS 1".into()), ("t/1".into(), "QoS 2".into())], "{name}");
+        let heard: Vec<_> = listener
+            .receive_all(2)
+            .into_iter()
+            .map(|message| (message.topic, message.payload))
+            .collect();
+        assert_eq!(
+            heard,
+            [("t/1".into(), "QoS 1".into()), ("t/1".into(), "QoS 2".into())],
+            "{name}"
+        );
         listener.expect_nothing();
         // The subscriptions are still there; a clean start ends them.
         sender.publish("low/1", "live", QoS::AtMostOnce);
         assert_eq!(listener.receive().payload, "live", "{name}");
         listener.disconnect();
-        let mut fresh = Client::connect(&broker, Connect { clean_start: true, ..connect });
+        let mut fresh = Client::connect(
+            &broker,
+            Connect {
+                clean_start: true,
+                ..connect
+            },
+        );
         assert!(!fresh.connack().session_present, "{name}");
         sender.publish("t/1", "unwanted", QoS::AtLeastOnce);
         fresh.expect_nothing();
@@ -303,7 +388,10 @@ fn a_kept_session_holds_messages_by_their_qos() {
 #[test]
 fn a_clean_session_holds_nothing() {
     let broker = Broker::start("");
-    for (connect, again) in [(v5("five"), lasting("five")), (v311("three"), lasting_311("three"))] {
+    for (connect, again) in [
+        (v5("five"), lasting("five")),
+        (v311("three"), lasting_311("three")),
+    ] {
         let mut listener = Client::connect(&broker, connect);
         listener.subscribe("t", QoS::AtLeastOnce);
         listener.disconnect();
@@ -317,18 +405,31 @@ fn a_clean_session_holds_nothing() {
 #[test]
 fn a_full_queue_drops_the_oldest_or_the_newest() {
     for (overflow, expected) in [("drop-oldest", ["2", "3"]), ("drop-newest", ["0", "1"])] {
-        let broker =
-            Broker::start(&format!("[session]\nqueue_messages_max = 2\nqueue_overflow = \"{overflow}\"\nqueue_qos0 = true\n"));
+        let broker = Broker::start(&format!(
+            "[session]\nqueue_messages_max = 2\nqueue_overflow = \"{overflow}\"\nqueue_qos0 = true\n"
+        ));
         let mut listener = Client::connect(&broker, lasting("listener"));
         listener.subscribe("t", QoS::AtLeastOnce);
         listener.disconnect();
         let mut sender = Client::connect(&broker, v5("sender"));
-        for (number, qos) in [QoS::AtLeastOnce, QoS::AtMostOnce, QoS::AtMostOnce, QoS::AtLeastOnce].iter().enumerate() {
+        for (number, qos) in [
+            QoS::AtLeastOnce,
+            QoS::AtMostOnce,
+            QoS::AtMostOnce,
+            QoS::AtLeastOnce,
+        ]
+        .iter()
+        .enumerate()
+        {
             sender.publish("t", number.to_string(), *qos);
         }
         sender.expect_nothing();
         let mut listener = Client::connect(&broker, lasting("listener"));
-        let heard: Vec<_> = listener.receive_all(2).into_iter().map(|message| message.payload).collect();
+        let heard: Vec<_> = listener
+            .receive_all(2)
+            .into_iter()
+            .map(|message| message.payload)
+            .collect();
         assert_eq!(heard, expected, "{overflow}");
         listener.expect_nothing();
     }
@@ -341,8 +442,14 @@ fn a_session_ends_with_its_expiry() {
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::AtMostOnce);
     let brief = Connect {
-        properties: ConnectProperties { session_expiry_interval: Some(1), ..ConnectProperties::default() },
-        will: Some(Will { delay_interval_secs: 3600, ..will("wills/brief", "over") }),
+        properties: ConnectProperties {
+            session_expiry_interval: Some(1),
+            ..ConnectProperties::default()
+        },
+        will: Some(Will {
+            delay_interval_secs: 3600,
+            ..will("wills/brief", "over")
+        }),
         ..lasting("brief")
     };
     Client::connect(&broker, brief.clone()).lose();
@@ -366,7 +473,11 @@ fn a_disconnect_can_end_the_session_at_once() {
 #[test]
 fn the_second_client_with_an_id_throws_the_first_out() {
     let broker = Broker::start("");
-    for (old, new) in [(v5("same"), v5("same")), (v311("same"), v5("same")), (v5("same"), v311("same"))] {
+    for (old, new) in [
+        (v5("same"), v5("same")),
+        (v311("same"), v5("same")),
+        (v5("same"), v311("same")),
+    ] {
         let mut old = Client::connect(&broker, old);
         let mut new = Client::connect(&broker, new);
         old.expect_disconnect(DisconnectReason::SessionTakenOver);
@@ -396,8 +507,17 @@ fn a_session_that_is_taken_over_goes_on() {
 fn whoever_is_refused_throws_nobody_out() {
     let broker = Broker::start("[limits]\nqos_max = 1\n");
     let mut present = Client::connect(&broker, v5("same"));
-    let loud = Will { qos: QoS::ExactlyOnce, ..will("w", "") };
-    Client::refused(&broker, Connect { will: Some(loud), ..v5("same") });
+    let loud = Will {
+        qos: QoS::ExactlyOnce,
+        ..will("w", "")
+    };
+    Client::refused(
+        &broker,
+        Connect {
+            will: Some(loud),
+            ..v5("same")
+        },
+    );
     present.expect_nothing();
 }
 
@@ -440,14 +560,25 @@ fn whoever_is_silent_for_one_and_a_half_keep_alives_is_taken_for_dead() {
     let broker = Broker::start("");
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::AtMostOnce);
-    let silent = |connect, topic| Connect { keep_alive_secs: 1, will: Some(will(topic, "dead")), ..connect };
+    let silent = |connect, topic| Connect {
+        keep_alive_secs: 1,
+        will: Some(will(topic, "dead")),
+        ..connect
+    };
     let mut five = Client::connect(&broker, silent(v5("five"), "wills/5"));
     let mut three = Client::connect(&broker, silent(v311("three"), "wills/3"));
     let mut patient = Client::connect(&broker, v5("patient"));
     five.expect_disconnect(DisconnectReason::KeepAliveTimeout);
     three.expect_disconnect(DisconnectReason::KeepAliveTimeout);
-    let wills: BTreeSet<_> = heir.receive_all(2).into_iter().map(|message| message.topic).collect();
-    assert_eq!(wills, BTreeSet::from(["wills/3".to_owned(), "wills/5".to_owned()]));
+    let wills: BTreeSet<_> = heir
+        .receive_all(2)
+        .into_iter()
+        .map(|message| message.topic)
+        .collect();
+    assert_eq!(
+        wills,
+        BTreeSet::from(["wills/3".to_owned(), "wills/5".to_owned()])
+    );
     patient.expect_nothing();
 }
 
@@ -455,10 +586,19 @@ fn whoever_is_silent_for_one_and_a_half_keep_alives_is_taken_for_dead() {
 #[test]
 fn whoever_speaks_is_not_taken_for_dead() {
     let broker = Broker::start("");
-    let alive = |id| Connect { keep_alive_secs: 2, ..v5(id) };
+    let alive = |id| Connect {
+        keep_alive_secs: 2,
+        ..v5(id)
+    };
     let mut speaking = Client::connect(&broker, alive("speaking"));
     for _ in 0..2 {
-        let mut silent = Client::connect(&broker, Connect { keep_alive_secs: 1, ..v5("silent") });
+        let mut silent = Client::connect(
+            &broker,
+            Connect {
+                keep_alive_secs: 1,
+                ..v5("silent")
+            },
+        );
         silent.expect_disconnect(DisconnectReason::KeepAliveTimeout);
         speaking.expect_nothing();
     }
@@ -472,12 +612,18 @@ fn a_will_is_sent_when_the_connection_is_lost_and_not_when_it_is_ended() {
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::ExactlyOnce);
     for (name, connect) in [("5", v5("c")), ("3.1.1", v311("c")), ("3.1", v31("c"))] {
-        let connect = Connect { will: Some(will("wills/c", name)), ..connect };
+        let connect = Connect {
+            will: Some(will("wills/c", name)),
+            ..connect
+        };
         Client::connect(&broker, connect.clone()).disconnect();
         heir.expect_nothing();
         Client::connect(&broker, connect).lose();
         let message = heir.receive();
-        assert_eq!((message.brief(), message.qos), (("wills/c", name), QoS::AtLeastOnce));
+        assert_eq!(
+            (message.brief(), message.qos),
+            (("wills/c", name), QoS::AtLeastOnce)
+        );
     }
     heir.expect_nothing();
 }
@@ -487,8 +633,16 @@ fn a_client_may_ask_for_its_will() {
     let broker = Broker::start("");
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::AtMostOnce);
-    let mut client = Client::connect(&broker, Connect { will: Some(will("wills/c", "asked")), ..v5("c") });
-    client.send(Packet::Disconnect(Disconnect::new(DisconnectReason::DisconnectWithWill)));
+    let mut client = Client::connect(
+        &broker,
+        Connect {
+            will: Some(will("wills/c", "asked")),
+            ..v5("c")
+        },
+    );
+    client.send(Packet::Disconnect(Disconnect::new(
+        DisconnectReason::DisconnectWithWill,
+    )));
     client.expect_closed();
     assert_eq!(heir.receive().payload, "asked");
 }
@@ -499,7 +653,10 @@ fn a_delayed_will_is_taken_back_when_the_client_returns() {
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::AtMostOnce);
     let delayed = |secs, payload| Connect {
-        will: Some(Will { delay_interval_secs: secs, ..will("wills/c", payload) }),
+        will: Some(Will {
+            delay_interval_secs: secs,
+            ..will("wills/c", payload)
+        }),
         ..lasting("c")
     };
     Client::connect(&broker, delayed(3600, "taken back")).lose();
@@ -513,7 +670,13 @@ fn a_client_that_is_thrown_out_leaves_its_will() {
     let broker = Broker::start("");
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::AtMostOnce);
-    let _old = Client::connect(&broker, Connect { will: Some(will("wills/c", "thrown out")), ..v5("c") });
+    let _old = Client::connect(
+        &broker,
+        Connect {
+            will: Some(will("wills/c", "thrown out")),
+            ..v5("c")
+        },
+    );
     let _new = Client::connect(&broker, v5("c"));
     assert_eq!(heir.receive().payload, "thrown out");
 }
@@ -523,7 +686,17 @@ fn a_will_can_be_retained() {
     let broker = Broker::start("");
     let mut heir = Client::connect(&broker, v5("heir"));
     heir.subscribe("wills/#", QoS::AtMostOnce);
-    Client::connect(&broker, Connect { will: Some(Will { retain: true, ..will("wills/c", "gone") }), ..v5("c") }).lose();
+    Client::connect(
+        &broker,
+        Connect {
+            will: Some(Will {
+                retain: true,
+                ..will("wills/c", "gone")
+            }),
+            ..v5("c")
+        },
+    )
+    .lose();
     assert!(!heir.receive().retain);
     let mut late = Client::connect(&broker, v5("late"));
     late.subscribe("wills/#", QoS::AtMostOnce);
@@ -544,8 +717,15 @@ fn a_retained_message_waits_for_new_subscribers() {
     sender.retain("t/2", "deleted");
     sender.retain("t/2", "");
     // For those who are there already it is a message like any other.
-    let heard: Vec<_> = early.receive_all(4).into_iter().map(|message| (message.payload, message.retain)).collect();
-    assert_eq!(heard, ["old", "new", "deleted", ""].map(|payload| (payload.to_owned(), false)));
+    let heard: Vec<_> = early
+        .receive_all(4)
+        .into_iter()
+        .map(|message| (message.payload, message.retain))
+        .collect();
+    assert_eq!(
+        heard,
+        ["old", "new", "deleted", ""].map(|payload| (payload.to_owned(), false))
+    );
     for connect in [v5("late"), v311("late-311"), v31("late-31")] {
         let mut late = Client::connect(&broker, connect);
         late.subscribe("t/+", QoS::AtLeastOnce);
@@ -560,7 +740,10 @@ fn a_subscription_says_which_retained_messages_it_wants() {
     let broker = Broker::start("");
     let mut client = Client::connect(&broker, v5("c"));
     client.retain("t", "kept");
-    let options = |retain_handling| SubscriptionOptions { retain_handling, ..SubscriptionOptions::default() };
+    let options = |retain_handling| SubscriptionOptions {
+        retain_handling,
+        ..SubscriptionOptions::default()
+    };
     client.subscribe_with("t", options(RetainHandling::DoNotSend));
     client.expect_nothing();
     client.subscribe_with("t", options(RetainHandling::SendIfNew));
@@ -579,7 +762,13 @@ fn a_subscription_says_which_retained_messages_it_wants() {
 fn the_retain_flag_can_be_kept_as_published() {
     let broker = Broker::start("");
     let mut client = Client::connect(&broker, v5("c"));
-    client.subscribe_with("t", SubscriptionOptions { retain_as_published: true, ..SubscriptionOptions::default() });
+    client.subscribe_with(
+        "t",
+        SubscriptionOptions {
+            retain_as_published: true,
+            ..SubscriptionOptions::default()
+        },
+    );
     client.retain("t", "1");
     assert!(client.receive().retain);
     client.publish("t", "2", QoS::AtMostOnce);

@@ -11,6 +11,7 @@ use hookwire_hooks::{
 };
 use hookwire_protocol::TopicName;
 use tracing::Level;
+use wasmtime::component::Component;
 
 use crate::guest::Budget;
 use crate::hook::lifecycle::{Interests, matches_any};
@@ -29,6 +30,8 @@ use crate::{PluginSpec, PluginStats, clock, frame};
 /// When the last reference goes away its instances are told to stop, on a thread of the host.
 pub struct LoadedPlugin {
     pub(crate) spec: PluginSpec,
+    /// Compiled; shared with other plugins that are made of the same bytes.
+    pub(crate) component: Component,
     pub(crate) digest: [u8; 32],
     pub(crate) hooks: HookSet,
     /// Exports `on-publish`.

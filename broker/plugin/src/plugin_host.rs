@@ -35,8 +35,8 @@ pub struct PluginHost {
     linker: Linker<Guest>,
     foundation: Arc<Foundation>,
     housekeeping: HousekeepingThread,
-    /// The plugins that were loaded last, by name.
-    live: Mutex<FxHashMap<String, Weak<LoadedPlugin>>>,
+    /// The plugins that were loaded and are still in use: in force, or on their way in or out.
+    live: Mutex<Vec<Weak<LoadedPlugin>>>,
     /// What plugins have by their name, whichever generation is in force.
     lasting: Mutex<FxHashMap<String, Arc<Lasting>>>,
 }
@@ -80,16 +80,20 @@ impl PluginHost {
         if let Some(live) = self.live(spec, digest) {
             return Ok(live);
         }
-        let component = self.compile(&bytes)?;
+        // The same bytes are compiled once, whatever number of plugins is made of them: reconfiguring one compiles nothing.
+        let component = match self.compiled(digest) {
+            Some(component) => component,
+            None => self.compile(&bytes)?,
+        };
         let surface = Surface::read(&component, &self.engine);
         surface.check(&spec.grants)?;
         let plugin = Arc::new(self.start(spec, digest, &component, &surface)?);
         if let Some(every) = plugin.interests.tick {
             self.housekeeping.housekeeper().visit(&plugin, every);
         }
-        self.live
-            .lock()
-            .insert(spec.name.clone(), Arc::downgrade(&plugin));
+        let mut live = self.live.lock();
+        live.retain(|plugin| plugin.strong_count() > 0);
+        live.push(Arc::downgrade(&plugin));
         Ok(plugin)
     }
 
@@ -109,8 +113,15 @@ impl PluginHost {
     }
 
     fn live(&self, spec: &PluginSpec, digest: [u8; 32]) -> Option<Arc<LoadedPlugin>> {
-        let live = self.live.lock().get(&spec.name)?.upgrade()?;
-        (live.digest == digest && live.spec == *spec).then_some(live)
+        let live = self.live.lock();
+        let mut live = live.iter().filter_map(Weak::upgrade);
+        live.find(|live| live.digest == digest && live.spec == *spec)
+    }
+
+    fn compiled(&self, digest: [u8; 32]) -> Option<Component> {
+        let live = self.live.lock();
+        let mut live = live.iter().filter_map(Weak::upgrade);
+        live.find(|live| live.digest == digest).map(|live| live.component.clone())
     }
 
     fn read(&self, source: &PluginSource) -> Result<Cow<'static, [u8]>, LoadError> {
@@ -181,6 +192,7 @@ impl PluginHost {
         let instances_max = spec.instances_max.min(self.foundation.limits.instances_max);
         Ok(LoadedPlugin {
             spec: spec.clone(),
+            component: component.clone(),
             digest,
             hooks: surface.hooks(),
             typed: surface.has("on-publish"),

@@ -83,7 +83,7 @@ impl PluginSpec {
     pub const MEMORY_BYTES_MAX: usize = 16 << 20;
 
     /// Default of [`instances_max`](Self::instances_max).
-    pub const INSTANCES_MAX: usize = 16;
+    pub const INSTANCES_MAX: usize = 8;
 
     /// A plugin with every setting at its default.
     pub fn new(name: impl Into<String>, source: PluginSource) -> Self {

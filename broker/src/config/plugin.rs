@@ -7,7 +7,6 @@ use std::time::Duration;
 use hookwire_hooks::OnFailure;
 use hookwire_plugin_host::{Grants, PluginSource, PluginSpec};
 
-use super::defaults::PLUGIN_INSTANCES_MAX;
 use super::file::open_regular;
 use super::kinds::{
     alternatives, boolean, choice, duration, integer, list, name, path, sha256, size, topic_filter, unique,
@@ -86,7 +85,6 @@ fn read_budgets(section: &mut Section<'_>, spec: &mut PluginSpec) {
         duration(MILLISECOND..=MINUTE),
     );
     section.set("memory", &mut spec.memory_bytes_max, size(64 << 10..=4 << 30));
-    spec.instances_max = PLUGIN_INSTANCES_MAX;
     section.set("instances", &mut spec.instances_max, integer(1..=1024));
 }
 
