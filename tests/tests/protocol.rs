@@ -109,7 +109,8 @@ fn connects_are_refused_with_the_right_code() {
 fn broken_connects_are_answered_in_a_way_that_their_sender_understands() {
     let broker = Broker::start("");
     let witness = Witness::start(&broker, "connects");
-    let rows: [(&str, &[u8], Option<&[u8]>); 10] = [
+    type Row = (&'static str, &'static [u8], Option<&'static [u8]>);
+    let rows: [Row; 10] = [
         ("MQTT 6", b"\x10\x0d\0\x04MQTT\x06\x02\0\0\0\0\0", Some(&[0x84])),
         (
             "MQTT level 3",

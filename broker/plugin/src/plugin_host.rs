@@ -121,7 +121,8 @@ impl PluginHost {
     fn compiled(&self, digest: [u8; 32]) -> Option<Component> {
         let live = self.live.lock();
         let mut live = live.iter().filter_map(Weak::upgrade);
-        live.find(|live| live.digest == digest).map(|live| live.component.clone())
+        live.find(|live| live.digest == digest)
+            .map(|live| live.component.clone())
     }
 
     fn read(&self, source: &PluginSource) -> Result<Cow<'static, [u8]>, LoadError> {

@@ -20,7 +20,6 @@ pub(super) const LISTENER_NAME: &str = "default";
 /// As many as may be set: the bound of all listeners together is the one that counts until somebody wants a share kept.
 pub(super) const LISTENER_CONNECTIONS_MAX: usize = 10_000_000;
 
-
 /// Without a file: MQTT on loopback, nothing else.
 impl Default for Config {
     fn default() -> Self {
