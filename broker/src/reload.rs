@@ -1,12 +1,16 @@
 //! Watching the configuration and putting changes in force while clients stay connected.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 
 use crate::broker::{Broker, Settings};
@@ -60,24 +64,29 @@ impl Reloader {
         }
     }
 
-    /// Watches until the task is aborted; SIGHUP reloads at once.
+    /// Watches until the task is aborted; `hangup` reloads at once.
     ///
     /// # Errors
     /// The system does not let us watch.
-    pub async fn run(mut self) -> anyhow::Result<()> {
+    pub async fn run(mut self, mut hangup: Signal) -> anyhow::Result<()> {
         let (changed, mut changes) = mpsc::channel::<()>(1);
+        let notices = Arc::new(Notices::default());
+        let noticed = Arc::clone(&notices);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
+            if let Ok(event) = event
+                && !event.kind.is_access()
+            {
+                noticed.note(&event);
                 // One waiting notice is enough.
                 let _ = changed.try_send(());
             }
         })
         .context("cannot watch files")?;
-        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let mut watched = HashSet::new();
         // What changed before it was watched tells nobody: so the first look is taken without being asked.
         let mut by_hand = true;
         loop {
+            notices.expect(&self.looks);
             while watch_folders(&mut watcher, &mut watched, &self.looks) || by_hand {
                 self = tokio::task::spawn_blocking(move || {
                     self.look(by_hand);
@@ -85,6 +94,7 @@ impl Reloader {
                 })
                 .await?;
                 by_hand = false;
+                notices.expect(&self.looks);
             }
             by_hand = tokio::select! {
                 _ = hangup.recv() => true,
@@ -93,8 +103,9 @@ impl Reloader {
                         return Ok(());
                     }
                     settle(&mut changes).await;
+                    let is_ours = notices.take();
                     self = tokio::task::spawn_blocking(move || {
-                        self.look(false);
+                        self.look(is_ours);
                         self
                     })
                     .await?;
@@ -104,14 +115,17 @@ impl Reloader {
         }
     }
 
-    /// Reloads if anything looks different.
-    fn look(&mut self, by_hand: bool) {
-        let looks = looks_of(&self.file, &self.config);
-        if looks != self.looks || by_hand {
+    /// Reloads if anything looks different, until nothing does: what a file looks like is noted before it is read, and a new configuration
+    /// may name other files.
+    fn look(&mut self, mut by_hand: bool) {
+        loop {
+            let looks = looks_of(&self.file, &self.config);
+            if looks == self.looks && !by_hand {
+                return;
+            }
+            by_hand = false;
             self.looks = looks;
             self.reload();
-            // The new configuration may name other files.
-            self.looks.extend(looks_of(&self.file, &self.config));
         }
     }
 
@@ -125,6 +139,7 @@ impl Reloader {
             Ok(true) => tracing::info!(generation = self.policy.generation(), "policy in force"),
             Ok(false) => {}
         }
+        self.broker.reconfigure(Settings::from(&config));
         let changes = self.config.changes(&config);
         for part in changes.needing_restart() {
             tracing::warn!("a change of {} takes effect at the next start", part.as_str());
@@ -135,8 +150,37 @@ impl Reloader {
         {
             tracing::info!("settings in force");
         }
-        self.broker.reconfigure(Settings::from(&config));
         self.config = config;
+    }
+}
+
+/// What the watcher has seen: whether one of our files was named. Such a file is read again even if it looks the same: two edits within
+/// one tick of the file system's clock can leave the same time and size. Anything else that happens in its folder (a link that points
+/// elsewhere now) counts only if it makes a file look different.
+#[derive(Debug, Default)]
+struct Notices {
+    names: ArcSwap<HashSet<OsString>>,
+    is_ours: AtomicBool,
+}
+
+impl Notices {
+    fn expect(&self, looks: &Looks) {
+        let names = looks
+            .keys()
+            .filter_map(|path| path.file_name().map(ToOwned::to_owned));
+        self.names.store(Arc::new(names.collect()));
+    }
+
+    fn note(&self, event: &notify::Event) {
+        let names = self.names.load();
+        let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| names.contains(name));
+        if event.paths.iter().any(is_ours) {
+            self.is_ours.store(true, Ordering::Release);
+        }
+    }
+
+    fn take(&self) -> bool {
+        self.is_ours.swap(false, Ordering::AcqRel)
     }
 }
 

@@ -61,12 +61,14 @@ impl Server {
             tasks: Vec::new(),
             addresses: Vec::new(),
         };
+        // Before anybody can know that we are here: without a handler, SIGHUP would end us.
+        let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         server.listen(&slots)?;
         let serving = server.broker.clone();
         server
             .tasks
             .push(tokio::spawn(async move { serving.serve().await }));
-        server.watch(args, policy);
+        server.watch(args, policy, hangup);
         Ok(server)
     }
 
@@ -89,7 +91,7 @@ impl Server {
         Ok(())
     }
 
-    fn watch(&mut self, args: RunArgs, policy: PolicyLoader) {
+    fn watch(&mut self, args: RunArgs, policy: PolicyLoader, hangup: Signal) {
         let Some(file) = args.config.clone() else { return };
         let reloader = Reloader::new(
             file,
@@ -99,7 +101,7 @@ impl Server {
             self.config.clone(),
         );
         self.tasks.push(tokio::spawn(async move {
-            if let Err(error) = reloader.run().await {
+            if let Err(error) = reloader.run(hangup).await {
                 tracing::error!("the configuration is not watched any more: {error:#}");
             }
         }));
@@ -110,7 +112,7 @@ impl Server {
         &self.addresses
     }
 
-    /// Stops accepting, tells every client [0x8B], and waits until they have left or the time is over.
+    /// Stops accepting, tells every client (0x8B), and waits until they have left or the time is over.
     pub async fn drain(self) {
         for task in &self.tasks {
             task.abort();

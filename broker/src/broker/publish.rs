@@ -209,6 +209,10 @@ impl Broker {
         from: Option<u64>,
     ) -> PublishReason {
         message.start_expiry(now);
+        // Clients' packets are within it; what a plugin made of one may not be.
+        if message.payload.len() > self.settings().limits.decode.packet_bytes_max {
+            return PublishReason::ImplementationSpecific;
+        }
         if message.retain {
             let limits = self.settings().retained_limits();
             if self.0.router.retain(&message, &limits).is_err() {
