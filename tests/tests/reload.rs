@@ -324,14 +324,11 @@ fn a_bad_file_is_refused_and_the_policy_stays() {
     ];
     for (name, config, words) in rows {
         broker.edit_config(&config);
-        broker.wait_log("the running one stays");
+        // The problems have lines of their own, behind the one that says what becomes of it.
+        if !broker.wait_log("the running one stays").contains(words) {
+            broker.wait_log(words);
+        }
         assert_eq!(pair.sees(), "x|1", "{name}");
-        assert_ne!(
-            broker.log().count(words),
-            0,
-            "{name}: {words:?} is missing in:\n{}",
-            broker.log().story()
-        );
     }
     broker.put_in_force(&stamping("good", "2"));
     assert_eq!(pair.sees(), "x|2");
