@@ -208,3 +208,12 @@ fn mosquitto_pub_is_refused_with_the_right_code() {
         log_in(&["-V", version]).finish_with(refused[1].parse().expect("a number"));
     }
 }
+
+/// Both come back by themselves whenever they are thrown out.
+#[test]
+fn two_mosquitto_subs_that_fight_for_one_client_id_are_noticed() {
+    let broker = Broker::start("[takeover]\nfight_after = 2\nbackoff = \"100ms\"\n");
+    let _fighters =
+        [(); 2].map(|()| RealClient::mosquitto(&broker, "mosquitto_sub", &["-i", "same", "-t", "t"]));
+    broker.wait_log("two clients fight for one client id");
+}
