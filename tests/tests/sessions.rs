@@ -165,15 +165,15 @@ fn a_shared_subscription_brings_each_message_to_one_member() {
     let broker = Broker::start("");
     let mut members = [v5("one"), v311("two"), v5("three")].map(|connect| {
         let mut member = Client::connect(&broker, connect);
-        member.subscribe("$share/team/work/#", QoS::AtLeastOnce);
+        member.subscribe("$share/team/jobs/#", QoS::AtLeastOnce);
         member
     });
     let mut observer = Client::connect(&broker, v5("observer"));
-    observer.subscribe("work/#", QoS::AtMostOnce);
+    observer.subscribe("jobs/#", QoS::AtMostOnce);
     let mut sender = Client::connect(&broker, v5("sender"));
     let sent: BTreeSet<String> = (0..60).map(|number| format!("job {number}")).collect();
     for job in &sent {
-        sender.publish("work/1", job, QoS::AtLeastOnce);
+        sender.publish("jobs/1", job, QoS::AtLeastOnce);
     }
     let heard: BTreeSet<_> = observer
         .receive_all(60)
