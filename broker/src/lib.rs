@@ -17,6 +17,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod inspect;
+pub mod metrics;
 pub mod net;
 pub mod policy;
 pub mod reload;

@@ -39,6 +39,7 @@ pub use publish::{Publisher, Stop};
 
 use crate::clock;
 use crate::config::{Config, Limits, SessionSettings, TakeoverSettings};
+use crate::metrics::Metrics;
 use crate::router::{RetainedLimits, Router};
 use events::EventSink;
 use fight::FightWatch;
@@ -95,6 +96,7 @@ struct Shared {
     sessionless: RwLock<HashMap<ClientKey, Arc<ClientFacts>>>,
     timers: Timers,
     fights: FightWatch,
+    metrics: Metrics,
     events: EventSink,
     plugin_publishes: mpsc::Sender<PluginPublish>,
     authentications: Semaphore,
@@ -127,6 +129,7 @@ impl Broker {
             sessionless: RwLock::default(),
             timers: Timers::default(),
             fights: FightWatch::default(),
+            metrics: Metrics::default(),
             plugin_publishes,
             authentications,
             next_key: AtomicU64::new(1),
@@ -156,6 +159,11 @@ impl Broker {
     /// Replaces the settings; connections keep the terms that they were accepted with.
     pub fn reconfigure(&self, settings: Settings) {
         self.0.settings.store(Arc::new(settings));
+    }
+
+    /// What it counts about itself.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// Every session, connected or not.

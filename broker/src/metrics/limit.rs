@@ -1,0 +1,103 @@
+//! Limits of the configuration that can be reached, each counted under its own name.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = $key:literal,)+) => {
+        /// A limit that was reached: something was refused, dropped, lowered or slowed for it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Limit {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Limit {
+            /// Each of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Its key in the configuration, table included.
+            pub const fn key(self) -> &'static str {
+                match self {
+                    $(Self::$name => $key,)+
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    /// No CONNECT in time.
+    ConnectTimeout = "limits.connect_timeout",
+    /// No room for another connection, at its listener or at all.
+    ConnectionsMax = "limits.connections_max",
+    /// A CONNECT larger than strangers may send.
+    ConnectPacketBytesMax = "limits.connect_packet_bytes_max",
+    /// A packet that is too large.
+    PacketBytesMax = "limits.packet_bytes_max",
+    /// A packet with too many user properties.
+    UserPropertiesMax = "limits.user_properties_max",
+    /// A packet with too many bytes of user properties.
+    UserPropertyBytesMax = "limits.user_property_bytes_max",
+    /// A SUBSCRIBE or UNSUBSCRIBE with too many filters.
+    FiltersMax = "limits.filters_max",
+    /// A topic or filter with too many levels.
+    TopicLevelsMax = "limits.topic_levels_max",
+    /// A topic or filter with too many bytes.
+    TopicBytesMax = "limits.topic_bytes_max",
+    /// A client id with too many bytes.
+    ClientIdBytesMax = "limits.client_id_bytes_max",
+    /// A keep alive that was lowered or refused.
+    KeepAliveMax = "limits.keep_alive_max",
+    /// More QoS 1 and 2 messages on their way than we take.
+    ReceiveMaximum = "limits.receive_maximum",
+    /// A topic alias above the maximum.
+    TopicAliasMaximum = "limits.topic_alias_maximum",
+    /// A QoS above the maximum, refused or lowered.
+    QosMax = "limits.qos_max",
+    /// A QoS 0 message that found the outbox full.
+    OutboxBytesMax = "limits.outbox_bytes_max",
+    /// A client that did not take what was written to it.
+    WriteTimeout = "limits.write_timeout",
+    /// A retained message too many, by number or by bytes.
+    RetainedMax = "limits.retained_messages_max",
+    /// A session too many.
+    SessionsMax = "session.sessions_max",
+    /// A session expiry that was lowered.
+    ExpiryMax = "session.expiry_max",
+    /// A subscription too many.
+    SubscriptionsMax = "session.subscriptions_max",
+    /// A message that found the queue of a session full, by number or by bytes.
+    QueueMax = "session.queue_messages_max",
+    /// A connect that had to wait for the end of a fight.
+    TakeoverFight = "takeover.fight_after",
+}
+
+/// How often each was reached since the start.
+#[derive(Debug)]
+pub struct LimitCounts([AtomicU64; Limit::ALL.len()]);
+
+impl Default for LimitCounts {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl LimitCounts {
+    /// Counts one.
+    pub fn reached(&self, limit: Limit) {
+        self.add(limit, 1);
+    }
+
+    /// Counts several.
+    pub fn add(&self, limit: Limit, times: u64) {
+        if let Some(count) = self.0.get(limit as usize) {
+            count.fetch_add(times, Ordering::Relaxed);
+        }
+    }
+
+    /// How often one was reached.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0
+            .get(limit as usize)
+            .map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}
