@@ -72,6 +72,15 @@ impl Message {
         self.expires_at = secs.map(|secs| now + Duration::from_secs(u64::from(secs)));
     }
 
+    /// Whether it says that its payload is UTF-8 text, and it is not.
+    pub fn breaks_its_payload_format(&self) -> bool {
+        let says_text = self
+            .properties
+            .values()
+            .is_some_and(|values| values.payload_format_utf8 == Some(true));
+        says_text && std::str::from_utf8(&self.payload).is_err()
+    }
+
     /// The same message with memory of its own, for whoever keeps it.
     #[must_use]
     pub fn detached(mut self) -> Self {

@@ -116,18 +116,33 @@ pub enum DecodeError {
     /// The CONNECT names a protocol or a level that is not spoken here `[MQTT-3.1.2-2]`.
     #[error("unsupported protocol version")]
     UnsupportedProtocolVersion,
-    /// A topic name with a wildcard `[MQTT-3.3.2-2]`, or over the topic limits.
+    /// A topic name with a wildcard `[MQTT-3.3.2-2]`.
     #[error("topic name is not valid")]
     TopicNameInvalid,
+    /// A topic name with more levels than the limits allow.
+    #[error("topic name has more levels than allowed")]
+    TooManyTopicLevels,
+    /// A topic name with more bytes than the limits allow.
+    #[error("topic name is longer than allowed")]
+    TopicTooLong,
     /// Topic alias 0 `[MQTT-3.3.2-8]`.
     #[error("topic alias is zero")]
     ZeroTopicAlias,
     /// The packet is larger than the limit.
     #[error("packet is too large")]
     PacketTooLarge,
-    /// More user properties, filters or subscription identifiers than the limits allow.
-    #[error("packet has more entries than allowed")]
-    QuotaExceeded,
+    /// More user properties than the limits allow.
+    #[error("packet has more user properties than allowed")]
+    TooManyUserProperties,
+    /// More bytes of user properties than the limits allow.
+    #[error("user properties are larger than allowed")]
+    UserPropertiesTooLarge,
+    /// More topic filters, or reason codes for them, than the limits allow.
+    #[error("packet has more topic filters than allowed")]
+    TooManyFilters,
+    /// More subscription identifiers than the limits allow.
+    #[error("packet has more subscription identifiers than allowed")]
+    TooManySubscriptionIdentifiers,
 }
 
 impl From<DecodeError> for DisconnectReason {
@@ -169,10 +184,13 @@ impl From<DecodeError> for DisconnectReason {
             | E::SessionPresentInRefusal
             | E::UnexpectedPacketType
             | E::UnsupportedProtocolVersion => Self::ProtocolError, // a DISCONNECT has no 0x84
-            E::TopicNameInvalid => Self::TopicNameInvalid,
+            E::TopicNameInvalid | E::TooManyTopicLevels | E::TopicTooLong => Self::TopicNameInvalid,
             E::ZeroTopicAlias => Self::TopicAliasInvalid,
             E::PacketTooLarge => Self::PacketTooLarge,
-            E::QuotaExceeded => Self::QuotaExceeded,
+            E::TooManyUserProperties
+            | E::UserPropertiesTooLarge
+            | E::TooManyFilters
+            | E::TooManySubscriptionIdentifiers => Self::QuotaExceeded,
         }
     }
 }
@@ -199,11 +217,11 @@ impl From<TopicError> for DecodeError {
             TopicError::Empty => Self::EmptyTopic,
             TopicError::NullCharacter => Self::NullCharacter,
             TopicError::NotUtf8 => Self::NotUtf8,
-            TopicError::TooLong
-            | TopicError::TooManyLevels
-            | TopicError::Wildcard
-            | TopicError::MisplacedWildcard
-            | TopicError::ShareName => Self::TopicNameInvalid,
+            TopicError::TooLong => Self::TopicTooLong,
+            TopicError::TooManyLevels => Self::TooManyTopicLevels,
+            TopicError::Wildcard | TopicError::MisplacedWildcard | TopicError::ShareName => {
+                Self::TopicNameInvalid
+            }
         }
     }
 }

@@ -149,10 +149,11 @@ impl<'a> PropertyReader<'a> {
         let bytes = before.saturating_sub(self.reader.left());
         self.user_properties = self.user_properties.saturating_add(1);
         self.user_property_bytes = self.user_property_bytes.saturating_add(bytes);
-        if self.user_properties > self.limits.user_properties_max
-            || self.user_property_bytes > self.limits.user_property_bytes_max
-        {
-            return Err(DecodeError::QuotaExceeded);
+        if self.user_properties > self.limits.user_properties_max {
+            return Err(DecodeError::TooManyUserProperties);
+        }
+        if self.user_property_bytes > self.limits.user_property_bytes_max {
+            return Err(DecodeError::UserPropertiesTooLarge);
         }
         properties.push((name, value));
         Ok(())

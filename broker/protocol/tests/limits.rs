@@ -85,7 +85,7 @@ fn user_properties_by_number() {
     assert_eq!(decode(&user_properties(3), limits.clone()), Ok(()));
     assert_eq!(
         decode(&user_properties(4), limits),
-        Err(DecodeError::QuotaExceeded)
+        Err(DecodeError::TooManyUserProperties)
     );
 }
 
@@ -99,7 +99,7 @@ fn user_properties_by_bytes() {
     assert_eq!(decode(&user_properties(3), limits(18)), Ok(()));
     assert_eq!(
         decode(&user_properties(3), limits(17)),
-        Err(DecodeError::QuotaExceeded)
+        Err(DecodeError::UserPropertiesTooLarge)
     );
 }
 
@@ -108,7 +108,7 @@ fn sixty_thousand_user_properties_are_refused_at_the_limit() {
     let packet = user_properties(60_000);
     assert_eq!(
         decode(&packet, DecodeLimits::default()),
-        Err(DecodeError::QuotaExceeded)
+        Err(DecodeError::TooManyUserProperties)
     );
 }
 
@@ -120,7 +120,7 @@ fn filters() {
     };
     let filter = ByteString::from_static("a/+");
     for version in [Version::V3_1, Version::V3_1_1, Version::V5] {
-        for (count, expected) in [(2, Ok(())), (3, Err(DecodeError::QuotaExceeded))] {
+        for (count, expected) in [(2, Ok(())), (3, Err(DecodeError::TooManyFilters))] {
             let options = SubscriptionOptions {
                 qos: QoS::AtLeastOnce,
                 ..SubscriptionOptions::default()
@@ -174,7 +174,10 @@ fn subscription_identifiers() {
         )
     };
     assert_eq!(decode(&identifiers(2), limits.clone()), Ok(()));
-    assert_eq!(decode(&identifiers(3), limits), Err(DecodeError::QuotaExceeded));
+    assert_eq!(
+        decode(&identifiers(3), limits),
+        Err(DecodeError::TooManySubscriptionIdentifiers)
+    );
 }
 
 #[test]
@@ -189,8 +192,8 @@ fn topics() {
     for (topic, expected) in [
         ("a/b/c", Ok(())),
         ("12345678", Ok(())),
-        ("a/b/c/", Err(DecodeError::TopicNameInvalid)),
-        ("123456789", Err(DecodeError::TopicNameInvalid)),
+        ("a/b/c/", Err(DecodeError::TooManyTopicLevels)),
+        ("123456789", Err(DecodeError::TopicTooLong)),
     ] {
         let plain = publish(topic, PublishPropertyValues::default());
         for version in [Version::V3_1, Version::V3_1_1, Version::V5] {
@@ -213,7 +216,7 @@ fn the_longest_topic_has_too_many_levels() {
     let packet = publish(&"/".repeat(65_535), PublishPropertyValues::default());
     assert_eq!(
         decode(&packet, DecodeLimits::default()),
-        Err(DecodeError::TopicNameInvalid)
+        Err(DecodeError::TooManyTopicLevels)
     );
     let limits = DecodeLimits {
         topic: TopicLimits::NONE,

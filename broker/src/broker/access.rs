@@ -7,6 +7,8 @@ use hashbrown::HashMap;
 use hookwire_hooks::{Access, AccessDecision, AccessOutcome, Action, Chain, Grant, RuleAction, TopicRule};
 use hookwire_protocol::{TopicFilter, TopicName};
 
+use crate::session::personal_topic;
+
 /// Answers remembered for one client; beyond it the memo starts anew.
 const ANSWERS_MAX: usize = 1024;
 
@@ -25,7 +27,7 @@ impl Rights {
     pub fn of(grant: &Grant, client_id: &str, username: Option<&str>) -> Result<Self, ByteString> {
         let mut rules = Vec::with_capacity(grant.rules.len());
         for (allow, action, filter) in &grant.rules {
-            match resolved(filter, client_id, username) {
+            match personal_topic(filter, client_id, username) {
                 // A client whose name contains a wildcard or a separator matches no rule with its
                 // placeholder: a deny rule is then not lifted, an allow rule not widened.
                 None => continue,
@@ -71,17 +73,6 @@ impl Rights {
             AccessDecision::Deny(None)
         })
     }
-}
-
-fn resolved(filter: &str, client_id: &str, username: Option<&str>) -> Option<String> {
-    let mut text = filter.to_owned();
-    for (placeholder, value) in [("%c", Some(client_id)), ("%u", username)] {
-        if text.contains(placeholder) {
-            let value = value.filter(|value| !value.is_empty() && !value.contains(['+', '#', '/']))?;
-            text = text.replace(placeholder, value);
-        }
-    }
-    Some(text)
 }
 
 fn concerns(rule: RuleAction, action: Action) -> bool {

@@ -100,4 +100,9 @@ impl Subscriber for Arc<Client> {
     fn is_online(&self) -> bool {
         self.online.load(Ordering::Acquire)
     }
+
+    fn backlog(&self) -> usize {
+        let session = self.session();
+        session.inflight() + session.queued()
+    }
 }

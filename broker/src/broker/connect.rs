@@ -1,5 +1,6 @@
 //! Admitting a client: authentication, rights, terms, and the session it gets.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,14 +17,16 @@ use super::client::{Client, Standing};
 use super::registry::ById;
 use super::{Broker, Rights};
 use crate::clock;
+use crate::config::RateSettings;
+use crate::metrics::Limit;
 use crate::router::Subscriber;
-use crate::session::{Admission, Closure, Ending, Identity, KeepAlive, Link, Refusal, Session};
+use crate::session::{Admission, Closure, Delivered, Ending, Identity, KeepAlive, Link, Refusal, Session};
 
 /// Where a client came in.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// Remote address and port.
-    pub address: String,
+    pub address: SocketAddr,
     /// Name of the listener.
     pub listener: String,
     /// Whether the listener admits clients about whom no plugin decides, where none authenticates and where
@@ -57,8 +60,14 @@ pub struct Connected {
     pub expires_at: Option<Instant>,
     /// Largest packet accepted from it.
     pub packet_bytes_max: usize,
+    /// Largest packet that it takes.
+    pub client_packet_bytes_max: usize,
     /// Bytes that may wait to be written to it.
     pub outbox_bytes_max: usize,
+    /// MQTT version.
+    pub version: Version,
+    /// What it may publish.
+    pub rate: RateSettings,
 }
 
 impl Broker {
@@ -75,7 +84,10 @@ impl Broker {
                 self.fresh_key().0
             ))
         };
-        let identity = Identity::of(&connect, settings.limits.client_id_bytes_max, assign)?;
+        let identity =
+            Identity::of(&connect, &settings.limits, assign).map_err(|refusal| self.refused(refusal))?;
+        let address = arrival.address.ip();
+        self.check_ban(&identity.client_id, connect.username.as_deref(), address)?;
         let grant = self.authenticate(&connect, &arrival).await?;
         let identity = match &grant.client_id {
             Some(client_id) => Identity {
@@ -84,6 +96,9 @@ impl Broker {
             },
             None => identity,
         };
+        let username = grant.username.clone().or_else(|| connect.username.clone());
+        self.check_ban(&identity.client_id, username.as_deref(), address)?;
+        self.check_flapping(&identity.client_id, clock::now())?;
         let key = self.fresh_key();
         let mut admission = Admission::settle(
             key,
@@ -92,8 +107,11 @@ impl Broker {
             &grant,
             &settings.limits,
             &settings.session,
-        )?;
-        let username = grant.username.clone().or_else(|| connect.username.clone());
+        )
+        .map_err(|refusal| self.refused(refusal))?;
+        for limit in &admission.reached {
+            self.0.metrics.limits.reached(*limit);
+        }
         let rights = Rights::of(&grant, &identity.client_id, username.as_deref()).map_err(|filter| {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
             Denial::new(ConnectReason::ImplementationSpecific)
@@ -104,7 +122,7 @@ impl Broker {
                 key,
                 client_id: identity.client_id.clone(),
                 username,
-                address: arrival.address,
+                address: arrival.address.to_string(),
                 listener: arrival.listener,
                 version: connect.version,
                 connected_at_ms: clock::unix_ms(),
@@ -136,8 +154,18 @@ impl Broker {
             keep_alive: KeepAlive::new(keep_alive_secs, now),
             expires_at,
             packet_bytes_max,
+            client_packet_bytes_max: admission.terms.packet_bytes_max,
             outbox_bytes_max: settings.limits.outbox_bytes_max,
+            version: connect.version,
+            rate: settings.limits.rate,
         })
+    }
+
+    fn refused(&self, refusal: Refusal) -> Denial {
+        if let Some(limit) = refusal.limit {
+            self.0.metrics.limits.reached(limit);
+        }
+        Denial::from(refusal)
     }
 
     /// Asks the authenticating plugins, on a thread that may wait, so many at a time.
@@ -150,7 +178,7 @@ impl Broker {
             client_id: connect.client_id.clone(),
             username: connect.username.clone(),
             password: connect.password.clone(),
-            address: arrival.address.clone(),
+            address: arrival.address.to_string(),
             listener: arrival.listener.clone(),
             version: connect.version,
             clean_start: connect.clean_start,
@@ -192,6 +220,7 @@ impl Broker {
                 .fights
                 .takeover(client_id, clock::now(), &settings.takeover);
             if !wait.is_zero() {
+                self.0.metrics.limits.reached(Limit::TakeoverFight);
                 tokio::time::sleep(wait).await;
             }
         }
@@ -217,11 +246,8 @@ impl Broker {
                 ..Denial::new(ConnectReason::NotAuthorized)
             });
         }
-        if kept.is_none() && by_id.len() >= self.settings().session.sessions_max {
-            return Err(Denial {
-                text: Some(FULL),
-                ..Denial::new(ConnectReason::QuotaExceeded)
-            });
+        if kept.is_none() {
+            self.check_room_for_session(by_id.len())?;
         }
         let taken_over = kept
             .as_ref()
@@ -229,11 +255,10 @@ impl Broker {
         let resumed = kept
             .clone()
             .filter(|_| !connect.clean_start && taken_over.as_ref().is_none_or(|over| over.is_kept));
-        if resumed.is_none()
-            && let Some(ended) = &kept
-        {
-            self.end_session(&mut by_id, ended);
-        }
+        let bequeathed = match &kept {
+            Some(ended) if resumed.is_none() => self.end_session(&mut by_id, ended),
+            _ => Vec::new(),
+        };
         // [MQTT-3.2.2-2], [MQTT-3.2.2-3]
         admission.connack.session_present = resumed.is_some() && connect.version != Version::V3_1;
         let (client, link) = match &resumed {
@@ -241,6 +266,11 @@ impl Broker {
             None => self.create(now, &mut by_id, standing, admission),
         };
         drop(by_id);
+        self.redeliver(now, bequeathed);
+        if resumed.is_some() {
+            let shared = client.session().shared_filters();
+            self.relieve_absent(now, &shared);
+        }
         self.recall_will(now, client_id, resumed.is_none());
         if let Some(over) = taken_over
             && let Some(will) = over.will
@@ -248,6 +278,18 @@ impl Broker {
             self.leave_will(now, self.0.registry.lock(), will, over.standing);
         }
         Ok((client, link))
+    }
+
+    fn check_room_for_session(&self, sessions: usize) -> Result<(), Denial> {
+        let limit = if sessions >= self.settings().session.sessions_max {
+            Limit::SessionsMax
+        } else if self.0.memory.is_full() {
+            Limit::MemoryMax
+        } else {
+            return Ok(());
+        };
+        self.0.metrics.limits.reached(limit);
+        Err(self.no_room(ConnectReason::QuotaExceeded, Some(FULL)))
     }
 
     /// A will that its client may not publish is refused at once. It is looked at again when it fires.
@@ -297,6 +339,7 @@ impl Broker {
         link.close(Closure {
             reason: DisconnectReason::SessionTakenOver,
             text: None,
+            server_reference: None,
             cause: WillCause::TakenOver,
         });
         let detached = session.detach(
@@ -364,14 +407,16 @@ impl Broker {
         (client, link)
     }
 
-    /// Takes a session out of everything that knows it.
-    pub(super) fn end_session(&self, by_id: &mut ById<'_>, client: &Arc<Client>) {
+    /// Takes a session out of everything that knows it; what is left are messages for other members of its shared
+    /// subscriptions.
+    pub(super) fn end_session(&self, by_id: &mut ById<'_>, client: &Arc<Client>) -> Vec<Delivered> {
         let mut session = client.session();
         let client_id = session.client_id().clone();
         let filters: Vec<ByteString> = session
             .subscriptions()
             .map(|(filter, _)| filter.clone())
             .collect();
+        let bequeathed = session.transfer(|_| true);
         session.end();
         drop(session);
         if by_id
@@ -386,6 +431,7 @@ impl Broker {
                 self.0.router.unsubscribe(&filter, client.id());
             }
         }
+        bequeathed
     }
 }
 
@@ -397,7 +443,7 @@ struct TakenOver {
 }
 
 const FOREIGN: ByteString = ByteString::from_static("the client id belongs to another user");
-const FULL: ByteString = ByteString::from_static("too many sessions");
+const FULL: ByteString = ByteString::from_static("no room for another session");
 
 fn anonymous(admitted: bool) -> Result<Box<Grant>, Denial> {
     if admitted {

@@ -44,10 +44,11 @@ impl Broker {
         let detached = is_present.then(|| session.detach(now, &departure.ending));
         let dropped = session.take_dropped();
         drop(session);
+        let mut bequeathed = Vec::new();
         if let Some(detached) = &detached {
             client.set_online(false);
             if detached.expires_in.is_zero() {
-                self.end_session(&mut by_id, client);
+                bequeathed = self.end_session(&mut by_id, client);
             } else {
                 let due = Due::SessionExpiry {
                     client_id: client_id.clone(),
@@ -60,6 +61,8 @@ impl Broker {
             Some(will) => self.leave_will(now, by_id, will, standing),
             None => drop(by_id),
         }
+        self.redeliver(now, bequeathed);
+        self.hand_on(now, client);
         self.report_dropped(client, dropped);
         let Departure {
             reason,
@@ -83,8 +86,9 @@ impl Broker {
         if client.session().is_online() {
             return;
         }
-        self.end_session(&mut by_id, &client);
+        let bequeathed = self.end_session(&mut by_id, &client);
         drop(by_id);
+        self.redeliver(now, bequeathed);
         self.emit(key, client_id, || EventKind::SessionExpired);
         // [MQTT-3.1.2-10]: a will is due no later than the end of its session.
         self.release_will(now, client_id, key);
@@ -102,6 +106,7 @@ impl Broker {
         link.close(Closure {
             reason: DisconnectReason::AdministrativeAction,
             text,
+            server_reference: None,
             cause: WillCause::Kicked,
         });
         true
@@ -109,11 +114,13 @@ impl Broker {
 
     /// Closes every connection, since the broker stops.
     pub fn close_all(&self) {
+        let (reason, server_reference) = self.farewell_of_shutdown();
         for client in self.clients() {
             if let Some(link) = client.session().link() {
                 link.close(Closure {
-                    reason: DisconnectReason::ServerShuttingDown,
+                    reason,
                     text: None,
+                    server_reference: server_reference.clone(),
                     cause: WillCause::ServerShutdown,
                 });
             }

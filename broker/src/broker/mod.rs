@@ -2,14 +2,19 @@
 //! at once and never waits; what takes time (authentication) is the caller's to put where it may wait.
 
 mod access;
+mod bans;
 mod client;
 mod connect;
 mod disconnect;
 mod events;
 mod fight;
 mod host;
+mod memory;
 mod publish;
+mod redirect;
 mod registry;
+mod room;
+mod sharing;
 mod subscribe;
 mod timers;
 mod wills;
@@ -27,6 +32,7 @@ use hashbrown::HashMap;
 use hookwire_hooks::{
     Chain, ClientFacts, ClientKey, Defaults, DropCause, Event, EventKind, Hook, Message, PluginPublish,
 };
+use hookwire_protocol::QoS;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -38,11 +44,15 @@ pub use host::PluginAccess;
 pub use publish::{Publisher, Stop};
 
 use crate::clock;
-use crate::config::{Config, Limits, SessionSettings, TakeoverSettings};
-use crate::metrics::Metrics;
+use crate::config::{
+    BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
+};
+use crate::metrics::{Limit, Metrics};
 use crate::router::{RetainedLimits, Router};
+use bans::FlappingWatch;
 use events::EventSink;
 use fight::FightWatch;
+use memory::Memory;
 use registry::Registry;
 use timers::{Due, Timers};
 use wills::HeldWills;
@@ -59,6 +69,12 @@ pub struct Settings {
     pub session: SessionSettings,
     /// Fights for a client id.
     pub takeover: TakeoverSettings,
+    /// Who is not let in.
+    pub ban: BanSettings,
+    /// Who is banned for a while.
+    pub flapping: FlappingSettings,
+    /// Where clients are sent for whom there is no room.
+    pub redirect: Option<Redirect>,
 }
 
 impl From<&Config> for Settings {
@@ -67,6 +83,9 @@ impl From<&Config> for Settings {
             limits: config.limits.clone(),
             session: config.session.clone(),
             takeover: config.takeover.clone(),
+            ban: config.ban.clone(),
+            flapping: config.flapping.clone(),
+            redirect: config.redirect.clone(),
         }
     }
 }
@@ -96,6 +115,8 @@ struct Shared {
     sessionless: RwLock<HashMap<ClientKey, Arc<ClientFacts>>>,
     timers: Timers,
     fights: FightWatch,
+    flapping: FlappingWatch,
+    memory: Memory,
     metrics: Metrics,
     events: EventSink,
     plugin_publishes: mpsc::Sender<PluginPublish>,
@@ -119,7 +140,7 @@ impl Broker {
         )));
         let (plugin_publishes, published) = mpsc::channel(PLUGIN_PUBLISHES_MAX);
         let authentications = Semaphore::new(settings.limits.authentications_max);
-        Ok(Self(Arc::new(Shared {
+        let broker = Self(Arc::new(Shared {
             events: EventSink::start(Arc::clone(&chain))?,
             settings: ArcSwap::from_pointee(settings),
             chain,
@@ -129,13 +150,17 @@ impl Broker {
             sessionless: RwLock::default(),
             timers: Timers::default(),
             fights: FightWatch::default(),
+            flapping: FlappingWatch::default(),
+            memory: Memory::default(),
             metrics: Metrics::default(),
             plugin_publishes,
             authentications,
             next_key: AtomicU64::new(1),
             next_session: AtomicU64::new(1),
             published: Mutex::new(Some(published)),
-        })))
+        }));
+        broker.apply_settings();
+        Ok(broker)
     }
 
     /// The policy in force. Hold it for one batch of packets at the most.
@@ -159,6 +184,13 @@ impl Broker {
     /// Replaces the settings; connections keep the terms that they were accepted with.
     pub fn reconfigure(&self, settings: Settings) {
         self.0.settings.store(Arc::new(settings));
+        self.apply_settings();
+        self.close_banned();
+    }
+
+    /// Tells those who keep a setting of their own.
+    fn apply_settings(&self) {
+        self.0.router.set_overlapping(self.settings().session.overlapping);
     }
 
     /// What it counts about itself.
@@ -178,8 +210,11 @@ impl Broker {
             return;
         };
         let mut publisher = Publisher::default();
+        let mut memory_looks = tokio::time::interval(memory::LOOK_EVERY);
+        memory_looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = memory_looks.tick() => self.0.memory.look(self.settings().limits.memory_max),
                 () = self.0.timers.wait() => self.do_what_is_due_at(clock::now()),
                 Some(publish) = published.recv() => {
                     let now = clock::now();
@@ -220,6 +255,11 @@ impl Broker {
 
     /// Tells plugins of messages that did not reach a client.
     pub fn report_dropped(&self, client: &Client, dropped: Vec<(Arc<Message>, DropCause)>) {
+        for (message, cause) in &dropped {
+            if let Some(limit) = limit_behind(*cause, message.qos) {
+                self.0.metrics.limits.reached(limit);
+            }
+        }
         if dropped.is_empty() || !self.chain().has(Hook::Events) {
             return;
         }
@@ -230,5 +270,14 @@ impl Broker {
                 EventKind::Dropped { topic, cause }
             });
         }
+    }
+}
+
+/// The limit of ours that a message was dropped for.
+fn limit_behind(cause: DropCause, qos: QoS) -> Option<Limit> {
+    match cause {
+        DropCause::QueueFull if qos == QoS::AtMostOnce => Some(Limit::OutboxBytesMax),
+        DropCause::QueueFull => Some(Limit::QueueMax),
+        DropCause::Expired | DropCause::TooLarge | DropCause::Offline | DropCause::Denied => None,
     }
 }

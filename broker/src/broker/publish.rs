@@ -17,11 +17,12 @@ use hookwire_hooks::{
     Access, AccessDecision, Action, Chain, ClientKey, DropCause, Fate, Hook, Message, PluginPublish,
     Publication, Recipients, Rejection, Routing, SharedGroup,
 };
-use hookwire_protocol::{Delivery, DisconnectReason, Publish, PublishReason, QoS};
+use hookwire_protocol::{Delivery, DisconnectReason, Publish, PublishReason, QoS, SharedFilter, Version};
 
 use super::access::{self, AccessMemo};
 use super::client::Client;
-use super::{Broker, Connected, Rights};
+use super::{Broker, Connected, Rights, Settings};
+use crate::metrics::Limit;
 use crate::router::{Matches, Memo, Recipient, Subscriber};
 use crate::session::{Delivered, Link, Novelty, Sent, Taken, Violation};
 
@@ -29,13 +30,50 @@ use crate::session::{Delivered, Link, Novelty, Sent, Taken, Violation};
 /// it has, short enough that a recipient that does not even try costs its publishers little.
 const RESPITE: Duration = Duration::from_millis(1);
 
+/// The same while memory is scarce and a message had to be kept: long enough for its recipient to come by.
+const SCARCE_RESPITE: Duration = Duration::from_millis(50);
+
+/// What a run of messages is judged and routed by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Round<'a> {
+    /// The policy in force.
+    pub(super) chain: &'a Chain,
+    /// The settings in force.
+    pub(super) settings: &'a Settings,
+    /// The present moment.
+    pub(super) now: Instant,
+    /// Whether the policy wants to be asked about deliveries.
+    asks_deliver: bool,
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(chain: &'a Chain, settings: &'a Settings, now: Instant) -> Self {
+        Self {
+            chain,
+            settings,
+            now,
+            asks_deliver: chain.has(Hook::Authorize) && chain.wants_access(Action::Deliver),
+        }
+    }
+}
+
+/// Who is to get a message.
+#[derive(Clone, Copy)]
+struct Audience<'a> {
+    matches: &'a Matches<Arc<Client>>,
+    /// The session that published it.
+    from: Option<u64>,
+    /// What a policy has made of it.
+    routing: Option<&'a Routing>,
+}
+
 /// What one publishing connection keeps between its messages.
 #[derive(Debug, Default)]
 pub struct Publisher {
     memo: Memo<Arc<Client>>,
     access: AccessMemo,
-    /// A recipient takes its messages more slowly than they come.
-    is_pressed: bool,
+    /// For how long it is not to be read from, since a recipient takes its messages more slowly than they come.
+    respite: Duration,
     /// Connections that have output and have not been woken yet.
     dirty: Vec<Arc<Link>>,
     /// Buffers of one run, kept for the next.
@@ -103,11 +141,17 @@ impl Broker {
         packets: &mut Vec<Publish>,
     ) -> Result<Duration, Stop> {
         let Connected {
-            client, key, rights, ..
+            client,
+            key,
+            rights,
+            version,
+            ..
         } = connected;
-        let chain = self.chain();
+        let (chain, settings) = (self.chain(), self.settings());
+        let round = &Round::new(&chain, &settings, now);
         let mut stop = take(client, *key, publisher, packets);
-        self.authorize_run(&chain, rights, publisher, now);
+        judge_format(round, publisher);
+        authorize_run(round, rights, publisher);
         if chain.has(Hook::OnPublish) {
             chain.on_publish(&mut publisher.run);
         }
@@ -124,8 +168,12 @@ impl Broker {
             throttle = throttle.max(publication.throttle);
             match publication.fate {
                 Fate::Pass => {
-                    answer.reason =
-                        self.route(&chain, publisher, now, publication.message, Some(client.id()));
+                    answer.reason = self.route(round, publisher, publication.message, Some(client.id()));
+                    if answer.reason == PublishReason::QuotaExceeded && is_owed_silently(answer, *version) {
+                        stop = Err(no_room());
+                        answered -= 1;
+                        break;
+                    }
                 }
                 Fate::Drop => {}
                 Fate::Reject(rejection) => (answer.reason, answer.text) = (rejection.reason, rejection.text),
@@ -145,164 +193,167 @@ impl Broker {
         answer_all(client, *key, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
         publisher.wake_recipients();
-        if std::mem::take(&mut publisher.is_pressed) {
-            throttle = throttle.max(RESPITE);
-        }
+        throttle = throttle.max(std::mem::take(&mut publisher.respite));
         stop.map(|()| throttle)
     }
 
-    fn authorize_run(&self, chain: &Chain, rights: &Rights, publisher: &mut Publisher, now: Instant) {
-        let free = access::is_free(chain, rights, Action::Publish);
-        let (run, memo) = (&mut publisher.run, &mut publisher.access);
-        for publication in run {
-            let Message {
-                topic,
-                qos,
-                retain,
-                source,
-                ..
-            } = &publication.message;
-            let topic = topic.as_str();
-            if topic.starts_with('$') && access::is_reserved(topic) {
-                publication.fate = refused(None);
-            } else if !free && let Some(client) = source.client() {
-                let asked = Access {
-                    client,
-                    action: Action::Publish,
-                    topic,
-                    qos: *qos,
-                    retain: *retain,
-                };
-                match access::decide(chain, rights, memo, &asked, now) {
-                    AccessDecision::Allow => {}
-                    AccessDecision::Next => publication.fate = refused(None),
-                    AccessDecision::Deny(text) => publication.fate = refused(text),
-                    AccessDecision::Disconnect(text) => {
-                        publication.fate = Fate::Disconnect(not_authorized(text));
-                    }
-                }
-            }
-        }
+    /// A run of messages that is judged by one policy under one set of settings.
+    pub(super) fn with_round<R>(&self, now: Instant, step: impl FnOnce(&Round<'_>) -> R) -> R {
+        let (chain, settings) = (self.0.chain.load_full(), self.0.settings.load_full());
+        step(&Round::new(&chain, &settings, now))
     }
 
     /// A message of a plugin: judged by all other plugins, then routed.
     pub(super) fn publish_of_plugin(&self, publisher: &mut Publisher, now: Instant, publish: PluginPublish) {
-        let chain = self.0.chain.load_full();
         let mut run = [Publication {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
         }];
-        chain.on_publish(&mut run);
-        let [publication] = run;
-        if publication.fate == Fate::Pass {
-            let _ = self.route(&chain, publisher, now, publication.message, None);
-        }
+        self.with_round(now, |round| {
+            round.chain.on_publish(&mut run);
+            let [publication] = run;
+            if publication.fate == Fate::Pass {
+                let _ = self.route(round, publisher, publication.message, None);
+            }
+        });
     }
 
     /// Keeps a message if it is to be retained, and puts it into the outboxes of all whom it concerns.
     pub(super) fn route(
         &self,
-        chain: &Chain,
+        round: &Round<'_>,
         publisher: &mut Publisher,
-        now: Instant,
         mut message: Message,
         from: Option<u64>,
     ) -> PublishReason {
-        message.start_expiry(now);
+        message.start_expiry(round.now);
         // Clients' packets are within it; what a plugin made of one may not be.
-        if message.payload.len() > self.settings().limits.decode.packet_bytes_max {
+        if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             return PublishReason::ImplementationSpecific;
         }
-        if message.retain {
-            let limits = self.settings().retained_limits();
-            if self.0.router.retain(&message, &limits).is_err() {
-                return PublishReason::QuotaExceeded;
-            }
-        }
         let matches = self.0.router.matching(&mut publisher.memo, &message.topic, from);
-        if chain.has(Hook::Route) && chain.wants_route(&message.topic) {
-            return self.route_by_policy(chain, publisher, now, message, from, &matches);
+        if !self.has_room(round, &message, &matches) {
+            return PublishReason::QuotaExceeded;
+        }
+        if message.retain && !self.retain(round, &message) {
+            return PublishReason::QuotaExceeded;
+        }
+        let audience = Audience {
+            matches: &matches,
+            from,
+            routing: None,
+        };
+        if round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic) {
+            return self.route_by_policy(round, publisher, message, audience);
         }
         if matches.is_empty() {
             return PublishReason::NoMatchingSubscribers;
         }
-        self.fan_out(chain, publisher, now, &Arc::new(kept(message)), &matches, None);
+        self.fan_out(round, publisher, &Arc::new(kept(message)), audience);
         PublishReason::Success
+    }
+
+    fn retain(&self, round: &Round<'_>, message: &Message) -> bool {
+        let grows = !message.payload.is_empty();
+        if grows && self.0.memory.is_full() {
+            self.0.metrics.limits.reached(Limit::MemoryMax);
+            return false;
+        }
+        let kept = self.0.router.retain(message, &round.settings.retained_limits());
+        if kept.is_err() {
+            self.0.metrics.limits.reached(Limit::RetainedMax);
+        }
+        kept.is_ok()
     }
 
     fn route_by_policy(
         &self,
-        chain: &Chain,
+        round: &Round<'_>,
         publisher: &mut Publisher,
-        now: Instant,
         message: Message,
-        from: Option<u64>,
-        matches: &Matches<Arc<Client>>,
+        audience: Audience<'_>,
     ) -> PublishReason {
-        let routing = chain.route(&message, &recipients_of(matches));
+        let routing = round.chain.route(&message, &recipients_of(audience.matches));
         let message = Arc::new(kept(message));
-        self.fan_out(chain, publisher, now, &message, matches, Some(&routing));
-        for topic in routing.copies {
+        let routed = Audience {
+            routing: Some(&routing),
+            ..audience
+        };
+        self.fan_out(round, publisher, &message, routed);
+        for topic in routing.copies.iter().cloned() {
             let copy = Message {
                 topic,
                 ..(*message).clone()
             };
-            let matches = self.0.router.matching(&mut publisher.memo, &copy.topic, from);
-            self.fan_out(chain, publisher, now, &Arc::new(copy), &matches, None);
+            let matches = self
+                .0
+                .router
+                .matching(&mut publisher.memo, &copy.topic, audience.from);
+            let copied = Audience {
+                matches: &matches,
+                ..audience
+            };
+            self.fan_out(round, publisher, &Arc::new(copy), copied);
         }
         PublishReason::Success
     }
 
     fn fan_out(
         &self,
-        chain: &Chain,
+        round: &Round<'_>,
         publisher: &mut Publisher,
-        now: Instant,
         message: &Arc<Message>,
-        matches: &Matches<Arc<Client>>,
-        routing: Option<&Routing>,
+        audience: Audience<'_>,
     ) {
-        let asks = chain.has(Hook::Authorize) && chain.wants_access(Action::Deliver);
+        let Audience {
+            matches,
+            from,
+            routing,
+        } = audience;
         for recipient in &matches.recipients {
             if routing.is_none_or(|routing| routing.includes(recipient.subscriber.key())) {
-                self.hand_over(chain, asks, publisher, now, message, recipient);
+                self.hand_over(round, publisher, message, recipient, None);
             }
         }
         for (at, group) in matches.groups.iter().enumerate() {
             let picked = routing.and_then(|routing| routing.pick(at));
             let member = picked
                 .and_then(|key| group.members.iter().find(|member| member.subscriber.key() == key))
-                .or_else(|| group.choose());
+                .or_else(|| self.choose(round, group, message, from));
             if let Some(member) = member {
-                self.hand_over(chain, asks, publisher, now, message, &Recipient::of(member));
+                let recipient = Recipient::of(member);
+                self.hand_over(round, publisher, message, &recipient, Some(&group.filter));
             }
         }
     }
 
     #[inline]
-    fn hand_over(
+    pub(super) fn hand_over(
         &self,
-        chain: &Chain,
-        asks: bool,
+        round: &Round<'_>,
         publisher: &mut Publisher,
-        now: Instant,
         message: &Arc<Message>,
         recipient: &Recipient<Arc<Client>>,
+        shared: Option<&Arc<SharedFilter>>,
     ) {
         let client = &recipient.subscriber;
-        let qos = message.qos.min(recipient.qos);
-        if (asks || client.is_restricted()) && !self.may_receive(chain, client, message, now) {
+        if (round.asks_deliver || client.is_restricted())
+            && !self.may_receive(round.chain, client, message, round.now)
+        {
             return self.report_dropped(client, vec![(Arc::clone(message), DropCause::Denied)]);
         }
         let delivered = Delivered {
             message: Arc::clone(message),
-            qos,
+            qos: message.qos.min(recipient.qos),
             retain: message.retain && recipient.retain_as_published,
             subscription_ids: recipient.subscription_ids.clone(),
+            shared: shared.cloned(),
         };
         let mut session = client.session();
-        let sent = session.deliver(now, delivered);
-        publisher.is_pressed |= session.wants_respite();
+        let sent = session.deliver(round.now, delivered);
+        if session.wants_respite() {
+            publisher.respite = publisher.respite.max(RESPITE);
+        }
         match sent {
             Sent::Written => {
                 if let Some(link) = session.link().filter(|link| link.signal()) {
@@ -314,6 +365,9 @@ impl Broker {
                 drop(session);
                 if let Sent::Dropped(cause) = sent {
                     dropped.push((Arc::clone(message), cause));
+                } else if self.0.memory.is_scarce() {
+                    self.0.metrics.limits.reached(Limit::MemoryMax);
+                    publisher.respite = publisher.respite.max(SCARCE_RESPITE);
                 }
                 self.report_dropped(client, dropped);
             }
@@ -338,6 +392,68 @@ impl Broker {
         };
         let mut memo = client.deliveries.lock();
         access::decide(chain, &standing.rights, &mut memo, &asked, now) == AccessDecision::Allow
+    }
+}
+
+/// A payload that is not what its publisher says it is goes no further. [MQTT-3.3.2-4] leaves it to us whether to look.
+fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
+    if !round.settings.limits.payload_format_check {
+        return;
+    }
+    for publication in &mut publisher.run {
+        if publication.message.breaks_its_payload_format() {
+            publication.fate = Fate::Reject(Rejection {
+                reason: PublishReason::PayloadFormatInvalid,
+                text: None,
+            });
+        }
+    }
+}
+
+fn authorize_run(round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
+    let free = access::is_free(round.chain, rights, Action::Publish);
+    let (run, memo) = (&mut publisher.run, &mut publisher.access);
+    for publication in run {
+        let Message {
+            topic,
+            qos,
+            retain,
+            source,
+            ..
+        } = &publication.message;
+        let topic = topic.as_str();
+        if topic.starts_with('$') && access::is_reserved(topic) {
+            publication.fate = refused(None);
+        } else if !free && let Some(client) = source.client() {
+            let asked = Access {
+                client,
+                action: Action::Publish,
+                topic,
+                qos: *qos,
+                retain: *retain,
+            };
+            match access::decide(round.chain, rights, memo, &asked, round.now) {
+                AccessDecision::Allow => {}
+                AccessDecision::Next => publication.fate = refused(None),
+                AccessDecision::Deny(text) => publication.fate = refused(text),
+                AccessDecision::Disconnect(text) => {
+                    publication.fate = Fate::Disconnect(not_authorized(text));
+                }
+            }
+        }
+    }
+}
+
+/// An acknowledgement that can say nothing but that all is well.
+fn is_owed_silently(answer: &Answer, version: Version) -> bool {
+    version != Version::V5 && answer.delivery != Delivery::AtMostOnce
+}
+
+/// A client of MQTT 3 cannot be told that there is no room: it keeps its message, and comes back with it.
+fn no_room() -> Stop {
+    Stop::Policy {
+        reason: DisconnectReason::QuotaExceeded,
+        text: Some(ByteString::from_static("no room for a message")),
     }
 }
 
@@ -384,8 +500,8 @@ fn kept(message: Message) -> Message {
 
 fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {
     let groups = matches.groups.iter().map(|group| SharedGroup {
-        share: group.share.clone(),
-        filter: group.filter.clone(),
+        share: ByteString::from(group.filter.share.as_ref().map_or("", |share| share.as_ref())),
+        filter: ByteString::from(group.filter.filter.as_str()),
         members: group
             .members
             .iter()

@@ -7,13 +7,14 @@ use bytestring::ByteString;
 use hookwire_hooks::{Access, AccessDecision, Action, Chain, EventKind};
 use hookwire_protocol::{
     AckProperties, DisconnectReason, QoS, RetainHandling, SharedFilter, Suback, Subscribe, SubscribeFilter,
-    SubscribeReason, SubscriptionOptions, TopicFilter, Unsuback, Unsubscribe, UnsubscribeReason,
+    SubscribeReason, SubscriptionOptions, TopicFilter, Unsuback, Unsubscribe, UnsubscribeReason, Version,
 };
 
 use super::access::{self, AccessMemo};
 use super::client::Client;
 use super::publish::Stop;
 use super::{Broker, Connected, Rights};
+use crate::metrics::Limit;
 use crate::router::{Subscriber, Subscription};
 use crate::session::{RetainedCopy, SubscriptionIds, Violation};
 
@@ -21,6 +22,8 @@ use crate::session::{RetainedCopy, SubscriptionIds, Violation};
 struct Made {
     qos: QoS,
     retained: Vec<Arc<RetainedCopy>>,
+    /// It is one of several members'.
+    shared: Option<SharedFilter>,
 }
 
 impl Broker {
@@ -30,17 +33,27 @@ impl Broker {
     /// The connection has to be closed.
     pub fn subscribe(&self, connected: &Connected, now: Instant, subscribe: &Subscribe) -> Result<(), Stop> {
         let Connected {
-            client, key, rights, ..
+            client,
+            key,
+            rights,
+            version,
+            ..
         } = connected;
         let chain = self.chain();
         let id = subscribe.subscription_identifier.map(std::num::NonZero::get);
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
         let mut made = Vec::new();
+        let mut joined = Vec::new();
         for asked in &subscribe.filters {
             match self.subscribe_one(&chain, client, rights, now, asked, id)? {
                 Ok(subscription) => {
                     reasons.push(SubscribeReason::granted(subscription.qos));
+                    joined.extend(subscription.shared.clone());
                     made.push(subscription);
+                }
+                // MQTT 3.1 knows no failure: who may not subscribe is sent nothing.
+                Err(_) if *version == Version::V3_1 => {
+                    reasons.push(SubscribeReason::granted(asked.options.qos));
                 }
                 Err(reason) => reasons.push(reason),
             }
@@ -54,12 +67,13 @@ impl Broker {
             reasons,
             properties: AckProperties::default(),
         });
-        for Made { qos, retained } in made {
+        for Made { qos, retained, .. } in made {
             session.replay(now, retained, qos, ids.clone());
         }
         let dropped = session.take_dropped();
         drop(session);
         self.report_dropped(client, dropped);
+        self.relieve_absent(now, &joined);
         Ok(())
     }
 
@@ -73,10 +87,13 @@ impl Broker {
         id: Option<u32>,
     ) -> Result<Result<Made, SubscribeReason>, Stop> {
         let settings = self.settings();
-        let parsed = match self.mounted(client, &asked.filter) {
-            Some(parsed) if parsed.filter.check(&settings.limits.decode.topic).is_ok() => parsed,
-            _ => return Ok(Err(SubscribeReason::TopicFilterInvalid)),
+        let Some(parsed) = self.mounted(client, &asked.filter) else {
+            return Ok(Err(SubscribeReason::TopicFilterInvalid));
         };
+        if let Err(error) = parsed.filter.check(&settings.limits.decode.topic) {
+            self.0.metrics.limits.reached_by(error.into());
+            return Ok(Err(SubscribeReason::TopicFilterInvalid));
+        }
         // [MQTT-3.8.3-4]
         if parsed.share.is_some() && asked.options.no_local {
             return Err(Stop::Violation(Violation::NoLocalOnShared));
@@ -90,9 +107,13 @@ impl Broker {
             )
         };
         if !is_known && count >= settings.session.subscriptions_max {
+            self.0.metrics.limits.reached(Limit::SubscriptionsMax);
             return Ok(Err(SubscribeReason::QuotaExceeded));
         }
         let qos = asked.options.qos.min(qos_max);
+        if qos < asked.options.qos {
+            self.0.metrics.limits.reached(Limit::QosMax);
+        }
         match may_subscribe(chain, client, rights, now, parsed.filter.as_str(), qos) {
             AccessDecision::Allow => {}
             AccessDecision::Deny(_) | AccessDecision::Next => return Ok(Err(SubscribeReason::NotAuthorized)),
@@ -110,7 +131,11 @@ impl Broker {
         } else {
             Vec::new()
         };
-        Ok(Ok(Made { qos, retained }))
+        Ok(Ok(Made {
+            qos,
+            retained,
+            shared: Some(parsed).filter(|parsed| parsed.share.is_some()),
+        }))
     }
 
     fn add(

@@ -135,8 +135,10 @@ impl Broker {
         let [publication] = run;
         if publication.fate == Fate::Pass {
             let mut publisher = Publisher::default();
-            // A full retained store is the only thing that can be refused here, and there is nobody left to tell.
-            let _ = self.route(&chain, &mut publisher, now, publication.message, None);
+            // Whatever is refused here, there is nobody left to tell.
+            self.with_round(now, |round| {
+                let _ = self.route(round, &mut publisher, publication.message, None);
+            });
             publisher.wake_recipients();
         }
     }

@@ -19,6 +19,12 @@ pub enum Part {
     Session,
     /// `[takeover]`
     Takeover,
+    /// `[ban]`
+    Ban,
+    /// `[flapping]`
+    Flapping,
+    /// `[redirect]`
+    Redirect,
     /// `[authorization]`
     Authorization,
     /// `[[plugin]]`, contents of `{ file = "…" }` included; not the contents of components
@@ -26,7 +32,7 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Log,
         Self::DataDir,
         Self::ShutdownTimeout,
@@ -34,6 +40,9 @@ impl Part {
         Self::Limits,
         Self::Session,
         Self::Takeover,
+        Self::Ban,
+        Self::Flapping,
+        Self::Redirect,
         Self::Authorization,
         Self::Plugins,
     ];
@@ -48,6 +57,9 @@ impl Part {
             Self::Limits => "limits",
             Self::Session => "session",
             Self::Takeover => "takeover",
+            Self::Ban => "ban",
+            Self::Flapping => "flapping",
+            Self::Redirect => "redirect",
             Self::Authorization => "authorization",
             Self::Plugins => "plugin",
         }
@@ -67,6 +79,9 @@ impl Part {
             Self::Limits => old.limits != new.limits,
             Self::Session => old.session != new.session,
             Self::Takeover => old.takeover != new.takeover,
+            Self::Ban => old.ban != new.ban,
+            Self::Flapping => old.flapping != new.flapping,
+            Self::Redirect => old.redirect != new.redirect,
             Self::Authorization => old.access_default != new.access_default,
             Self::Plugins => old.plugins != new.plugins,
         }
@@ -137,6 +152,9 @@ mod tests {
         assert_eq!(changed("[limits]\nqos_max = 1"), [Part::Limits]);
         assert_eq!(changed("[session]\nqueue_qos0 = true"), [Part::Session]);
         assert_eq!(changed("[takeover]\nfight_after = 3"), [Part::Takeover]);
+        assert_eq!(changed("[ban]\nusernames = [\"eve\"]"), [Part::Ban]);
+        assert_eq!(changed("[flapping]\nconnects_max = 9"), [Part::Flapping]);
+        assert_eq!(changed("[redirect]\nserver = \"b\""), [Part::Redirect]);
         assert_eq!(
             changed("[authorization]\ndefault = \"deny\""),
             [Part::Authorization]

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
 
-use super::settings::{Config, Limits, Listener, QueueOverflow, SessionSettings, TakeoverSettings};
+use super::settings::{
+    BanSettings, Config, FlappingSettings, Limits, Listener, Overlapping, QueueOverflow, RateExcess,
+    RateSettings, SessionSettings, SharedStrategy, TakeoverSettings,
+};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -28,6 +31,9 @@ impl Default for Config {
             limits: Limits::default(),
             session: SessionSettings::default(),
             takeover: TakeoverSettings::default(),
+            ban: BanSettings::default(),
+            flapping: FlappingSettings::default(),
+            redirect: None,
             access_default: None,
             plugins: Vec::new(),
             log: "info".to_owned(),
@@ -56,9 +62,20 @@ impl Default for Limits {
             connect_packet_bytes_max: 256 * KIB,
             decode: decode_limits(),
             client_id_bytes_max: 256,
+            mqtt_3_1_client_id_bytes_max: 23,
             keep_alive_secs_max: 0,
             receive_maximum: 128,
             topic_alias_maximum: 32,
+            topic_aliases_sent_max: 16,
+            payload_format_check: false,
+            rate: RateSettings {
+                messages_per_second_max: 0,
+                bytes_per_second_max: 0,
+                excess: RateExcess::Slow,
+            },
+            connections_per_address_max: 0,
+            connects_per_address_per_second: 0,
+            memory_max: None,
             qos_max: QoS::ExactlyOnce,
             outbox_bytes_max: 8 * MIB,
             write_timeout: Duration::from_secs(30),
@@ -96,6 +113,9 @@ impl Default for SessionSettings {
             queue_qos0: false,
             shared_client_ids: false,
             will_delay_max: days(1),
+            overlapping: Overlapping::Once,
+            shared_strategy: SharedStrategy::RoundRobin,
+            response_information: None,
         }
     }
 }
@@ -107,6 +127,16 @@ impl Default for TakeoverSettings {
             window: Duration::from_secs(10),
             backoff: Duration::from_secs(1),
             backoff_max: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for FlappingSettings {
+    fn default() -> Self {
+        Self {
+            connects_max: 0,
+            window: Duration::from_secs(60),
+            ban: Duration::from_secs(5 * 60),
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use hookwire_protocol::{QoS, TopicFilter};
+use ipnet::IpNet;
 use toml::de::DeValue;
 use tracing_subscriber::EnvFilter;
 
@@ -172,6 +173,24 @@ pub(super) fn topic_filter(item: Item<'_>) -> Option<TopicFilter> {
                 .ok_or(())
         })
         .ok()
+}
+
+/// A text that is not empty and that MQTT can carry.
+pub(super) fn text<'a>(expected: &'static str) -> impl Fn(Item<'a>) -> Option<String> {
+    move |item| {
+        let text = item
+            .string()
+            .filter(|text| (1..=usize::from(u16::MAX)).contains(&text.len()) && !text.contains('\0'));
+        text.map(str::to_owned).or_else(|| item.refuse(expected))
+    }
+}
+
+/// An address, or a network such as `10.0.0.0/8`.
+pub(super) fn network(item: Item<'_>) -> Option<IpNet> {
+    let text = item.string();
+    let address = text.and_then(|text| text.parse::<IpAddr>().ok()).map(IpNet::from);
+    let network = address.or_else(|| text.and_then(|text| text.parse().ok()));
+    network.or_else(|| item.refuse("an IP address or a network such as \"10.0.0.0/8\""))
 }
 
 /// An array with at least one element; every bad one is complained about.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::defaults::LISTENER_CONNECTIONS_MAX;
-use super::kinds::{duration, integer, qos, seconds_u16, size};
+use super::kinds::{boolean, choice, duration, integer, qos, seconds_u16, size};
 use super::reader::Section;
-use super::settings::Limits;
+use super::settings::{Limits, RateExcess, RateSettings};
 use super::units::show_size;
 
 const KIB: u64 = 1 << 10;
@@ -21,6 +21,8 @@ const STRING_BYTES_MAX: u64 = 65_535;
 /// Every server must take client ids of 1 to 23 bytes \[MQTT-3.1.3-5\].
 const CLIENT_ID_BYTES_MIN: u64 = 23;
 
+const EXCESS: &[(&str, RateExcess)] = &[("slow", RateExcess::Slow), ("disconnect", RateExcess::Disconnect)];
+
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 
 pub(super) fn read(mut section: Section<'_>) -> Limits {
@@ -28,6 +30,7 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
     read_connections(&mut section, &mut limits);
     read_packets(&mut section, &mut limits);
     read_flow(&mut section, &mut limits);
+    read_rates(&mut section, &mut limits.rate);
     section.expect_at_least(
         ("outbox_bytes_max", limits.outbox_bytes_max),
         ("packet_bytes_max", limits.decode.packet_bytes_max),
@@ -62,7 +65,37 @@ fn read_connections(section: &mut Section<'_>, limits: &mut Limits) {
         &mut limits.client_id_bytes_max,
         integer(CLIENT_ID_BYTES_MIN..=STRING_BYTES_MAX),
     );
+    section.set(
+        "mqtt_3_1_client_id_bytes_max",
+        &mut limits.mqtt_3_1_client_id_bytes_max,
+        integer(CLIENT_ID_BYTES_MIN..=STRING_BYTES_MAX),
+    );
     section.set("keep_alive_max", &mut limits.keep_alive_secs_max, seconds_u16);
+    section.set(
+        "connections_per_address_max",
+        &mut limits.connections_per_address_max,
+        integer(0..=LISTENER_CONNECTIONS_MAX as u64),
+    );
+    section.set(
+        "connects_per_address_per_second",
+        &mut limits.connects_per_address_per_second,
+        integer(0..=1_000_000),
+    );
+    limits.memory_max = section.take("memory_max", size(16 * MIB..=1024 * GIB));
+}
+
+fn read_rates(section: &mut Section<'_>, rate: &mut RateSettings) {
+    section.set(
+        "messages_per_second_max",
+        &mut rate.messages_per_second_max,
+        integer(0..=100_000_000),
+    );
+    section.set(
+        "bytes_per_second_max",
+        &mut rate.bytes_per_second_max,
+        size(0..=1024 * GIB),
+    );
+    section.set("rate_excess", &mut rate.excess, choice(EXCESS));
 }
 
 fn read_packets(section: &mut Section<'_>, limits: &mut Limits) {
@@ -111,7 +144,13 @@ fn read_flow(section: &mut Section<'_>, limits: &mut Limits) {
         &mut limits.topic_alias_maximum,
         integer(0..=65_535),
     );
+    section.set(
+        "topic_aliases_sent_max",
+        &mut limits.topic_aliases_sent_max,
+        integer(0..=65_535),
+    );
     section.set("qos_max", &mut limits.qos_max, qos);
+    section.set("payload_format_check", &mut limits.payload_format_check, boolean);
     section.set(
         "outbox_bytes_max",
         &mut limits.outbox_bytes_max,

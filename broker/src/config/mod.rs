@@ -10,6 +10,7 @@
 //! in `defaults`. What each key means to a user is told by `docs/configuration.md`, and a test holds the two
 //! together.
 
+mod admission;
 mod blame;
 mod changes;
 mod defaults;
@@ -36,5 +37,6 @@ pub use changes::{Changes, Part};
 pub use plugin::BundledPlugin;
 pub use problem::{ConfigError, Problem};
 pub use settings::{
-    AccessDefault, Config, Limits, Listener, PluginEntry, QueueOverflow, SessionSettings, TakeoverSettings,
+    AccessDefault, BanSettings, Config, FlappingSettings, Limits, Listener, Overlapping, PluginEntry,
+    QueueOverflow, RateExcess, RateSettings, Redirect, SessionSettings, SharedStrategy, TakeoverSettings,
 };

@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::defaults::days;
-use super::kinds::{boolean, choice, duration, integer, size};
+use super::kinds::{boolean, choice, duration, integer, size, text};
 use super::reader::Section;
-use super::settings::{AccessDefault, QueueOverflow, SessionSettings, TakeoverSettings};
+use super::settings::{
+    AccessDefault, Overlapping, QueueOverflow, SessionSettings, SharedStrategy, TakeoverSettings,
+};
 use super::units::show_duration;
 
 /// A hundred years, which MQTT's 32 bits of seconds still hold.
@@ -15,6 +17,18 @@ const FOREVER: Duration = days(36_500);
 const OVERFLOW: &[(&str, QueueOverflow)] = &[
     ("drop-oldest", QueueOverflow::DropOldest),
     ("drop-newest", QueueOverflow::DropNewest),
+    ("reject-publisher", QueueOverflow::RejectPublisher),
+];
+
+const OVERLAPPING: &[(&str, Overlapping)] = &[("once", Overlapping::Once), ("each", Overlapping::Each)];
+
+const STRATEGY: &[(&str, SharedStrategy)] = &[
+    ("round-robin", SharedStrategy::RoundRobin),
+    ("random", SharedStrategy::Random),
+    ("sticky", SharedStrategy::Sticky),
+    ("hash-client", SharedStrategy::HashClient),
+    ("hash-topic", SharedStrategy::HashTopic),
+    ("least-inflight", SharedStrategy::LeastInflight),
 ];
 
 const ACCESS: &[(&str, AccessDefault)] = &[("allow", AccessDefault::Allow), ("deny", AccessDefault::Deny)];
@@ -55,6 +69,13 @@ pub(super) fn read(mut section: Section<'_>) -> SessionSettings {
         &mut session.will_delay_max,
         duration(Duration::ZERO..=FOREVER),
     );
+    section.set(
+        "overlapping_subscriptions",
+        &mut session.overlapping,
+        choice(OVERLAPPING),
+    );
+    section.set("shared_strategy", &mut session.shared_strategy, choice(STRATEGY));
+    session.response_information = section.take("response_information", text("a topic prefix"));
     section.finish();
     session
 }

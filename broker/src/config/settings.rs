@@ -1,11 +1,13 @@
 //! The configuration as the broker uses it: checked, complete, with every limit filled in.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use hookwire_plugin_host::PluginSpec;
 use hookwire_protocol::{DecodeLimits, QoS};
+use ipnet::IpNet;
 
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,12 @@ pub struct Config {
     pub session: SessionSettings,
     /// How a fight of two clients for one client id is slowed.
     pub takeover: TakeoverSettings,
+    /// Who is not let in.
+    pub ban: BanSettings,
+    /// Which clients are banned for a while, since they come and go too often.
+    pub flapping: FlappingSettings,
+    /// Where clients are sent for whom there is no room.
+    pub redirect: Option<Redirect>,
     /// What is allowed when no plugin decides; `None`: denied when any plugin authorizes, else allowed.
     pub access_default: Option<AccessDefault>,
     /// The chain, in order.
@@ -68,6 +76,8 @@ pub struct Limits {
     pub decode: DecodeLimits,
     /// Longest client id, bytes.
     pub client_id_bytes_max: usize,
+    /// Longest client id of MQTT 3.1, bytes.
+    pub mqtt_3_1_client_id_bytes_max: usize,
     /// Longest keep alive, seconds; an MQTT 5 client that asks for more (or for none) is told this, others
     /// are refused. 0: any.
     pub keep_alive_secs_max: u16,
@@ -75,6 +85,19 @@ pub struct Limits {
     pub receive_maximum: u16,
     /// Topic aliases that a client may set.
     pub topic_alias_maximum: u16,
+    /// Topic aliases that we set towards one client, if it takes as many.
+    pub topic_aliases_sent_max: u16,
+    /// Whether a payload that says it is UTF-8 text is looked at.
+    pub payload_format_check: bool,
+    /// What one client may publish; more is slowed or refused.
+    pub rate: RateSettings,
+    /// Most connections from one address; 0: any number.
+    pub connections_per_address_max: u32,
+    /// Most new connections from one address in a second; 0: any number.
+    pub connects_per_address_per_second: u32,
+    /// Memory of the process from which on nothing more is taken that has to be kept, bytes; `None`: three quarters
+    /// of what the machine, or the control group, has.
+    pub memory_max: Option<usize>,
     /// Highest QoS accepted and granted.
     pub qos_max: QoS,
     /// Bytes waiting to be written to one client; above it QoS 0 messages for it are dropped and its own
@@ -86,6 +109,57 @@ pub struct Limits {
     pub retained_messages_max: usize,
     /// Most bytes of retained messages, topics included.
     pub retained_bytes_max: usize,
+}
+
+/// What one client may publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateSettings {
+    /// PUBLISH packets in a second; 0: any number.
+    pub messages_per_second_max: u32,
+    /// Bytes in a second, of all packets; 0: any number.
+    pub bytes_per_second_max: usize,
+    /// What happens above it.
+    pub excess: RateExcess,
+}
+
+/// What happens to a client that sends more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateExcess {
+    /// It is not read from until it may send again.
+    Slow,
+    /// It is disconnected with 0x96, message rate too high.
+    Disconnect,
+}
+
+/// Who is not let in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BanSettings {
+    /// Client ids.
+    pub client_ids: HashSet<String>,
+    /// User names.
+    pub usernames: HashSet<String>,
+    /// Addresses and networks.
+    pub addresses: Vec<IpNet>,
+}
+
+/// A client id that connects more often than this is banned for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlappingSettings {
+    /// Most connects of one client id within `window`; 0: any number.
+    pub connects_max: u32,
+    /// See `connects_max`.
+    pub window: Duration,
+    /// For how long.
+    pub ban: Duration,
+}
+
+/// Another server, for clients that this one has no room for. MQTT 5 clients are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// Server reference, as clients understand it: `host` or `host:port`, several with spaces between.
+    pub server: String,
+    /// Whether they should use it from now on (0x9D) or this once (0x9C).
+    pub permanent: bool,
 }
 
 /// Bounds and habits of sessions.
@@ -111,6 +185,38 @@ pub struct SessionSettings {
     pub shared_client_ids: bool,
     /// Longest will delay, and longest delay that a plugin may ask for.
     pub will_delay_max: Duration,
+    /// How often a message is sent to a client that several of its subscriptions match.
+    pub overlapping: Overlapping,
+    /// Which member of a shared subscription gets a message.
+    pub shared_strategy: SharedStrategy,
+    /// Response information for clients that ask for it; `%c` stands for the client id, `%u` for the user name.
+    pub response_information: Option<String>,
+}
+
+/// How often a message is sent to a client that several of its subscriptions match. [MQTT-3.3.4-2]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlapping {
+    /// Once, with the highest QoS and the identifiers of all.
+    Once,
+    /// Once for each of them.
+    Each,
+}
+
+/// Which member of a shared subscription gets a message. Those who are connected come before those who are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SharedStrategy {
+    /// Each in turn.
+    RoundRobin,
+    /// Any.
+    Random,
+    /// Always the same, until it goes.
+    Sticky,
+    /// The same for all messages of one publisher.
+    HashClient,
+    /// The same for all messages of one topic.
+    HashTopic,
+    /// The one with the fewest messages on their way and waiting.
+    LeastInflight,
 }
 
 /// Which message goes when a queue is full.
@@ -120,6 +226,8 @@ pub enum QueueOverflow {
     DropOldest,
     /// The one that comes.
     DropNewest,
+    /// None: its publisher is told that there is no room, and it is delivered to nobody.
+    RejectPublisher,
 }
 
 /// A fight: two clients with one client id that keep throwing each other out.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hookwire_protocol::DecodeError;
+
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $key:literal,)+) => {
         /// A limit that was reached: something was refused, dropped, lowered or slowed for it.
@@ -45,6 +47,8 @@ limits! {
     TopicBytesMax = "limits.topic_bytes_max",
     /// A client id with too many bytes.
     ClientIdBytesMax = "limits.client_id_bytes_max",
+    /// A client id of MQTT 3.1 with too many bytes.
+    Mqtt31ClientIdBytesMax = "limits.mqtt_3_1_client_id_bytes_max",
     /// A keep alive that was lowered or refused.
     KeepAliveMax = "limits.keep_alive_max",
     /// More QoS 1 and 2 messages on their way than we take.
@@ -57,6 +61,16 @@ limits! {
     OutboxBytesMax = "limits.outbox_bytes_max",
     /// A client that did not take what was written to it.
     WriteTimeout = "limits.write_timeout",
+    /// A client that published too many messages.
+    MessagesPerSecondMax = "limits.messages_per_second_max",
+    /// A client that sent too many bytes.
+    BytesPerSecondMax = "limits.bytes_per_second_max",
+    /// A connection too many from one address.
+    ConnectionsPerAddressMax = "limits.connections_per_address_max",
+    /// A connection too soon from one address.
+    ConnectsPerAddressPerSecond = "limits.connects_per_address_per_second",
+    /// Something that was slowed or refused since too little memory is left.
+    MemoryMax = "limits.memory_max",
     /// A retained message too many, by number or by bytes.
     RetainedMax = "limits.retained_messages_max",
     /// A session too many.
@@ -67,8 +81,29 @@ limits! {
     SubscriptionsMax = "session.subscriptions_max",
     /// A message that found the queue of a session full, by number or by bytes.
     QueueMax = "session.queue_messages_max",
+    /// A will delay that was lowered.
+    WillDelayMax = "session.will_delay_max",
+    /// A client that is banned by its client id, user name or address.
+    Ban = "ban",
+    /// A client that connected too often, or is banned for it.
+    Flapping = "flapping.connects_max",
     /// A connect that had to wait for the end of a fight.
     TakeoverFight = "takeover.fight_after",
+}
+
+impl Limit {
+    /// The limit that a packet breaks, if it is one that is wrong with it.
+    pub fn broken_by(error: DecodeError) -> Option<Self> {
+        Some(match error {
+            DecodeError::PacketTooLarge => Self::PacketBytesMax,
+            DecodeError::TooManyUserProperties => Self::UserPropertiesMax,
+            DecodeError::UserPropertiesTooLarge => Self::UserPropertyBytesMax,
+            DecodeError::TooManyFilters => Self::FiltersMax,
+            DecodeError::TooManyTopicLevels => Self::TopicLevelsMax,
+            DecodeError::TopicTooLong => Self::TopicBytesMax,
+            _ => return None,
+        })
+    }
 }
 
 /// How often each was reached since the start.
@@ -85,6 +120,13 @@ impl LimitCounts {
     /// Counts one.
     pub fn reached(&self, limit: Limit) {
         self.add(limit, 1);
+    }
+
+    /// Counts the limit that a packet breaks, if it is one that is wrong with it.
+    pub fn reached_by(&self, error: DecodeError) {
+        if let Some(limit) = Limit::broken_by(error) {
+            self.reached(limit);
+        }
     }
 
     /// Counts several.

@@ -10,18 +10,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::WillCause;
-use hookwire_protocol::{
-    DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet, Publish, Version,
-};
+use hookwire_protocol::{DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet, Publish};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
+use super::rate::Rate;
 use super::read_buffer::ReadBuffer;
 use super::{Stream, writer};
 use crate::broker::{Broker, Connected, Departure, Publisher, Stop};
 use crate::clock;
-use crate::session::{Closure, Ending, Outbox, Session, Violation, farewell};
+use crate::config::RateExcess;
+use crate::metrics::Limit;
+use crate::session::{Closure, Ending, Farewell, Outbox, Session, Violation};
 
 /// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others
 /// waiting.
@@ -63,7 +64,7 @@ pub(super) struct Connection<S> {
     stream: S,
     broker: Broker,
     connected: Connected,
-    version: Version,
+    rate: Rate,
     decoder: Decoder,
     buffer: ReadBuffer,
     /// Whole packets that were read and not handled yet.
@@ -81,20 +82,16 @@ pub(super) struct Connection<S> {
 }
 
 impl<S: Stream> Connection<S> {
-    pub(super) fn new(
-        stream: S,
-        broker: Broker,
-        connected: Connected,
-        version: Version,
-        buffer: ReadBuffer,
-    ) -> Self {
+    pub(super) fn new(stream: S, broker: Broker, connected: Connected, buffer: ReadBuffer) -> Self {
         let mut limits = broker.settings().limits.decode.clone();
         limits.packet_bytes_max = limits.packet_bytes_max.min(connected.packet_bytes_max);
         let mut connection = Self {
             stream,
             broker,
-            version,
-            decoder: Decoder { version, limits },
+            decoder: Decoder {
+                version: connected.version,
+                limits,
+            },
             buffer,
             chunk: Bytes::new(),
             at: 0,
@@ -105,6 +102,7 @@ impl<S: Stream> Connection<S> {
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             paused_until: None,
             stalled_at: None,
+            rate: Rate::new(connected.rate, clock::now()),
             connected,
         };
         connection.arm();
@@ -251,10 +249,13 @@ impl<S: Stream> Connection<S> {
         }
         let now = clock::now();
         self.connected.keep_alive.heard(now);
+        let waiting = self.chunk.len() - self.at;
+        let mut messages = 0_u32;
         while let Some(packet) = self.next_packet()? {
             match packet {
                 Packet::Publish(publish) => {
                     self.run.push(publish);
+                    messages += 1;
                     if self.run.len() >= RUN_MAX {
                         break;
                     }
@@ -266,8 +267,35 @@ impl<S: Stream> Connection<S> {
             }
         }
         self.publish(now)?;
+        let left = self.chunk.len() - self.at;
+        self.charge(now, messages, waiting - left)?;
         self.collect_output();
         Ok(())
+    }
+
+    /// Counts what was handled towards the client's rates.
+    fn charge(&mut self, now: Instant, messages: u32, bytes: usize) -> Result<(), End> {
+        let Some(excess) = self.rate.charge(now, messages, bytes) else {
+            return Ok(());
+        };
+        self.broker.metrics().limits.reached(excess.limit);
+        if self.connected.rate.excess == RateExcess::Disconnect {
+            return Err(End::Stop(Stop::Policy {
+                reason: DisconnectReason::MessageRateTooHigh,
+                text: None,
+            }));
+        }
+        self.pause(now, excess.wait);
+        Ok(())
+    }
+
+    /// Does not read for a while.
+    fn pause(&mut self, now: Instant, wait: Duration) {
+        let until = now + wait;
+        self.paused_until = self.paused_until.max(Some(until));
+        // It is we who do not listen.
+        self.connected.keep_alive.heard(until);
+        self.arm();
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>, End> {
@@ -300,10 +328,7 @@ impl<S: Stream> Connection<S> {
             .publish_run(&self.connected, &mut self.publisher, now, &mut self.run)
             .map_err(End::Stop)?;
         if !throttle.is_zero() {
-            self.paused_until = Some(now + throttle);
-            // It is we who do not listen.
-            self.connected.keep_alive.heard(now + throttle);
-            self.arm();
+            self.pause(now, throttle);
         }
         Ok(())
     }
@@ -389,10 +414,18 @@ impl<S: Stream> Connection<S> {
         self.collect_output();
         let end = self.checked(end);
         let departure = departure_of(&self, &end);
-        let (reason, text) = match &end {
-            End::Closed(closure) => (closure.reason, closure.text.clone()),
-            End::Stop(Stop::Policy { reason, text }) => (*reason, text.clone()),
-            _ => (departure.reason, None),
+        self.count_limit(&end);
+        let farewell = match &end {
+            End::Closed(closure) => Farewell {
+                reason: closure.reason,
+                text: closure.text.clone(),
+                server_reference: closure.server_reference.clone(),
+            },
+            End::Stop(Stop::Policy { reason, text }) => Farewell {
+                text: text.clone(),
+                ..Farewell::of(*reason)
+            },
+            _ => Farewell::of(departure.reason),
         };
         let tells = !matches!(end, End::Disconnect(_) | End::Lost(_) | End::Stalled);
         let Connected {
@@ -400,7 +433,8 @@ impl<S: Stream> Connection<S> {
         } = &self.connected;
         self.broker.disconnected(now, client, *key, link, departure);
         if tells {
-            farewell(self.version, reason, text, self.out.tail());
+            let bytes_max = self.connected.client_packet_bytes_max;
+            farewell.write(self.connected.version, bytes_max, self.out.tail());
         }
         if !matches!(end, End::Lost(_) | End::Stalled) {
             let flushing = async {
@@ -409,6 +443,21 @@ impl<S: Stream> Connection<S> {
             };
             // A client that does not take its farewell is left to itself.
             let _ = tokio::time::timeout(FAREWELL_TIMEOUT, flushing).await;
+        }
+    }
+
+    fn count_limit(&self, end: &End) {
+        let limits = &self.broker.metrics().limits;
+        match end {
+            End::Malformed(error) => limits.reached_by(*error),
+            End::Stalled => limits.reached(Limit::WriteTimeout),
+            End::Stop(Stop::Violation(violation)) => match violation {
+                Violation::ReceiveMaximumExceeded => limits.reached(Limit::ReceiveMaximum),
+                Violation::TopicAliasInvalid => limits.reached(Limit::TopicAliasMaximum),
+                Violation::QosNotSupported => limits.reached(Limit::QosMax),
+                _ => {}
+            },
+            _ => {}
         }
     }
 

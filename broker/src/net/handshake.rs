@@ -15,6 +15,8 @@ use super::Stream;
 use super::connection::Connection;
 use super::read_buffer::ReadBuffer;
 use crate::broker::{Arrival, Broker};
+use crate::metrics::Limit;
+use crate::session;
 
 /// How long a refused client is given to take its CONNACK.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -59,6 +61,18 @@ impl NoConnect {
     }
 }
 
+impl NoConnect {
+    /// The limit of ours that was reached, if that is why.
+    fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Late => Some(Limit::ConnectTimeout),
+            Self::TooLarge(_) => Some(Limit::ConnectPacketBytesMax),
+            Self::Malformed { error, .. } => Limit::broken_by(*error),
+            Self::Closed | Self::NotConnect | Self::Io(_) => None,
+        }
+    }
+}
+
 /// Serves one connection from its first byte to its end. `refusal` turns the client away with a reason: there
 /// is no room for it.
 pub async fn serve<S: Stream>(
@@ -77,27 +91,26 @@ pub async fn serve<S: Stream>(
     );
     let connect = match tokio::time::timeout(settings.limits.connect_timeout, reading).await {
         Ok(Ok(connect)) => connect,
-        Ok(Err(failed)) => return turn_away(&mut stream, &arrival, &failed).await,
-        Err(_) => return turn_away(&mut stream, &arrival, &NoConnect::Late).await,
+        Ok(Err(failed)) => return turn_away(&mut stream, &broker, &arrival, &failed).await,
+        Err(_) => return turn_away(&mut stream, &broker, &arrival, &NoConnect::Late).await,
     };
+    let packet_bytes_max = session::packet_bytes_max(&connect);
     let version = connect.version;
     let problem_information = connect.properties.request_problem_information;
     let client_id = connect.client_id.clone();
     let admitted = match refusal {
-        Some(reason) => Err(Denial::new(reason)),
+        Some(reason) => Err(broker.no_room(reason, None)),
         None => broker.connect(connect, arrival.clone()).await,
     };
     match admitted {
-        Ok(connected) => {
-            Connection::new(stream, broker, connected, version, buffer)
-                .run()
-                .await
-        }
+        Ok(connected) => Connection::new(stream, broker, connected, buffer).run().await,
         Err(denial) => {
             let (address, code) = (&arrival.address, denial.reason.code());
             let text = denial.text.as_deref().unwrap_or("");
             tracing::info!(%address, client_id = %client_id.escape_debug(), code, "refused: {} {text}", denial.reason.as_str());
-            send_connack(&mut stream, version, refused(denial, problem_information)).await;
+            let mut connack = refused(denial, problem_information);
+            session::fit_connack(&mut connack, version, packet_bytes_max);
+            send_connack(&mut stream, version, connack).await;
         }
     }
 }
@@ -143,8 +156,11 @@ async fn read_connect<S: Stream>(
     }
 }
 
-async fn turn_away<S: Stream>(stream: &mut S, arrival: &Arrival, failed: &NoConnect) {
+async fn turn_away<S: Stream>(stream: &mut S, broker: &Broker, arrival: &Arrival, failed: &NoConnect) {
     tracing::debug!(address = %arrival.address, "no client: {failed}");
+    if let Some(limit) = failed.limit() {
+        broker.metrics().limits.reached(limit);
+    }
     if let NoConnect::Malformed { version, .. } = failed
         && let Some(reason) = failed.reason()
     {

@@ -8,12 +8,15 @@ use std::time::Duration;
 use hookwire_protocol::ConnectReason;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use super::addresses::{Addresses, Visit};
 use super::handshake;
 use crate::broker::{Admits, Arrival, Broker};
+use crate::clock;
 use crate::config::Listener;
+use crate::metrics::Limit;
 
 /// Connections that the system holds for us until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -27,6 +30,7 @@ const REFUSED_MAX: usize = 64;
 pub struct Slots {
     all: Arc<Semaphore>,
     refused: Arc<Semaphore>,
+    addresses: Addresses,
 }
 
 impl Slots {
@@ -35,6 +39,7 @@ impl Slots {
         Self {
             all: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
             refused: Arc::new(Semaphore::new(REFUSED_MAX)),
+            addresses: Addresses::default(),
         }
     }
 }
@@ -108,7 +113,7 @@ impl Bound {
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr, broker: &Broker, slots: &Slots) {
         let arrival = Arrival {
-            address: peer.to_string(),
+            address: peer,
             listener: self.name.clone(),
             admits_anonymous: self.admits_anonymous,
         };
@@ -116,26 +121,36 @@ impl Bound {
         if let Err(error) = stream.set_nodelay(true) {
             return tracing::debug!(%peer, "{error}");
         }
-        let room = self
-            .own_slots
-            .clone()
-            .try_acquire_owned()
-            .ok()
-            .zip(slots.all.clone().try_acquire_owned().ok());
-        if let Some(room) = room {
-            tokio::spawn(serve(stream, broker.clone(), arrival, None, room));
-        } else if let Ok(room) = slots.refused.clone().try_acquire_owned() {
-            tracing::warn!(%peer, listener = self.name, "no room for another connection");
-            tokio::spawn(serve(
-                stream,
-                broker.clone(),
-                arrival,
-                Some(ConnectReason::ServerBusy),
-                room,
-            ));
+        match self.room(peer, broker, slots) {
+            Ok(room) => {
+                tokio::spawn(serve(stream, broker.clone(), arrival, None, room));
+            }
+            Err((limit, reason)) => {
+                broker.metrics().limits.reached(limit);
+                if let Ok(room) = slots.refused.clone().try_acquire_owned() {
+                    tracing::warn!(%peer, listener = self.name, limit = limit.key(), "no room for another connection");
+                    tokio::spawn(serve(stream, broker.clone(), arrival, Some(reason), room));
+                }
+            }
         }
     }
+
+    /// Room for one more connection; else the limit that is reached, and what to say.
+    fn room(&self, peer: SocketAddr, broker: &Broker, slots: &Slots) -> Result<Room, (Limit, ConnectReason)> {
+        let visit = slots
+            .addresses
+            .admit(peer.ip(), &broker.settings().limits, clock::now())
+            .map_err(|limit| (limit, ConnectReason::ConnectionRateExceeded))?;
+        let slot = |slots: &Arc<Semaphore>| {
+            let slot = slots.clone().try_acquire_owned();
+            slot.map_err(|_| (Limit::ConnectionsMax, ConnectReason::ServerBusy))
+        };
+        Ok((visit, slot(&self.own_slots)?, slot(&slots.all)?))
+    }
 }
+
+/// What a connection takes up for as long as it lives.
+type Room = (Visit, OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// The room is given back when the connection has ended.
 async fn serve<R: Send>(

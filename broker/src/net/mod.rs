@@ -1,10 +1,12 @@
 //! Sockets: listeners, the handshake, and the task of each connection, the one place where socket, clock and
 //! session meet.
 
+mod addresses;
 mod connection;
 mod descriptors;
 mod handshake;
 mod listener;
+mod rate;
 mod read_buffer;
 mod stream;
 mod writer;

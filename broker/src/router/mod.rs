@@ -1,5 +1,6 @@
 //! From a message's topic to those who receive it: subscriptions, shared groups, retained messages.
 
+mod group;
 mod level_tree;
 mod memo;
 mod retained;
@@ -9,17 +10,19 @@ mod subscriptions;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use hookwire_hooks::Message;
 use hookwire_protocol::{SharedFilter, TopicFilter, TopicName};
 use parking_lot::RwLock;
 
+pub use group::{Choice, Group};
 pub use memo::Memo;
 pub use retained::{Retained, RetainedFull, RetainedLimits};
-pub use subscriptions::{Group, Matches, Recipient, Subscriber, Subscription, Subscriptions};
+pub use subscriptions::{Matches, Recipient, Subscriber, Subscription, Subscriptions};
 
+use crate::config::Overlapping;
 use crate::session::RetainedCopy;
 
 /// The subscriptions and retained messages of the broker, shared by all connections. Reading is far more
@@ -27,6 +30,8 @@ use crate::session::RetainedCopy;
 #[derive(Debug)]
 pub struct Router<S> {
     subscriptions: RwLock<Subscriptions<S>>,
+    /// [`Overlapping::Each`]
+    sends_each: AtomicBool,
     generation: AtomicU64,
     retained: RwLock<Retained>,
 }
@@ -35,6 +40,7 @@ impl<S> Default for Router<S> {
     fn default() -> Self {
         Self {
             subscriptions: RwLock::new(Subscriptions::default()),
+            sends_each: AtomicBool::new(false),
             generation: AtomicU64::new(1),
             retained: RwLock::default(),
         }
@@ -56,13 +62,30 @@ impl<S: Subscriber> Router<S> {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
+    /// How often a message goes to one whom several of its subscriptions match, from now on.
+    pub fn set_overlapping(&self, overlapping: Overlapping) {
+        self.sends_each
+            .store(overlapping == Overlapping::Each, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// The shared subscription with this filter, if it has members.
+    pub fn group(&self, filter: &SharedFilter) -> Option<Arc<Group<S>>> {
+        self.subscriptions.read().group(filter)
+    }
+
     /// All whom a message concerns.
     #[inline]
     pub fn matching(&self, memo: &mut Memo<S>, topic: &TopicName, publisher: Option<u64>) -> Arc<Matches<S>> {
         // Read before the look-up: a change in between makes the memo stale, never wrong.
         let generation = self.generation.load(Ordering::Acquire);
         memo.matches(generation, topic, || {
-            self.subscriptions.read().matching(topic, publisher)
+            let overlapping = if self.sends_each.load(Ordering::Relaxed) {
+                Overlapping::Each
+            } else {
+                Overlapping::Once
+            };
+            self.subscriptions.read().matching(topic, publisher, overlapping)
         })
     }
 

@@ -1,12 +1,12 @@
 //! Who has subscribed to what.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytestring::ByteString;
 use hookwire_protocol::{QoS, SharedFilter, SubscriptionOptions, TopicName};
 
+use super::group::Group;
 use super::level_tree::{LevelTree, Slot};
+use crate::config::Overlapping;
 use crate::session::SubscriptionIds;
 
 /// Somebody who can be sent messages, as the router sees them.
@@ -15,6 +15,8 @@ pub trait Subscriber: Clone {
     fn id(&self) -> u64;
     /// Whether a client is connected to it.
     fn is_online(&self) -> bool;
+    /// Messages on their way to it and waiting for it.
+    fn backlog(&self) -> usize;
 }
 
 /// One subscription.
@@ -26,32 +28,6 @@ pub struct Subscription<S> {
     pub options: SubscriptionOptions,
     /// Subscription identifier.
     pub id: Option<u32>,
-}
-
-/// A shared subscription: each message goes to one of its members. A group never changes; who joins or leaves
-/// makes another.
-#[derive(Debug)]
-pub struct Group<S> {
-    /// Share name.
-    pub share: ByteString,
-    /// Topic filter without the share.
-    pub filter: ByteString,
-    /// Its members, in the order in which they joined.
-    pub members: Vec<Subscription<S>>,
-    turn: Arc<AtomicUsize>,
-}
-
-impl<S: Subscriber> Group<S> {
-    /// Whose turn it is: the next member that is connected; when none is, the next at all.
-    pub fn choose(&self) -> Option<&Subscription<S>> {
-        let start = self.turn.fetch_add(1, Ordering::Relaxed);
-        let in_turn = || {
-            (0..self.members.len()).map(|step| &self.members[(start.wrapping_add(step)) % self.members.len()])
-        };
-        in_turn()
-            .find(|member| member.subscriber.is_online())
-            .or_else(|| in_turn().next())
-    }
 }
 
 /// One who receives a message, once, whatever number of subscriptions match.
@@ -143,23 +119,16 @@ impl<S: Subscriber> Subscriptions<S> {
             .update(filter.filter.as_str(), |subscribers| match &filter.share {
                 None => put(&mut subscribers.plain, subscription),
                 Some(share) => {
-                    let at = subscribers
-                        .groups
-                        .iter()
-                        .position(|group| group.share == share.as_str());
-                    let (mut members, turn) = match at.map(|at| subscribers.groups.swap_remove(at)) {
-                        Some(group) => (group.members.clone(), Arc::clone(&group.turn)),
-                        None => (Vec::new(), Arc::default()),
+                    let at = subscribers.groups.iter().position(|group| group.is_of(share));
+                    let group = match at.map(|at| subscribers.groups.swap_remove(at)) {
+                        Some(group) => {
+                            let mut members = group.members.clone();
+                            put(&mut members, subscription);
+                            group.with(members)
+                        }
+                        None => Group::new(Arc::new(filter.clone()), vec![subscription]),
                     };
-                    put(&mut members, subscription);
-                    let share = ByteString::from(share.as_str());
-                    let filter = ByteString::from(filter.filter.as_str());
-                    subscribers.groups.push(Arc::new(Group {
-                        share,
-                        filter,
-                        members,
-                        turn,
-                    }));
+                    subscribers.groups.push(Arc::new(group));
                 }
             });
     }
@@ -171,11 +140,7 @@ impl<S: Subscriber> Subscriptions<S> {
             .update(filter.filter.as_str(), |subscribers| match &filter.share {
                 None => subscribers.plain.retain(others),
                 Some(share) => {
-                    let Some(at) = subscribers
-                        .groups
-                        .iter()
-                        .position(|group| group.share == share.as_str())
-                    else {
+                    let Some(at) = subscribers.groups.iter().position(|group| group.is_of(share)) else {
                         return;
                     };
                     let group = subscribers.groups.swap_remove(at);
@@ -186,21 +151,26 @@ impl<S: Subscriber> Subscriptions<S> {
                         .cloned()
                         .collect();
                     if !members.is_empty() {
-                        let (share, filter) = (group.share.clone(), group.filter.clone());
-                        subscribers.groups.push(Arc::new(Group {
-                            share,
-                            filter,
-                            members,
-                            turn: Arc::clone(&group.turn),
-                        }));
+                        subscribers.groups.push(Arc::new(group.with(members)));
                     }
                 }
             });
     }
 
+    /// The shared subscription with this filter, if it has members.
+    pub fn group(&self, filter: &SharedFilter) -> Option<Arc<Group<S>>> {
+        let subscribers = self.tree.get(filter.filter.as_str())?;
+        let share = filter.share.as_ref()?;
+        subscribers
+            .groups
+            .iter()
+            .find(|group| group.is_of(share))
+            .cloned()
+    }
+
     /// All whom a message concerns that `publisher` published under `name`; no-local subscriptions of the
     /// publisher are left out. [MQTT-3.8.3-3]
-    pub fn matching(&self, name: &TopicName, publisher: Option<u64>) -> Matches<S> {
+    pub fn matching(&self, name: &TopicName, publisher: Option<u64>, overlapping: Overlapping) -> Matches<S> {
         let mut found: Vec<&Subscription<S>> = Vec::new();
         let mut groups = Vec::new();
         let mut lists = 0;
@@ -219,7 +189,10 @@ impl<S: Subscriber> Subscriptions<S> {
         let mut recipients: Vec<Recipient<S>> = Vec::with_capacity(found.len());
         for subscription in found {
             match recipients.last_mut() {
-                Some(last) if last.subscriber.id() == subscription.subscriber.id() => {
+                Some(last)
+                    if overlapping == Overlapping::Once
+                        && last.subscriber.id() == subscription.subscriber.id() =>
+                {
                     last.merge(subscription)
                 }
                 _ => recipients.push(Recipient::of(subscription)),

@@ -10,11 +10,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock;
+use crate::config::SharedStrategy;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Member {
     id: u64,
     online: bool,
+    backlog: usize,
 }
 
 impl Subscriber for Member {
@@ -24,6 +26,10 @@ impl Subscriber for Member {
 
     fn is_online(&self) -> bool {
         self.online
+    }
+
+    fn backlog(&self) -> usize {
+        self.backlog
     }
 }
 
@@ -35,7 +41,11 @@ fn subscription(id: u64, qos: QoS) -> Subscription<Member> {
         retain_handling: RetainHandling::SendAtSubscribe,
     };
     Subscription {
-        subscriber: Member { id, online: true },
+        subscriber: Member {
+            id,
+            online: true,
+            backlog: 0,
+        },
         options,
         id: None,
     }
@@ -47,6 +57,10 @@ fn filter(text: &str) -> SharedFilter {
 
 fn name(text: &str) -> TopicName {
     TopicName::new(text.to_owned()).expect("a topic name")
+}
+
+fn matching(tree: &Subscriptions<Member>, name: &TopicName, publisher: Option<u64>) -> Matches<Member> {
+    tree.matching(name, publisher, Overlapping::Once)
 }
 
 fn ids(matches: &Matches<Member>) -> Vec<u64> {
@@ -105,7 +119,7 @@ proptest! {
                 .filter(|(_, filter)| filter.as_ref().is_some_and(|filter| filter.filter.matches(&name)))
                 .map(|(id, _)| id)
                 .collect();
-            prop_assert_eq!(ids(&tree.matching(&name, None)), expected);
+            prop_assert_eq!(ids(&matching(&tree, &name, None)), expected);
         }
         for (id, text) in filters.iter().enumerate() {
             tree.unsubscribe(&filter(text), id as u64);
@@ -176,7 +190,7 @@ fn overlapping_subscriptions_make_one_copy_with_the_highest_qos_and_all_identifi
         );
     }
     tree.subscribe(&filter("#"), subscription(8, QoS::AtMostOnce));
-    let matches = tree.matching(&name("a/b"), None);
+    let matches = matching(&tree, &name("a/b"), None);
     assert_eq!(ids(&matches), [7, 8]);
     let merged = matches
         .recipients
@@ -194,7 +208,7 @@ fn subscribing_again_replaces() {
     let mut tree = Subscriptions::default();
     tree.subscribe(&filter("a"), subscription(1, QoS::AtMostOnce));
     tree.subscribe(&filter("a"), subscription(1, QoS::ExactlyOnce));
-    let matches = tree.matching(&name("a"), None);
+    let matches = matching(&tree, &name("a"), None);
     assert_eq!(matches.recipients.len(), 1);
     assert_eq!(matches.recipients[0].qos, QoS::ExactlyOnce);
 }
@@ -206,53 +220,153 @@ fn no_local_leaves_out_the_publisher_only() {
     own.options.no_local = true;
     tree.subscribe(&filter("a"), own.clone());
     tree.subscribe(&filter("a"), subscription(2, QoS::AtMostOnce));
-    assert_eq!(ids(&tree.matching(&name("a"), Some(1))), [2]);
-    assert_eq!(ids(&tree.matching(&name("a"), Some(2))), [1, 2]);
+    assert_eq!(ids(&matching(&tree, &name("a"), Some(1))), [2]);
+    assert_eq!(ids(&matching(&tree, &name("a"), Some(2))), [1, 2]);
     tree.subscribe(&filter("+"), subscription(1, QoS::AtMostOnce));
     assert_eq!(
-        ids(&tree.matching(&name("a"), Some(1))),
+        ids(&matching(&tree, &name("a"), Some(1))),
         [1, 2],
         "another subscription of its own has not said so"
     );
 }
 
 #[test]
-fn a_shared_subscription_takes_turns_among_those_who_are_there() {
+fn overlapping_subscriptions_can_each_have_their_own_copy() {
     let mut tree = Subscriptions::default();
-    for (id, online) in [(1, true), (2, false), (3, true)] {
+    for (id, text) in [(1, "a/b"), (2, "a/+"), (3, "other")] {
+        tree.subscribe(
+            &filter(text),
+            Subscription {
+                id: Some(id),
+                ..subscription(7, QoS::AtMostOnce)
+            },
+        );
+    }
+    let matches = tree.matching(&name("a/b"), None, Overlapping::Each);
+    let mut found: Vec<_> = matches
+        .recipients
+        .iter()
+        .map(|recipient| recipient.subscription_ids.to_vec())
+        .collect();
+    found.sort();
+    assert_eq!(found, [[1], [2]]);
+}
+
+/// A group of members that are connected or not, each with a backlog.
+fn group(members: &[(u64, bool, usize)]) -> Arc<Group<Member>> {
+    let mut tree = Subscriptions::default();
+    for &(id, online, backlog) in members {
         let mut member = subscription(id, QoS::AtMostOnce);
         member.subscriber.online = online;
+        member.subscriber.backlog = backlog;
         tree.subscribe(&filter("$share/g/a/+"), member);
     }
-    tree.subscribe(&filter("a/+"), subscription(9, QoS::AtMostOnce));
-    let matches = tree.matching(&name("a/b"), None);
-    assert_eq!(ids(&matches), [9], "ordinary subscribers get theirs as well");
-    let group = &matches.groups[0];
-    let chosen: Vec<u64> = (0..6)
-        .filter_map(|_| group.choose())
-        .map(|member| member.subscriber.id)
-        .collect();
-    assert!(
-        chosen.iter().all(|id| *id != 2),
-        "not to one who is away: {chosen:?}"
-    );
-    assert!(
-        chosen.contains(&1) && chosen.contains(&3),
-        "everybody has a turn: {chosen:?}"
-    );
+    tree.subscribe(&filter("a/+"), subscription(99, QoS::AtMostOnce));
+    let matches = matching(&tree, &name("a/b"), None);
+    assert_eq!(ids(&matches), [99], "ordinary subscribers get theirs as well");
+    Arc::clone(&matches.groups[0])
+}
+
+fn choose(group: &Group<Member>, strategy: SharedStrategy, publisher: u64, topic: &str) -> u64 {
+    let choice = Choice {
+        strategy,
+        publisher: Some(publisher),
+        topic,
+    };
+    group.choose(choice).expect("a group has members").subscriber.id
+}
+
+const STRATEGIES: [SharedStrategy; 6] = [
+    SharedStrategy::RoundRobin,
+    SharedStrategy::Random,
+    SharedStrategy::Sticky,
+    SharedStrategy::HashClient,
+    SharedStrategy::HashTopic,
+    SharedStrategy::LeastInflight,
+];
+
+#[test]
+fn no_strategy_chooses_one_who_is_away_while_another_is_there() {
+    let group = group(&[(1, false, 0), (2, true, 9), (3, false, 0), (4, true, 9)]);
+    for strategy in STRATEGIES {
+        for n in 0..50 {
+            let chosen = choose(&group, strategy, n, &n.to_string());
+            assert!([2, 4].contains(&chosen), "{strategy:?}");
+        }
+    }
 }
 
 #[test]
 fn with_nobody_there_a_shared_subscription_waits_with_one_of_them() {
-    let mut tree = Subscriptions::default();
-    let mut member = subscription(1, QoS::AtLeastOnce);
-    member.subscriber.online = false;
-    tree.subscribe(&filter("$share/g/a"), member);
-    let matches = tree.matching(&name("a"), None);
-    assert_eq!(
-        matches.groups[0].choose().map(|member| member.subscriber.id),
-        Some(1)
+    let group = group(&[(1, false, 0)]);
+    for strategy in STRATEGIES {
+        assert_eq!(choose(&group, strategy, 5, "t"), 1, "{strategy:?}");
+    }
+}
+
+#[test]
+fn round_robin_and_random_give_to_everybody() {
+    let group = group(&[(1, true, 0), (2, true, 0), (3, true, 0)]);
+    let turns: Vec<_> = (0..6)
+        .map(|_| choose(&group, SharedStrategy::RoundRobin, 5, "t"))
+        .collect();
+    assert_eq!(turns[..3], turns[3..]);
+    let random: std::collections::BTreeSet<_> = (0..1000)
+        .map(|_| choose(&group, SharedStrategy::Random, 5, "t"))
+        .collect();
+    assert_eq!(random.len(), 3);
+}
+
+#[test]
+fn sticky_stays_with_one_until_it_is_away() {
+    let group = group(&[(1, true, 0), (2, true, 0), (3, true, 0)]);
+    let first = choose(&group, SharedStrategy::Sticky, 5, "t");
+    assert!((0..10).all(|n| choose(&group, SharedStrategy::Sticky, n, "u") == first));
+    let without = group.with(
+        group
+            .members
+            .iter()
+            .filter(|member| member.subscriber.id != first)
+            .cloned()
+            .collect(),
     );
+    let second = choose(&without, SharedStrategy::Sticky, 5, "t");
+    assert_ne!(second, first);
+    assert_eq!(
+        choose(&group, SharedStrategy::Sticky, 5, "t"),
+        second,
+        "it does not go back"
+    );
+}
+
+#[test]
+fn hashes_keep_what_belongs_together_together_and_move_little() {
+    let members: Vec<_> = (1..=8).map(|id| (id, true, 0)).collect();
+    let group = group(&members);
+    let by_topic = |group: &Group<Member>, n: u64| {
+        choose(group, SharedStrategy::HashTopic, n, &format!("topic/{}", n % 100))
+    };
+    let by_client =
+        |group: &Group<Member>, n: u64| choose(group, SharedStrategy::HashClient, n % 100, &n.to_string());
+    let without_8 = group.with(group.members[..7].to_vec());
+    for n in 0..100 {
+        for choose in [&by_topic as &dyn Fn(&Group<Member>, u64) -> u64, &by_client] {
+            let chosen = choose(&group, n);
+            assert_eq!(choose(&group, n + 100), chosen);
+            assert!(
+                chosen == 8 || choose(&without_8, n) == chosen,
+                "only what 8 had moves"
+            );
+        }
+    }
+    let all: std::collections::BTreeSet<_> = (0..100).map(|n| by_topic(&group, n)).collect();
+    assert_eq!(all.len(), 8, "each has its share of a hundred topics");
+}
+
+#[test]
+fn the_one_with_the_least_to_do_gets_more() {
+    let group = group(&[(1, true, 7), (2, true, 3), (3, true, 5), (4, false, 0)]);
+    assert!((0..10).all(|n| choose(&group, SharedStrategy::LeastInflight, n, "t") == 2));
 }
 
 #[test]
@@ -260,9 +374,9 @@ fn shares_of_different_names_are_different_groups() {
     let mut tree = Subscriptions::default();
     tree.subscribe(&filter("$share/g/a"), subscription(1, QoS::AtMostOnce));
     tree.subscribe(&filter("$share/h/a"), subscription(1, QoS::AtMostOnce));
-    assert_eq!(tree.matching(&name("a"), None).groups.len(), 2);
+    assert_eq!(matching(&tree, &name("a"), None).groups.len(), 2);
     tree.unsubscribe(&filter("$share/g/a"), 1);
-    assert_eq!(tree.matching(&name("a"), None).groups.len(), 1);
+    assert_eq!(matching(&tree, &name("a"), None).groups.len(), 1);
 }
 
 #[test]

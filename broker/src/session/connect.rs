@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use hookwire_hooks::{ClientKey, Grant};
-use hookwire_protocol::{Connack, ConnackProperties, Connect, ConnectReason, QoS, TopicName, Version};
+use hookwire_protocol::{Connack, ConnackProperties, Connect, ConnectReason, QoS, TopicName, Version, Will};
 
-use super::{PendingWill, QueueLimits, Terms};
+use super::{PendingWill, QueueLimits, Terms, personal_topic};
 use crate::config::{Limits, SessionSettings};
+use crate::metrics::Limit;
 
 /// A CONNECT that is refused, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +19,24 @@ pub struct Refusal {
     pub reason: ConnectReason,
     /// For the log, and the reason string.
     pub text: &'static str,
+    /// The limit of ours that it breaks, if that is why.
+    pub limit: Option<Limit>,
 }
 
 const fn refuse(reason: ConnectReason, text: &'static str) -> Refusal {
-    Refusal { reason, text }
+    Refusal {
+        reason,
+        text,
+        limit: None,
+    }
+}
+
+const fn refuse_over(limit: Limit, reason: ConnectReason, text: &'static str) -> Refusal {
+    Refusal {
+        reason,
+        text,
+        limit: Some(limit),
+    }
 }
 
 /// The client id that a connection is known by.
@@ -40,15 +55,22 @@ impl Identity {
     /// An id that this version does not allow, or that is too long.
     pub fn of(
         connect: &Connect,
-        bytes_max: usize,
+        limits: &Limits,
         assign: impl FnOnce() -> ByteString,
     ) -> Result<Self, Refusal> {
         let client_id = &connect.client_id;
-        if client_id.len() > bytes_max {
-            return Err(refuse(
-                ConnectReason::ClientIdentifierNotValid,
-                "client id too long",
-            ));
+        let mut bounds = vec![(Limit::ClientIdBytesMax, limits.client_id_bytes_max)];
+        if connect.version == Version::V3_1 {
+            bounds.push((Limit::Mqtt31ClientIdBytesMax, limits.mqtt_3_1_client_id_bytes_max));
+        }
+        for (limit, bytes_max) in bounds {
+            if client_id.len() > bytes_max {
+                return Err(refuse_over(
+                    limit,
+                    ConnectReason::ClientIdentifierNotValid,
+                    "client id too long",
+                ));
+            }
         }
         if !client_id.is_empty() {
             return Ok(Self {
@@ -57,7 +79,7 @@ impl Identity {
             });
         }
         match connect.version {
-            // MQTT 3.1, 3.1: one to 23 characters.
+            // Section 3.1 of MQTT 3.1: one to 23 characters.
             Version::V3_1 => Err(refuse(ConnectReason::ClientIdentifierNotValid, "empty client id")),
             // [MQTT-3.1.3-8]
             Version::V3_1_1 if !connect.clean_start => Err(refuse(
@@ -81,6 +103,8 @@ pub struct Admission {
     pub connack: Connack,
     /// Keep alive in force, seconds.
     pub keep_alive_secs: u16,
+    /// Limits that something was lowered to.
+    pub reached: Vec<Limit>,
 }
 
 impl Admission {
@@ -126,20 +150,19 @@ impl Admission {
                     .receive_maximum
                     .map_or(inflight_max, |max| max.get().min(inflight_max)),
             ),
-            packet_bytes_max: asked
-                .maximum_packet_size
-                .map_or(usize::MAX, |max| clamp_usize(max.get())),
+            packet_bytes_max: self::packet_bytes_max(connect),
             receive_maximum: limits.receive_maximum,
             topic_alias_maximum: if connect.version == Version::V5 {
                 limits.topic_alias_maximum
             } else {
                 0
             },
+            topic_aliases_sent_max: asked.topic_alias_maximum.min(limits.topic_aliases_sent_max),
             qos_max,
             problem_information: asked.request_problem_information,
             expiry,
             mount_point: grant.mount_point.clone(),
-            will: pending_will(connect, grant, qos_max, session)?,
+            will: pending_will(connect, grant, qos_max, limits, session)?,
             outbox_bytes_max: limits.outbox_bytes_max,
             queue: QueueLimits {
                 messages_max: session.queue_messages_max,
@@ -163,17 +186,52 @@ impl Admission {
             told.topic_alias_maximum = Some(limits.topic_alias_maximum).filter(|&max| max > 0);
             told.server_keep_alive = (keep_alive_secs != connect.keep_alive_secs).then_some(keep_alive_secs);
             told.user_properties.clone_from(&grant.user_properties);
-            told.response_information = grant
-                .response_information
-                .clone()
-                .filter(|_| asked.request_response_information);
+            if asked.request_response_information {
+                told.response_information = grant
+                    .response_information
+                    .clone()
+                    .or_else(|| response_information(connect, identity, grant, session));
+            }
+            fit_connack(&mut connack, connect.version, terms.packet_bytes_max);
         }
+        let lowered = [
+            (Limit::ExpiryMax, expiry != asked_expiry),
+            (Limit::KeepAliveMax, keep_alive_secs != connect.keep_alive_secs),
+            (Limit::WillDelayMax, lowers_will_delay(connect, session)),
+        ];
+        let reached = lowered
+            .into_iter()
+            .filter_map(|(limit, is_lowered)| is_lowered.then_some(limit));
         Ok(Self {
             terms,
             connack,
             keep_alive_secs,
+            reached: reached.collect(),
         })
     }
+}
+
+/// Leaves out of a CONNACK what would make it larger than the client takes. [MQTT-3.2.2-19], [MQTT-3.2.2-20]
+pub fn fit_connack(connack: &mut Connack, version: Version, bytes_max: usize) {
+    let is_too_large = |connack: &Connack| {
+        let mut encoded = bytes::BytesMut::new();
+        connack.encode(version, &mut encoded);
+        encoded.len() > bytes_max
+    };
+    if bytes_max != usize::MAX && is_too_large(connack) {
+        connack.properties.user_properties.clear();
+        if is_too_large(connack) {
+            connack.properties.reason_string = None;
+        }
+    }
+}
+
+/// Largest packet that the sender of a CONNECT takes, bytes.
+pub fn packet_bytes_max(connect: &Connect) -> usize {
+    connect
+        .properties
+        .maximum_packet_size
+        .map_or(usize::MAX, |max| clamp_usize(max.get()))
 }
 
 fn asked_expiry(connect: &Connect, session: &SessionSettings) -> Duration {
@@ -208,7 +266,8 @@ fn keep_alive(connect: &Connect, grant: &Grant, limits: &Limits) -> Result<u16, 
             if connect.version == Version::V5 {
                 Ok(max)
             } else {
-                Err(refuse(
+                Err(refuse_over(
+                    Limit::KeepAliveMax,
                     ConnectReason::ImplementationSpecific,
                     "keep alive longer than allowed",
                 ))
@@ -222,6 +281,7 @@ fn pending_will(
     connect: &Connect,
     grant: &Grant,
     qos_max: QoS,
+    limits: &Limits,
     session: &SessionSettings,
 ) -> Result<Option<PendingWill>, Refusal> {
     let Some(will) = &connect.will else {
@@ -229,9 +289,16 @@ fn pending_will(
     };
     // [MQTT-3.2.2-12]
     if will.qos > qos_max {
-        return Err(refuse(
+        return Err(refuse_over(
+            Limit::QosMax,
             ConnectReason::QosNotSupported,
             "will QoS above the Maximum QoS",
+        ));
+    }
+    if limits.payload_format_check && breaks_its_payload_format(will) {
+        return Err(refuse(
+            ConnectReason::PayloadFormatInvalid,
+            "will payload is not the UTF-8 text that it is said to be",
         ));
     }
     let mount = grant.mount_point.as_deref().unwrap_or("");
@@ -242,6 +309,33 @@ fn pending_will(
         topic,
         session.will_delay_max,
     )))
+}
+
+fn breaks_its_payload_format(will: &Will) -> bool {
+    let says_text = will
+        .properties
+        .values()
+        .is_some_and(|values| values.payload_format_utf8 == Some(true));
+    says_text && std::str::from_utf8(&will.payload).is_err()
+}
+
+/// The configured response information for this client. A name that could reach into the topics of others gets none.
+fn response_information(
+    connect: &Connect,
+    identity: &Identity,
+    grant: &Grant,
+    session: &SessionSettings,
+) -> Option<ByteString> {
+    let pattern = session.response_information.as_deref()?;
+    let username = grant.username.as_deref().or(connect.username.as_deref());
+    personal_topic(pattern, &identity.client_id, username).map(ByteString::from)
+}
+
+fn lowers_will_delay(connect: &Connect, session: &SessionSettings) -> bool {
+    connect
+        .will
+        .as_ref()
+        .is_some_and(|will| Duration::from_secs(will.delay_interval_secs.into()) > session.will_delay_max)
 }
 
 fn secs(duration: Duration) -> u32 {

@@ -11,6 +11,9 @@ use super::Violation;
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
     unreleased: HashSet<PacketId>,
+    /// Those of them that an earlier connection left and that have not been sent again on the present one: they do not
+    /// count towards its Receive Maximum.
+    left_over: HashSet<PacketId>,
     aliases: Vec<Option<TopicName>>,
     receive_maximum: u16,
 }
@@ -27,6 +30,7 @@ pub enum Novelty {
 impl Inbound {
     /// A new network connection: aliases do not outlive one. [MQTT-3.3.2-7]
     pub(super) fn attach(&mut self, receive_maximum: u16, topic_alias_maximum: u16) {
+        self.left_over.clone_from(&self.unreleased);
         self.aliases.clear();
         self.aliases.resize(usize::from(topic_alias_maximum), None);
         self.receive_maximum = receive_maximum;
@@ -65,24 +69,35 @@ impl Inbound {
         let Delivery::ExactlyOnce(id) = delivery else {
             return Ok(Novelty::New);
         };
-        if self.unreleased.contains(&id) {
-            return Ok(Novelty::Repeated);
-        }
+        let is_repeated = self.unreleased.contains(&id);
+        let is_counted = is_repeated && !self.left_over.contains(&id);
         // [MQTT-3.3.4-9]: more than the announced Receive Maximum on their way is a protocol error.
-        if self.unreleased.len() >= usize::from(self.receive_maximum) {
+        if !is_counted && self.under_way() >= usize::from(self.receive_maximum) {
             return Err(Violation::ReceiveMaximumExceeded);
         }
+        self.left_over.remove(&id);
         self.unreleased.insert(id);
-        Ok(Novelty::New)
+        Ok(if is_repeated {
+            Novelty::Repeated
+        } else {
+            Novelty::New
+        })
+    }
+
+    /// Messages of the present connection that wait for their PUBREL.
+    fn under_way(&self) -> usize {
+        self.unreleased.len() - self.left_over.len()
     }
 
     /// A PUBREC with an error ends the exchange: the identifier is free again. [MQTT-4.3.3-9]
     pub(super) fn refuse(&mut self, id: PacketId) {
+        self.left_over.remove(&id);
         self.unreleased.remove(&id);
     }
 
     /// A PUBREL came; the reason is that of the PUBCOMP.
     pub(super) fn release(&mut self, id: PacketId) -> PubrelReason {
+        self.left_over.remove(&id);
         if self.unreleased.remove(&id) {
             PubrelReason::Success
         } else {

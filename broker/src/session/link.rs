@@ -15,6 +15,8 @@ pub struct Closure {
     pub reason: DisconnectReason,
     /// Reason string of the DISCONNECT, and the true reason in logs and events.
     pub text: Option<ByteString>,
+    /// Where the client is to go instead.
+    pub server_reference: Option<ByteString>,
     /// What it is for the will.
     pub cause: WillCause,
 }

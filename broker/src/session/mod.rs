@@ -4,12 +4,15 @@
 //! [`Session::attach`] begins one, [`Session::detach`] ends it. What needs policy or routing (PUBLISH,
 //! SUBSCRIBE) is taken in by one method and answered by another, and the broker does the rest in between.
 
+mod aliases;
 mod connect;
+mod farewell;
 mod inbound;
 mod keep_alive;
 mod link;
 mod outbound;
 mod outbox;
+mod personal_topic;
 mod queue;
 mod violation;
 mod will;
@@ -24,21 +27,24 @@ use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{ClientKey, DropCause, Message, Source, WillCause};
 use hookwire_protocol::{
-    AckProperties, Connack, Delivery, Disconnect, DisconnectProperties, DisconnectReason, PacketId, Puback,
-    Pubcomp, Publish, PublishHead, PublishReason, Pubrec, Pubrel, PubrelReason, QoS, Suback,
-    SubscriptionOptions, TopicName, Unsuback, Version,
+    AckProperties, Connack, Delivery, Packet, PacketId, Puback, Pubcomp, Publish, PublishHead, PublishReason,
+    Pubrec, Pubrel, PubrelReason, QoS, SharedFilter, Suback, SubscriptionOptions, TopicName, Unsuback,
+    Version,
 };
 
-pub use connect::{Admission, Identity, Refusal};
+pub use connect::{Admission, Identity, Refusal, fit_connack, packet_bytes_max};
+pub use farewell::Farewell;
 pub use inbound::Novelty;
 pub use keep_alive::KeepAlive;
 pub use link::{Closure, Link};
 pub use outbound::RetainedCopy;
 pub use outbox::Outbox;
+pub use personal_topic::personal_topic;
 pub use queue::{Delivered, QueueLimits, SubscriptionIds};
 pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
 
+use aliases::{Aliases, Naming};
 use inbound::Inbound;
 use outbound::{Next, Outbound};
 use queue::Fill;
@@ -59,6 +65,8 @@ pub struct Terms {
     pub receive_maximum: u16,
     /// Topic Alias Maximum that we announced.
     pub topic_alias_maximum: u16,
+    /// Topic aliases that we set: the lower one of its Topic Alias Maximum and our own bound. [MQTT-3.1.2-26]
+    pub topic_aliases_sent_max: u16,
     /// Highest QoS that the client may publish with.
     pub qos_max: QoS,
     /// Whether reason strings and user properties may go with packets that report success or failure.
@@ -128,6 +136,7 @@ pub struct Session {
     subscriptions: HashMap<ByteString, SubscriptionOptions>,
     inbound: Inbound,
     outbound: Outbound,
+    aliases: Aliases,
     outbox: Outbox,
     /// Messages that did not reach the client, since the broker last asked.
     dropped: Vec<(Arc<Message>, DropCause)>,
@@ -145,6 +154,7 @@ impl Session {
             subscriptions: HashMap::new(),
             inbound: Inbound::default(),
             outbound: Outbound::default(),
+            aliases: Aliases::default(),
             outbox: Outbox::default(),
             dropped: Vec::new(),
             ended: false,
@@ -191,6 +201,7 @@ impl Session {
         self.inbound
             .attach(terms.receive_maximum, terms.topic_alias_maximum);
         self.outbound.attach(terms.inflight_max);
+        self.aliases.attach(terms.topic_aliases_sent_max);
         self.terms = terms;
         connack.encode(self.terms.version, self.outbox.tail());
         self.link = Some(Arc::clone(&link));
@@ -204,6 +215,7 @@ impl Session {
         self.link = None;
         self.outbox.clear();
         self.inbound.detach();
+        self.aliases.attach(0);
         self.outbound.detach(self.terms.queue_qos0);
         if let Some(expiry) = ending.expiry {
             self.terms.expiry = expiry;
@@ -283,30 +295,40 @@ impl Session {
     /// Answers a PUBLISH. A client of MQTT 3 knows no refusal: it gets a plain acknowledgement.
     #[inline]
     pub fn answer_publish(&mut self, delivery: Delivery, reason: PublishReason, text: Option<ByteString>) {
-        let version = self.terms.version;
         match delivery {
             Delivery::AtMostOnce => {}
             Delivery::AtLeastOnce(packet_id) => {
                 let properties = self.problem(text);
-                Puback {
+                let puback = Puback {
                     packet_id,
                     reason,
                     properties,
-                }
-                .encode(version, self.outbox.tail());
+                };
+                self.write(|version, out| puback.encode(version, out));
             }
             Delivery::ExactlyOnce(packet_id) => {
-                if version == Version::V5 && reason.is_error() {
+                if self.terms.version == Version::V5 && reason.is_error() {
                     self.inbound.refuse(packet_id);
                 }
                 let properties = self.problem(text);
-                Pubrec {
+                let pubrec = Pubrec {
                     packet_id,
                     reason,
                     properties,
-                }
-                .encode(version, self.outbox.tail());
+                };
+                self.write(|version, out| pubrec.encode(version, out));
             }
+        }
+    }
+
+    /// Puts a packet into the outbox, unless it is larger than the client takes. [MQTT-3.1.2-24]
+    #[inline]
+    fn write(&mut self, encode: impl FnOnce(Version, &mut bytes::BytesMut)) {
+        let tail = self.outbox.tail();
+        let before = tail.len();
+        encode(self.terms.version, tail);
+        if tail.len() - before > self.terms.packet_bytes_max {
+            tail.truncate(before);
         }
     }
 
@@ -321,16 +343,19 @@ impl Session {
     pub fn handle_pubrel(&mut self, pubrel: &Pubrel) {
         let packet_id = pubrel.packet_id;
         let reason = self.inbound.release(packet_id);
-        Pubcomp {
+        let pubcomp = Pubcomp {
             packet_id,
             reason,
             properties: AckProperties::default(),
-        }
-        .encode(self.terms.version, self.outbox.tail());
+        };
+        self.write(|version, out| pubcomp.encode(version, out));
     }
 
+    /// A reason string is left away for clients that do not want any [MQTT-3.1.2-29], and when the packet would grow
+    /// beyond what the client takes [MQTT-3.4.2-2].
     fn problem(&self, text: Option<ByteString>) -> AckProperties {
-        let reason_string = text.filter(|_| self.terms.problem_information);
+        let fits = |text: &ByteString| ACK_BYTES_MAX + text.len() <= self.terms.packet_bytes_max;
+        let reason_string = text.filter(|text| self.terms.problem_information && fits(text));
         AckProperties {
             reason_string,
             user_properties: Vec::new(),
@@ -372,12 +397,12 @@ impl Session {
     }
 
     fn write_pubrel(&mut self, packet_id: PacketId, reason: PubrelReason) {
-        Pubrel {
+        let pubrel = Pubrel {
             packet_id,
             reason,
             properties: AckProperties::default(),
-        }
-        .encode(self.terms.version, self.outbox.tail());
+        };
+        self.write(|version, out| pubrel.encode(version, out));
     }
 
     // ---- messages to the client
@@ -409,6 +434,48 @@ impl Session {
         self.enqueue(delivered)
     }
 
+    /// Whether a message can be taken without another being dropped for it. `may_wait` is false where nothing more may be
+    /// kept: then only what can be written at once can be taken.
+    pub fn has_room(&self, message: &Message, qos: QoS, may_wait: bool) -> bool {
+        let is_kept = qos > QoS::AtMostOnce || (self.terms.queue_qos0 && self.link.is_none());
+        let at_once = self.link.is_some()
+            && self.outbox.len() < self.terms.outbox_bytes_max
+            && self.outbound.is_clear(qos);
+        if at_once || !is_kept {
+            return true;
+        }
+        may_wait
+            && self
+                .outbound
+                .queue_has_room(Delivered::cost_of(message), &self.queue_limits())
+    }
+
+    /// The shared subscriptions with messages that another member may get in place of this client, which is away.
+    pub fn transferable(&self) -> Vec<Arc<SharedFilter>> {
+        let mut filters: Vec<Arc<SharedFilter>> = Vec::new();
+        if self.link.is_none() {
+            for filter in self
+                .outbound
+                .transferable()
+                .filter_map(|delivered| delivered.shared.as_ref())
+            {
+                if !filters.contains(filter) {
+                    filters.push(Arc::clone(filter));
+                }
+            }
+        }
+        filters
+    }
+
+    /// Takes out the messages of [`Session::transferable`] whose shared subscription is wanted, in order; none when the
+    /// client is back.
+    pub fn transfer(&mut self, is_wanted: impl Fn(&SharedFilter) -> bool) -> Vec<Delivered> {
+        if self.link.is_some() {
+            return Vec::new();
+        }
+        self.outbound.transfer(is_wanted)
+    }
+
     /// Whether a connected client takes its messages more slowly than they come, so that its publishers should slow down before something
     /// has to be dropped. A client that takes nothing at all is soon full, and then slows nobody any more.
     #[inline]
@@ -425,17 +492,22 @@ impl Session {
         self.enqueue(delivered)
     }
 
-    fn enqueue(&mut self, delivered: Delivered) -> Sent {
-        // A burst must not cost a connected client messages that were acknowledged to their publishers: it is bounded in bytes only.
+    /// A burst must not cost a connected client messages that were acknowledged to their publishers: it is bounded in bytes
+    /// only.
+    fn queue_limits(&self) -> QueueLimits {
         let messages_max = if self.link.is_some() {
             usize::MAX
         } else {
             self.terms.queue.messages_max
         };
-        let limits = QueueLimits {
+        QueueLimits {
             messages_max,
             ..self.terms.queue
-        };
+        }
+    }
+
+    fn enqueue(&mut self, delivered: Delivered) -> Sent {
+        let limits = self.queue_limits();
         let delivered = if delivered.qos == QoS::AtMostOnce {
             Delivered {
                 message: Arc::new(Message::clone(&delivered.message).detached()),
@@ -500,9 +572,16 @@ impl Session {
             } else {
                 ANY_IDENTIFIED
             };
+            // A topic alias may be added to the topic that it is to stand for.
+            let alias_bytes = if self.terms.topic_aliases_sent_max > 0 {
+                ALIAS_BYTES
+            } else {
+                0
+            };
             if self
                 .head(now, delivered, delivery, false)
                 .encoded_len(self.terms.version)
+                .saturating_add(alias_bytes)
                 > self.terms.packet_bytes_max
             {
                 return Some(DropCause::TooLarge); // [MQTT-3.1.2-25]
@@ -548,10 +627,23 @@ impl Session {
         if let Some(cause) = self.refusal(now, delivered, delivery.qos()) {
             return Sent::Dropped(cause);
         }
+        let naming = self.aliases.name(&delivered.message.topic);
         // Taken out, since the head borrows the terms beside it.
         let mut outbox = std::mem::take(&mut self.outbox);
-        self.head(now, delivered, delivery, dup)
-            .encode(self.terms.version, outbox.tail());
+        let head = self.head(now, delivered, delivery, dup);
+        match naming {
+            Naming::Name => head,
+            Naming::Both(alias) => PublishHead {
+                topic_alias: Some(alias),
+                ..head
+            },
+            Naming::Alias(alias) => PublishHead {
+                topic: "",
+                topic_alias: Some(alias),
+                ..head
+            },
+        }
+        .encode(self.terms.version, outbox.tail());
         outbox.push_payload(&delivered.message.payload);
         self.outbox = outbox;
         Sent::Written
@@ -562,6 +654,17 @@ impl Session {
     /// The subscriptions, by filter as the client sent it.
     pub fn subscriptions(&self) -> impl Iterator<Item = (&ByteString, &SubscriptionOptions)> {
         self.subscriptions.iter()
+    }
+
+    /// Those that are shared.
+    pub fn shared_filters(&self) -> Vec<SharedFilter> {
+        let shared = self
+            .subscriptions
+            .keys()
+            .filter(|filter| filter.starts_with("$share/"));
+        shared
+            .filter_map(|filter| SharedFilter::parse(filter.clone()).ok())
+            .collect()
     }
 
     /// How many there are.
@@ -586,21 +689,17 @@ impl Session {
 
     /// Answers a SUBSCRIBE.
     pub fn answer_subscribe(&mut self, suback: &Suback) {
-        suback.encode(self.terms.version, self.outbox.tail());
+        self.write(|version, out| suback.encode(version, out));
     }
 
     /// Answers an UNSUBSCRIBE.
     pub fn answer_unsubscribe(&mut self, unsuback: &Unsuback) {
-        unsuback.encode(self.terms.version, self.outbox.tail());
+        self.write(|version, out| unsuback.encode(version, out));
     }
 
     /// Answers a PINGREQ. [MQTT-3.12.4-1]
     pub fn answer_ping(&mut self) {
-        hookwire_protocol::encode(
-            &hookwire_protocol::Packet::Pingresp,
-            self.terms.version,
-            self.outbox.tail(),
-        );
+        self.write(|version, out| hookwire_protocol::encode(&Packet::Pingresp, version, out));
     }
 
     // ---- output
@@ -625,21 +724,11 @@ impl Session {
     }
 }
 
+/// An acknowledgement with a reason string is its length and at most so much: header, identifier, reason, lengths.
+const ACK_BYTES_MAX: usize = 16;
+
+/// A topic alias as a property.
+const ALIAS_BYTES: usize = 3;
+
 /// Stands for a delivery whose identifier is not chosen yet: all are of one length.
 const ANY_IDENTIFIED: Delivery = Delivery::AtLeastOnce(outbound::FIRST_ID);
-
-/// The DISCONNECT that tells a client why; MQTT 3 has none. [MQTT-3.14.0-1]
-pub fn farewell(
-    version: Version,
-    reason: DisconnectReason,
-    text: Option<ByteString>,
-    out: &mut bytes::BytesMut,
-) {
-    if version == Version::V5 {
-        let properties = DisconnectProperties {
-            reason_string: text,
-            ..DisconnectProperties::default()
-        };
-        Disconnect { reason, properties }.encode(version, out);
-    }
-}

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hookwire_hooks::Message;
-use hookwire_protocol::{Delivery, PacketId, QoS};
+use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter};
 use smallvec::SmallVec;
 
 use super::queue::{Delivered, Queue, QueueLimits, SubscriptionIds};
@@ -38,6 +38,12 @@ struct Inflight {
     sent: bool,
     /// `None` once PUBREC came: from there on only the identifier matters. [MQTT-4.3.3-5]
     delivered: Option<Delivered>,
+}
+
+impl Inflight {
+    fn transferable(&self) -> Option<&Delivered> {
+        self.delivered.as_ref().filter(|_| self.awaits == Awaits::Puback)
+    }
 }
 
 /// Retained messages for a new subscription, sent as the window and the outbox allow.
@@ -150,6 +156,32 @@ impl Outbound {
         self.window.len() < self.window_max
     }
 
+    /// Whether another message would find room in the queue.
+    pub(super) fn queue_has_room(&self, cost: usize, limits: &QueueLimits) -> bool {
+        self.queue.has_room(cost, limits)
+    }
+
+    /// Messages that another member of their shared subscription may get in place of this client: those that wait, and
+    /// those of QoS 1 that were not acknowledged. One of QoS 2 that was sent stays. [MQTT-4.8.2-4]
+    pub(super) fn transferable(&self) -> impl Iterator<Item = &Delivered> {
+        let unacknowledged = self.window.iter().filter_map(Inflight::transferable);
+        unacknowledged
+            .chain(self.queue.iter())
+            .filter(|delivered| delivered.shared.is_some())
+    }
+
+    /// Takes out those of [`Outbound::transferable`] that are wanted, in order. Nobody may be connected.
+    pub(super) fn transfer(&mut self, is_wanted: impl Fn(&SharedFilter) -> bool) -> Vec<Delivered> {
+        let is_wanted = |delivered: &Delivered| delivered.shared.as_deref().is_some_and(&is_wanted);
+        let (taken, left): (VecDeque<_>, VecDeque<_>) = self
+            .window
+            .drain(..)
+            .partition(|inflight| inflight.transferable().is_some_and(is_wanted));
+        self.window = left;
+        let unacknowledged = taken.into_iter().filter_map(|inflight| inflight.delivered);
+        unacknowledged.chain(self.queue.extract(is_wanted)).collect()
+    }
+
     pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> SmallVec<[Delivered; 1]> {
         self.queue.push(delivered, limits)
     }
@@ -252,6 +284,7 @@ impl Outbound {
                         message: Arc::clone(&copy.message),
                         retain: true,
                         subscription_ids: replay.subscription_ids.clone(),
+                        shared: None,
                     });
                 }
             }

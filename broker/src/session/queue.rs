@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hookwire_hooks::Message;
-use hookwire_protocol::QoS;
+use hookwire_protocol::{QoS, SharedFilter};
 use smallvec::SmallVec;
 
 use crate::config::QueueOverflow;
@@ -23,12 +23,19 @@ pub struct Delivered {
     pub retain: bool,
     /// Identifiers of the subscriptions that it matched.
     pub subscription_ids: SubscriptionIds,
+    /// The shared subscription that chose this client, if one did: another member may get it in its place.
+    pub shared: Option<Arc<SharedFilter>>,
 }
 
 impl Delivered {
     /// What it counts for in limits, bytes.
     pub fn cost(&self) -> usize {
-        OVERHEAD + self.message.topic.as_str().len() + self.message.payload.len()
+        Self::cost_of(&self.message)
+    }
+
+    /// What a message counts for in limits, bytes.
+    pub fn cost_of(message: &Message) -> usize {
+        OVERHEAD + message.topic.as_str().len() + message.payload.len()
     }
 }
 
@@ -102,7 +109,9 @@ impl Queue {
         }
         while self.messages.len() >= limits.messages_max || self.bytes + cost > limits.bytes_max {
             match limits.overflow {
-                QueueOverflow::DropNewest => {
+                // Publishers are asked to stay away before it is full; who comes at the same moment as another may
+                // still be one too many.
+                QueueOverflow::DropNewest | QueueOverflow::RejectPublisher => {
                     dropped.push(delivered);
                     return dropped;
                 }
@@ -118,6 +127,23 @@ impl Queue {
         let delivered = self.messages.pop_front()?;
         self.bytes -= delivered.cost();
         Some(delivered)
+    }
+
+    /// Whether a message would find room.
+    pub(super) fn has_room(&self, cost: usize, limits: &QueueLimits) -> bool {
+        self.messages.len() < limits.messages_max && self.bytes + cost <= limits.bytes_max
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Delivered> {
+        self.messages.iter()
+    }
+
+    /// Takes messages out, in order.
+    pub(super) fn extract(&mut self, is_wanted: impl Fn(&Delivered) -> bool) -> VecDeque<Delivered> {
+        let (wanted, others) = self.messages.drain(..).partition(is_wanted);
+        self.messages = others;
+        self.bytes = self.messages.iter().map(Delivered::cost).sum();
+        wanted
     }
 
     /// Forgets QoS 0 messages: they are for those who are there.

@@ -10,7 +10,7 @@ use hookwire_protocol::{
 
 use super::*;
 use crate::clock;
-use crate::config::{Config, QueueOverflow};
+use crate::config::{Config, Limits, QueueOverflow};
 
 /// A session, the time, and what its client has been sent and has not looked at yet.
 struct Rig {
@@ -121,6 +121,7 @@ impl Rig {
                 qos,
                 retain: false,
                 subscription_ids: SubscriptionIds::new(),
+                shared: None,
             },
         )
     }
@@ -710,18 +711,20 @@ fn client_ids_are_checked_by_version() {
             client_id: client_id.into(),
             ..connect(version)
         };
-        Identity::of(&connect, 8, || "made".into())
+        let limits = Limits {
+            client_id_bytes_max: 30,
+            ..Limits::default()
+        };
+        Identity::of(&connect, &limits, || "made".into())
             .map(|identity| (identity.client_id.to_string(), identity.is_assigned))
     };
     let invalid = hookwire_protocol::ConnectReason::ClientIdentifierNotValid;
     for version in [Version::V3_1, Version::V3_1_1, Version::V5] {
         assert_eq!(identity(version, true, "abc"), Ok(("abc".into(), false)));
-        assert_eq!(
-            identity(version, true, "too-long-id")
-                .expect_err("too long")
-                .reason,
-            invalid
-        );
+        let most = if version == Version::V3_1 { 23 } else { 30 };
+        assert!(identity(version, true, &"x".repeat(most)).is_ok());
+        let refusal = identity(version, true, &"x".repeat(most + 1)).expect_err("too long");
+        assert_eq!(refusal.reason, invalid);
     }
     assert_eq!(
         identity(Version::V3_1, true, "").expect_err("empty").reason,

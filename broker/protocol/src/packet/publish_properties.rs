@@ -119,7 +119,7 @@ impl PublishPropertyValues {
         properties: &mut PropertyReader<'_>,
     ) -> Result<(), DecodeError> {
         if self.subscription_identifiers.len() >= properties.limits().subscription_identifiers_max {
-            return Err(DecodeError::QuotaExceeded);
+            return Err(DecodeError::TooManySubscriptionIdentifiers);
         }
         self.subscription_identifiers
             .push(properties.subscription_identifier()?.get());

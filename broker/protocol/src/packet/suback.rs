@@ -32,7 +32,7 @@ impl Suback {
         let mut reasons = Vec::new();
         while !body.is_empty() {
             if reasons.len() >= decoder.limits.filters_max {
-                return Err(DecodeError::QuotaExceeded);
+                return Err(DecodeError::TooManyFilters);
             }
             reasons.push(decode_reason(body.u8()?, decoder.version)?);
         }

@@ -124,7 +124,7 @@ impl Subscribe {
         let mut filters = Vec::new();
         while !body.is_empty() {
             if filters.len() >= decoder.limits.filters_max {
-                return Err(DecodeError::QuotaExceeded);
+                return Err(DecodeError::TooManyFilters);
             }
             let filter = body.string()?; // [MQTT-3.8.3-1]
             let options = SubscriptionOptions::decode(body.u8()?, decoder.version)?;

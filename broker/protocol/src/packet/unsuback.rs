@@ -34,7 +34,7 @@ impl Unsuback {
         let mut reasons = Vec::new();
         while !body.is_empty() {
             if reasons.len() >= decoder.limits.filters_max {
-                return Err(DecodeError::QuotaExceeded);
+                return Err(DecodeError::TooManyFilters);
             }
             reasons.push(UnsubscribeReason::from_u8(body.u8()?).ok_or(DecodeError::UnknownReason)?);
         }

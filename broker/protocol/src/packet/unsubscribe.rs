@@ -32,7 +32,7 @@ impl Unsubscribe {
         let mut filters = Vec::new();
         while !body.is_empty() {
             if filters.len() >= decoder.limits.filters_max {
-                return Err(DecodeError::QuotaExceeded);
+                return Err(DecodeError::TooManyFilters);
             }
             filters.push(body.string()?); // [MQTT-3.10.3-1]
         }

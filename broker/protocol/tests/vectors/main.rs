@@ -373,7 +373,12 @@ fn what_the_sender_is_told() {
             ConnectReason::PacketTooLarge,
         ),
         (
-            DecodeError::QuotaExceeded,
+            DecodeError::TopicTooLong,
+            DisconnectReason::TopicNameInvalid,
+            ConnectReason::TopicNameInvalid,
+        ),
+        (
+            DecodeError::TooManyUserProperties,
             DisconnectReason::QuotaExceeded,
             ConnectReason::QuotaExceeded,
         ),
@@ -398,7 +403,7 @@ fn length(len: usize) -> Vec<u8> {
     }
 }
 
-/// All but `QuotaExceeded`, which takes more bytes than fit into a row: see limits.rs.
+/// All but those about limits, which take more bytes than fit into a row: see limits.rs.
 const ALL_ERRORS: [DecodeError; 38] = [
     DecodeError::BadFlags,
     DecodeError::LengthTooLong,

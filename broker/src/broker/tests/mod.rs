@@ -1,7 +1,10 @@
 //! The broker in one process, clients at in-memory streams, time paused: policy, takeover, wills, expiry.
 
+mod admission;
 mod peer;
 mod policy;
+mod pressure;
+mod sharing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,7 +187,7 @@ async fn silence_ends_a_connection_that_never_connects() {
     let broker = broker();
     let (mut near, far) = tokio::io::duplex(1024);
     let arrival = super::Arrival {
-        address: String::new(),
+        address: ([192, 0, 2, 1], 1234).into(),
         listener: String::new(),
         admits_anonymous: super::Admits {
             without_authenticator: true,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hookwire_protocol::{
     Connack, Connect, ConnectProperties, Decoder, Delivery, Disconnect, DisconnectReason, Packet, PacketId,
-    Publish, PublishProperties, PublishTopic, QoS, RetainHandling, Subscribe, SubscribeFilter,
-    SubscribeReason, SubscriptionOptions, TopicName, Version, Will,
+    Puback, Publish, PublishProperties, PublishReason, PublishTopic, QoS, RetainHandling, Subscribe,
+    SubscribeFilter, SubscribeReason, SubscriptionOptions, TopicName, Version, Will,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -59,7 +59,7 @@ impl Peer {
     pub(super) async fn dial(broker: &Broker, connect: Connect) -> Self {
         let (near, far) = tokio::io::duplex(1 << 20);
         let arrival = Arrival {
-            address: "192.0.2.1:1234".into(),
+            address: ([192, 0, 2, 1], 1234).into(),
             listener: "test".into(),
             admits_anonymous: Admits {
                 without_authenticator: true,
@@ -143,8 +143,12 @@ impl Peer {
     }
 
     pub(super) async fn subscribe(&mut self, filter: &str) -> SubscribeReason {
+        self.subscribe_at(filter, QoS::AtLeastOnce).await
+    }
+
+    pub(super) async fn subscribe_at(&mut self, filter: &str, qos: QoS) -> SubscribeReason {
         let options = SubscriptionOptions {
-            qos: QoS::AtLeastOnce,
+            qos,
             no_local: false,
             retain_as_published: false,
             retain_handling: RetainHandling::SendAtSubscribe,
@@ -163,6 +167,21 @@ impl Peer {
             Some(Packet::Suback(suback)) => suback.reasons[0],
             other => panic!("expected SUBACK, got {other:?}"),
         }
+    }
+
+    /// The next PUBLISH as it came.
+    pub(super) async fn publish_packet(&mut self) -> Publish {
+        match self.next().await {
+            Some(Packet::Publish(publish)) => publish,
+            other => panic!("expected PUBLISH, got {other:?}"),
+        }
+    }
+
+    /// Acknowledges a QoS 1 message.
+    pub(super) async fn acknowledge(&mut self, publish: &Publish) {
+        let packet_id = publish.delivery.packet_id().expect("QoS 1");
+        self.send(Packet::Puback(Puback::new(packet_id, PublishReason::Success)))
+            .await;
     }
 
     /// The topic and payload of the next PUBLISH.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use hookwire_hooks::OnFailure;
@@ -5,7 +6,10 @@ use hookwire_plugin_host::PluginSource;
 use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
-use super::super::{AccessDefault, Config, QueueOverflow};
+use super::super::{
+    AccessDefault, Config, FlappingSettings, Overlapping, QueueOverflow, RateExcess, RateSettings, Redirect,
+    SharedStrategy,
+};
 use super::{Folder, parse};
 
 #[test]
@@ -75,6 +79,24 @@ fn every_key() {
         (3600, 24, 25)
     );
     assert_eq!(
+        (limits.mqtt_3_1_client_id_bytes_max, limits.topic_aliases_sent_max),
+        (45, 46)
+    );
+    let rate = RateSettings {
+        messages_per_second_max: 47,
+        bytes_per_second_max: 48,
+        excess: RateExcess::Disconnect,
+    };
+    assert_eq!((limits.payload_format_check, limits.rate), (true, rate));
+    assert_eq!(
+        (
+            limits.connections_per_address_max,
+            limits.connects_per_address_per_second
+        ),
+        (49, 50)
+    );
+    assert_eq!(limits.memory_max, Some(51 << 20));
+    assert_eq!(
         (limits.qos_max, limits.outbox_bytes_max),
         (QoS::AtLeastOnce, 26 << 10)
     );
@@ -105,6 +127,11 @@ fn every_key() {
         (session.queue_overflow, session.queue_qos0),
         (QueueOverflow::DropNewest, true)
     );
+
+    assert_eq!(session.overlapping, Overlapping::Each);
+    assert_eq!(session.shared_strategy, SharedStrategy::LeastInflight);
+    assert_eq!(session.response_information.as_deref(), Some("answers/%c/"));
+    admission(&config);
 
     let takeover = &config.takeover;
     assert_eq!(
@@ -157,6 +184,28 @@ fn every_key() {
     );
 }
 
+fn admission(config: &Config) {
+    let ban = &config.ban;
+    assert_eq!(
+        ban.client_ids,
+        HashSet::from(["eve".to_owned(), "mallory".to_owned()])
+    );
+    assert_eq!(ban.usernames, HashSet::from(["trudy".to_owned()]));
+    let addresses: Vec<_> = ban.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"]);
+    let flapping = FlappingSettings {
+        connects_max: 52,
+        window: Duration::from_secs(53),
+        ban: Duration::from_secs(54),
+    };
+    assert_eq!(config.flapping, flapping);
+    let redirect = Redirect {
+        server: "other.example:1883".to_owned(),
+        permanent: true,
+    };
+    assert_eq!(config.redirect, Some(redirect));
+}
+
 pub(super) const EVERY_KEY: &str = r#"
 log = "hookwire=debug"
 data_dir = "data"
@@ -178,9 +227,18 @@ filters_max = 0x13
 topic_levels_max = 20
 topic_bytes_max = 21
 client_id_bytes_max = 23
+mqtt_3_1_client_id_bytes_max = 45
 keep_alive_max = "1h"
 receive_maximum = 24
 topic_alias_maximum = 25
+topic_aliases_sent_max = 46
+payload_format_check = true
+messages_per_second_max = 47
+bytes_per_second_max = "48B"
+rate_excess = "disconnect"
+connections_per_address_max = 49
+connects_per_address_per_second = 50
+memory_max = "51MiB"
 qos_max = 1
 outbox_bytes_max = "26KiB"
 write_timeout = "27s"
@@ -197,11 +255,25 @@ queue_overflow = "drop-newest"
 queue_qos0 = true
 shared_client_ids = true
 will_delay_max = "36s"
+overlapping_subscriptions = "each"
+shared_strategy = "least-inflight"
+response_information = "answers/%c/"
 [takeover]
 fight_after = 37
 window = "38s"
 backoff = "39ms"
 backoff_max = "40s"
+[ban]
+client_ids = ["eve", "mallory"]
+usernames = ["trudy"]
+addresses = ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32"]
+[flapping]
+connects_max = 52
+window = "53s"
+ban = "54s"
+[redirect]
+server = "other.example:1883"
+permanent = true
 [authorization]
 default = "deny"
 [[plugin]]

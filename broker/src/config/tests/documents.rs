@@ -64,12 +64,15 @@ fn known_keys(section: &str) -> BTreeSet<String> {
         .collect()
 }
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 11] = [
     "Top level",
     "[[listener]]",
     "[limits]",
     "[session]",
     "[takeover]",
+    "[ban]",
+    "[flapping]",
+    "[redirect]",
     "[authorization]",
     "[[plugin]]",
     "grant",
@@ -99,7 +102,14 @@ fn the_defaults_of_the_reference_are_the_defaults() {
         lines.collect::<String>()
     };
     let mut text = assignments("Top level");
-    for section in ["[limits]", "[session]", "[takeover]"] {
+    for section in [
+        "[limits]",
+        "[session]",
+        "[takeover]",
+        "[ban]",
+        "[flapping]",
+        "[redirect]",
+    ] {
         text += &format!("{section}\n{}", assignments(section));
     }
     assert_eq!(parse(&text), Ok(Config::default()));

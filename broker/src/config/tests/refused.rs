@@ -13,8 +13,8 @@ fn complaints(text: &str) -> Vec<String> {
         .collect()
 }
 
-const TOP: &str =
-    "log, data_dir, shutdown_timeout, limits, listener, session, takeover, authorization, plugin";
+const TOP: &str = "log, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
+     redirect, authorization, plugin";
 const PLUGIN: &str = "name, optional, path, bundled, sha256, topics, on_failure, deadline, deadline_slow, memory, \
                       instances, grant, config";
 
@@ -203,7 +203,7 @@ fn durations_sizes_and_numbers() {
 fn words() {
     refused(
         "[session]\nqueue_overflow = \"drop\"",
-        r#"2: session.queue_overflow: expected "drop-oldest" or "drop-newest", found "drop""#,
+        r#"2: session.queue_overflow: expected "drop-oldest", "drop-newest" or "reject-publisher", found "drop""#,
     );
     refused(
         "[authorization]\ndefault = true",
@@ -218,6 +218,14 @@ fn words() {
         r#"1: log: expected a log filter such as "info" or "info,hookwire=debug", found "a=b=c""#,
     );
     refused("data_dir = \"\"", r#"1: data_dir: expected a path, found """#);
+    refused(
+        "[ban]\naddresses = [\"10.0.0.0/8\", \"everywhere\"]",
+        r#"2: ban.addresses.1: expected an IP address or a network such as "10.0.0.0/8", found "everywhere""#,
+    );
+    refused(
+        "[ban]\nusernames = [\"\"]",
+        r#"2: ban.usernames.0: expected a user name, found """#,
+    );
 }
 
 #[test]

@@ -1,0 +1,139 @@
+//! How many connections one address has, and how fast it opens them.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use crate::config::Limits;
+use crate::metrics::Limit;
+
+/// What is remembered of an address, for so long after its last connection: all of the burst is free again by then.
+const BURST: Duration = Duration::from_secs(1);
+/// Addresses remembered at a time; beyond it, those that have no connection and have been quiet are forgotten.
+const REMEMBERED_MAX: usize = 64 * 1024;
+
+/// All addresses with connections.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, Visitor, std::hash::RandomState>>>);
+
+#[derive(Debug)]
+struct Visitor {
+    connections: u32,
+    /// When all its connects would have come at the highest rate allowed.
+    paid_until: Instant,
+}
+
+/// One connection of an address, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Visit {
+    addresses: Addresses,
+    address: IpAddr,
+}
+
+impl Addresses {
+    /// Counts a connection.
+    ///
+    /// # Errors
+    /// The limit that it is above.
+    pub(super) fn admit(&self, address: IpAddr, limits: &Limits, now: Instant) -> Result<Visit, Limit> {
+        let address = network_of(address);
+        let mut visitors = self.0.lock();
+        if visitors.len() >= REMEMBERED_MAX {
+            visitors.retain(|_, visitor| visitor.connections > 0 || visitor.paid_until > now);
+        }
+        let visitor = visitors.entry(address).or_insert(Visitor {
+            connections: 0,
+            paid_until: now,
+        });
+        let most = limits.connections_per_address_max;
+        if most > 0 && visitor.connections >= most {
+            return Err(Limit::ConnectionsPerAddressMax);
+        }
+        let per_second = limits.connects_per_address_per_second;
+        if per_second > 0 {
+            let paid_until = visitor.paid_until.max(now) + BURST / per_second;
+            if paid_until > now + BURST {
+                return Err(Limit::ConnectsPerAddressPerSecond);
+            }
+            visitor.paid_until = paid_until;
+        }
+        visitor.connections += 1;
+        Ok(Visit {
+            addresses: self.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut visitors = self.addresses.0.lock();
+        if let Some(visitor) = visitors.get_mut(&self.address) {
+            visitor.connections -= 1;
+        }
+    }
+}
+
+/// Whoever has one IPv6 address has the 64 bits behind it, too.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn connections_are_counted_until_they_end() {
+        let limits = Limits {
+            connections_per_address_max: 2,
+            ..Limits::default()
+        };
+        let addresses = Addresses::default();
+        let now = clock::now();
+        let admit = |text| addresses.admit(address(text), &limits, now);
+        let first = admit("2001:db8::1").expect("room");
+        let _second = admit("2001:db8::2").expect("room");
+        assert_eq!(
+            admit("2001:db8::3").unwrap_err(),
+            Limit::ConnectionsPerAddressMax,
+            "of one /64"
+        );
+        assert!(admit("2001:db8:0:1::1").is_ok(), "another network");
+        drop(first);
+        assert!(admit("2001:db8::4").is_ok());
+    }
+
+    #[test]
+    fn connects_are_counted_by_time() {
+        let limits = Limits {
+            connects_per_address_per_second: 2,
+            ..Limits::default()
+        };
+        let addresses = Addresses::default();
+        let start = clock::now();
+        let admit = |millis| {
+            let now = start + Duration::from_millis(millis);
+            addresses.admit(address("192.0.2.1"), &limits, now).is_ok()
+        };
+        let tries: Vec<_> = [0, 1, 2, 499, 501, 502, 3000, 3001, 3002]
+            .into_iter()
+            .map(admit)
+            .collect();
+        assert_eq!(tries, [true, true, false, false, true, false, true, true, false]);
+    }
+}
