@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hookwire_hooks::{ClientFacts, ClientKey};
 use parking_lot::{Mutex, MutexGuard, RwLock};
+use tokio::sync::Notify;
 
 use super::access::{AccessMemo, Rights};
 use crate::router::Subscriber;
@@ -21,6 +22,8 @@ pub struct Client {
     standing: RwLock<Standing>,
     /// Its grant has rules about what it may receive.
     restricted: AtomicBool,
+    /// Tells those who wait for its connection to end.
+    pub(super) departed: Notify,
     /// Answers about messages to this client, shared by all who publish to it.
     pub(super) deliveries: Mutex<AccessMemo>,
 }
@@ -43,6 +46,7 @@ impl Client {
             session: Mutex::new(session),
             restricted: AtomicBool::new(standing.rights.restricts_delivery()),
             standing: RwLock::new(standing),
+            departed: Notify::new(),
             deliveries: Mutex::default(),
         }
     }

@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use hookwire_hooks::{
     Access, AccessDecision, Action, AuthenticationOutcome, ClientFacts, ClientKey, Credentials, Denial,
     EventKind, Grant, Hook, WillCause,
 };
-use hookwire_protocol::{Connect, ConnectReason, DisconnectReason, SharedFilter, Version};
+use hookwire_protocol::{Connect, ConnectReason, SharedFilter, Version};
 use tokio::task::spawn_blocking;
 
 use super::access::{self, AccessMemo};
@@ -129,8 +129,13 @@ impl Broker {
                 attributes: grant.attributes.clone(),
             }),
         };
+        self.authorize_will(clock::now(), &standing, &admission)?;
         self.wait_out_fight(&identity.client_id).await;
+        self.let_predecessor_finish(&standing).await;
         let now = clock::now();
+        if !connect.clean_start {
+            self.vet_before_resume(&standing, now);
+        }
         let expires_at = grant.expires_in.map(|left| now + left);
         let keep_alive_secs = admission.keep_alive_secs;
         let packet_bytes_max = grant
@@ -226,6 +231,28 @@ impl Broker {
         }
     }
 
+    /// What a client has sent on its last connection before it opened this one still counts, its DISCONNECT above all: the
+    /// task of that connection is asked to read to the end. Whoever does not come to an end in time is cut off.
+    async fn let_predecessor_finish(&self, standing: &Standing) {
+        let predecessor = self.0.registry.lock().get(&standing.facts.client_id).cloned();
+        let Some(client) = predecessor.filter(|client| !self.is_foreign(client, standing)) else {
+            return;
+        };
+        let mut departed = std::pin::pin!(client.departed.notified());
+        departed.as_mut().enable();
+        let link = client.session().link().cloned();
+        if let Some(link) = link {
+            link.announce_successor();
+            let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, departed).await;
+        }
+    }
+
+    /// Whether a session is that of another user.
+    pub(super) fn is_foreign(&self, client: &Client, standing: &Standing) -> bool {
+        !self.settings().session.shared_client_ids
+            && client.standing().facts.username != standing.facts.username
+    }
+
     /// Gives the connection its session: the kept one, or a new one. Connects with one client id are in order
     /// here; the last one wins.
     fn open(
@@ -235,12 +262,13 @@ impl Broker {
         standing: &Standing,
         admission: &mut Admission,
     ) -> Result<(Arc<Client>, Arc<Link>), Denial> {
-        self.authorize_will(now, standing, admission)?;
         let client_id = &standing.facts.client_id;
         let mut by_id = self.0.registry.lock();
         let kept = by_id.get(client_id).cloned();
-        let is_foreign = |client: &Arc<Client>| client.standing().facts.username != standing.facts.username;
-        if kept.as_ref().is_some_and(is_foreign) && !self.settings().session.shared_client_ids {
+        if kept
+            .as_ref()
+            .is_some_and(|client| self.is_foreign(client, standing))
+        {
             return Err(Denial {
                 text: Some(FOREIGN),
                 ..Denial::new(ConnectReason::NotAuthorized)
@@ -308,20 +336,9 @@ impl Broker {
         if access::is_reserved(topic) {
             return Err(Denial::new(ConnectReason::NotAuthorized));
         }
-        // Policies look the client up by its key, and it has no session yet.
-        self.0
-            .sessionless
-            .write()
-            .insert(standing.facts.key, Arc::clone(&standing.facts));
-        let decision = access::decide(
-            &self.chain(),
-            &standing.rights,
-            &mut AccessMemo::default(),
-            &asked,
-            now,
-        );
-        self.0.sessionless.write().remove(&standing.facts.key);
-        match decision {
+        let memo = &mut AccessMemo::default();
+        let decide = || access::decide(&self.chain(), &standing.rights, memo, &asked, now);
+        match self.with_facts(standing, decide) {
             AccessDecision::Allow => Ok(()),
             AccessDecision::Next => Err(Denial::new(ConnectReason::NotAuthorized)),
             AccessDecision::Deny(text) | AccessDecision::Disconnect(text) => Err(Denial {
@@ -336,12 +353,7 @@ impl Broker {
         let mut session = client.session();
         let link = Arc::clone(session.link()?);
         let key = session.terms().key;
-        link.close(Closure {
-            reason: DisconnectReason::SessionTakenOver,
-            text: None,
-            server_reference: None,
-            cause: WillCause::TakenOver,
-        });
+        link.close(Closure::taken_over());
         let detached = session.detach(
             now,
             &Ending {
@@ -434,6 +446,9 @@ impl Broker {
         bequeathed
     }
 }
+
+/// How long a new connection waits for what its predecessor still has to read.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What is left of a connection that was taken over.
 struct TakenOver {

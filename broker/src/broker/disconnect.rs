@@ -47,6 +47,10 @@ impl Broker {
         let mut bequeathed = Vec::new();
         if let Some(detached) = &detached {
             client.set_online(false);
+            client.departed.notify_waiters();
+            if departure.reason == DisconnectReason::SessionTakenOver {
+                self.emit(key, &client_id, || EventKind::SessionTakenOver);
+            }
             if detached.expires_in.is_zero() {
                 bequeathed = self.end_session(&mut by_id, client);
             } else {

@@ -13,10 +13,12 @@ mod memory;
 mod publish;
 mod redirect;
 mod registry;
+mod retained_sources;
 mod room;
 mod sharing;
 mod subscribe;
 mod timers;
+mod vetting;
 mod wills;
 
 #[cfg(test)]
@@ -54,6 +56,7 @@ use events::EventSink;
 use fight::FightWatch;
 use memory::Memory;
 use registry::Registry;
+use retained_sources::RetainedSources;
 use timers::{Due, Timers};
 use wills::HeldWills;
 
@@ -110,6 +113,7 @@ struct Shared {
     router: Router<Arc<Client>>,
     registry: Registry,
     held_wills: HeldWills,
+    retained_sources: RetainedSources,
     /// Clients that policies are being asked about and that have no session: not yet, at CONNECT, or no more, when
     /// a will is published.
     sessionless: RwLock<HashMap<ClientKey, Arc<ClientFacts>>>,
@@ -147,6 +151,7 @@ impl Broker {
             router: Router::default(),
             registry: Registry::default(),
             held_wills: HeldWills::default(),
+            retained_sources: RetainedSources::default(),
             sessionless: RwLock::default(),
             timers: Timers::default(),
             fights: FightWatch::default(),
@@ -170,9 +175,10 @@ impl Broker {
     }
 
     /// Puts a policy in force, whole: each message is judged by this chain or by the one before, never by
-    /// parts of both.
+    /// parts of both. When it returns, nothing waits for a client that the new policy keeps from it.
     pub fn install(&self, chain: Arc<Chain>) {
-        self.0.chain.store(chain);
+        self.0.chain.store(Arc::clone(&chain));
+        self.vet_all(&chain, clock::now());
     }
 
     /// The settings in force.

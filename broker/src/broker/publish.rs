@@ -262,8 +262,10 @@ impl Broker {
         let kept = self.0.router.retain(message, &round.settings.retained_limits());
         if kept.is_err() {
             self.0.metrics.limits.reached(Limit::RetainedMax);
+            return false;
         }
-        kept.is_ok()
+        self.note_retained(message, round.settings.session.check_retain_source);
+        true
     }
 
     fn route_by_policy(

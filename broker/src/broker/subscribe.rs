@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytestring::ByteString;
-use hookwire_hooks::{Access, AccessDecision, Action, Chain, EventKind};
+use hookwire_hooks::{Access, AccessDecision, Action, Chain, EventKind, Hook};
 use hookwire_protocol::{
     AckProperties, DisconnectReason, QoS, RetainHandling, SharedFilter, Suback, Subscribe, SubscribeFilter,
     SubscribeReason, SubscriptionOptions, TopicFilter, Unsuback, Unsubscribe, UnsubscribeReason, Version,
@@ -14,6 +14,7 @@ use super::access::{self, AccessMemo};
 use super::client::Client;
 use super::publish::Stop;
 use super::{Broker, Connected, Rights};
+use crate::config::Features;
 use crate::metrics::Limit;
 use crate::router::{Subscriber, Subscription};
 use crate::session::{RetainedCopy, SubscriptionIds, Violation};
@@ -93,6 +94,9 @@ impl Broker {
         if let Err(error) = parsed.filter.check(&settings.limits.decode.topic) {
             self.0.metrics.limits.reached_by(error.into());
             return Ok(Err(SubscribeReason::TopicFilterInvalid));
+        }
+        if let Some(violation) = unavailable(settings.limits.features, &parsed, id) {
+            return Err(Stop::Violation(violation));
         }
         // [MQTT-3.8.3-4]
         if parsed.share.is_some() && asked.options.no_local {
@@ -182,6 +186,9 @@ impl Broker {
         if chain.wants_access(Action::Deliver) || client.is_restricted() {
             retained.retain(|copy| self.may_receive(chain, client, &copy.message, now));
         }
+        if self.settings().session.check_retain_source && chain.has(Hook::Authorize) {
+            retained.retain(|copy| self.source_is_good(chain, &copy.message, now));
+        }
         retained
     }
 
@@ -230,6 +237,19 @@ impl Broker {
                 Some(SharedFilter { filter, ..parsed })
             }
         }
+    }
+}
+
+/// What a subscription uses of MQTT that is not available here.
+fn unavailable(features: Features, filter: &SharedFilter, id: Option<u32>) -> Option<Violation> {
+    if !features.wildcard_subscriptions && filter.filter.as_str().contains(['+', '#']) {
+        Some(Violation::WildcardSubscriptionsNotSupported)
+    } else if !features.shared_subscriptions && filter.share.is_some() {
+        Some(Violation::SharedSubscriptionsNotSupported)
+    } else if !features.subscription_identifiers && id.is_some() {
+        Some(Violation::SubscriptionIdentifiersNotSupported)
+    } else {
+        None
     }
 }
 

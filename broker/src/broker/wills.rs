@@ -1,6 +1,5 @@
 //! Wills whose connection has ended.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytestring::ByteString;
@@ -101,10 +100,8 @@ impl Broker {
     /// Wills pass the same policy as every message; there is no back door. Policies can look their client up, although its session may be
     /// over.
     fn publish_will(&self, now: Instant, held: HeldWill) {
-        let facts = Arc::clone(&held.standing.facts);
-        self.0.sessionless.write().insert(facts.key, Arc::clone(&facts));
-        self.judge_will(now, held);
-        self.0.sessionless.write().remove(&facts.key);
+        let standing = held.standing.clone();
+        self.with_facts(&standing, || self.judge_will(now, held));
     }
 
     fn judge_will(&self, now: Instant, held: HeldWill) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
 
 use super::settings::{
-    BanSettings, Config, FlappingSettings, Limits, Listener, Overlapping, QueueOverflow, RateExcess,
-    RateSettings, SessionSettings, SharedStrategy, TakeoverSettings,
+    BanSettings, Config, Features, FlappingSettings, Limits, Listener, Overlapping, QueueOverflow,
+    RateExcess, RateSettings, SessionSettings, SharedStrategy, TakeoverSettings,
 };
 
 const KIB: usize = 1 << 10;
@@ -68,6 +68,7 @@ impl Default for Limits {
             topic_alias_maximum: 32,
             topic_aliases_sent_max: 16,
             payload_format_check: false,
+            features: Features::ALL,
             rate: RateSettings {
                 messages_per_second_max: 0,
                 bytes_per_second_max: 0,
@@ -115,6 +116,7 @@ impl Default for SessionSettings {
             will_delay_max: days(1),
             overlapping: Overlapping::Once,
             shared_strategy: SharedStrategy::RoundRobin,
+            check_retain_source: false,
             response_information: None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::defaults::LISTENER_CONNECTIONS_MAX;
 use super::kinds::{boolean, choice, duration, integer, qos, seconds_u16, size};
 use super::reader::Section;
-use super::settings::{Limits, RateExcess, RateSettings};
+use super::settings::{Features, Limits, RateExcess, RateSettings};
 use super::units::show_size;
 
 const KIB: u64 = 1 << 10;
@@ -84,6 +84,25 @@ fn read_connections(section: &mut Section<'_>, limits: &mut Limits) {
     limits.memory_max = section.take("memory_max", size(16 * MIB..=1024 * GIB));
 }
 
+fn read_features(section: &mut Section<'_>, features: &mut Features) {
+    section.set("retain_available", &mut features.retain, boolean);
+    section.set(
+        "wildcard_subscription_available",
+        &mut features.wildcard_subscriptions,
+        boolean,
+    );
+    section.set(
+        "shared_subscription_available",
+        &mut features.shared_subscriptions,
+        boolean,
+    );
+    section.set(
+        "subscription_identifier_available",
+        &mut features.subscription_identifiers,
+        boolean,
+    );
+}
+
 fn read_rates(section: &mut Section<'_>, rate: &mut RateSettings) {
     section.set(
         "messages_per_second_max",
@@ -150,6 +169,7 @@ fn read_flow(section: &mut Section<'_>, limits: &mut Limits) {
         integer(0..=65_535),
     );
     section.set("qos_max", &mut limits.qos_max, qos);
+    read_features(section, &mut limits.features);
     section.set("payload_format_check", &mut limits.payload_format_check, boolean);
     section.set(
         "outbox_bytes_max",

@@ -75,6 +75,7 @@ pub(super) fn read(mut section: Section<'_>) -> SessionSettings {
         choice(OVERLAPPING),
     );
     section.set("shared_strategy", &mut session.shared_strategy, choice(STRATEGY));
+    section.set("check_retain_source", &mut session.check_retain_source, boolean);
     session.response_information = section.take("response_information", text("a topic prefix"));
     section.finish();
     session

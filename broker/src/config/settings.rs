@@ -100,6 +100,8 @@ pub struct Limits {
     pub memory_max: Option<usize>,
     /// Highest QoS accepted and granted.
     pub qos_max: QoS,
+    /// What clients may use.
+    pub features: Features,
     /// Bytes waiting to be written to one client; above it QoS 0 messages for it are dropped and its own
     /// packets are not read.
     pub outbox_bytes_max: usize,
@@ -109,6 +111,29 @@ pub struct Limits {
     pub retained_messages_max: usize,
     /// Most bytes of retained messages, topics included.
     pub retained_bytes_max: usize,
+}
+
+/// Parts of MQTT that a server may do without (section 3.2.2.3 of MQTT 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Features {
+    /// Retained messages.
+    pub retain: bool,
+    /// Subscriptions with wildcards.
+    pub wildcard_subscriptions: bool,
+    /// Shared subscriptions.
+    pub shared_subscriptions: bool,
+    /// Subscription identifiers.
+    pub subscription_identifiers: bool,
+}
+
+impl Features {
+    /// All of MQTT.
+    pub const ALL: Self = Self {
+        retain: true,
+        wildcard_subscriptions: true,
+        shared_subscriptions: true,
+        subscription_identifiers: true,
+    };
 }
 
 /// What one client may publish.
@@ -189,6 +214,8 @@ pub struct SessionSettings {
     pub overlapping: Overlapping,
     /// Which member of a shared subscription gets a message.
     pub shared_strategy: SharedStrategy,
+    /// Whether the publisher of a retained message is asked about again before it is sent.
+    pub check_retain_source: bool,
     /// Response information for clients that ask for it; `%c` stands for the client id, `%u` for the user name.
     pub response_information: Option<String>,
 }

@@ -146,6 +146,9 @@ impl<S: Stream> Connection<S> {
                 return Poll::Ready(read);
             }
         }
+        if self.connected.link.has_successor() {
+            return Poll::Ready(Wakeup::End(End::Closed(Closure::taken_over())));
+        }
         self.timer.as_mut().poll(cx).map(|()| Wakeup::Timer)
     }
 

@@ -159,6 +159,7 @@ impl Admission {
             },
             topic_aliases_sent_max: asked.topic_alias_maximum.min(limits.topic_aliases_sent_max),
             qos_max,
+            features: limits.features,
             problem_information: asked.request_problem_information,
             expiry,
             mount_point: grant.mount_point.clone(),
@@ -181,6 +182,11 @@ impl Admission {
             told.session_expiry_interval = (expiry != asked_expiry).then(|| secs(expiry));
             told.receive_maximum = NonZeroU16::new(limits.receive_maximum);
             told.maximum_qos = (qos_max < QoS::ExactlyOnce).then_some(qos_max);
+            told.retain_available = (!limits.features.retain).then_some(false);
+            told.wildcard_subscription_available = (!limits.features.wildcard_subscriptions).then_some(false);
+            told.shared_subscription_available = (!limits.features.shared_subscriptions).then_some(false);
+            told.subscription_identifiers_available =
+                (!limits.features.subscription_identifiers).then_some(false);
             told.maximum_packet_size = u32::try_from(packet_bytes_max).ok().and_then(NonZeroU32::new);
             told.assigned_client_identifier = identity.is_assigned.then(|| identity.client_id.clone());
             told.topic_alias_maximum = Some(limits.topic_alias_maximum).filter(|&max| max > 0);
@@ -293,6 +299,13 @@ fn pending_will(
             Limit::QosMax,
             ConnectReason::QosNotSupported,
             "will QoS above the Maximum QoS",
+        ));
+    }
+    // [MQTT-3.2.2-13]
+    if will.retain && !limits.features.retain {
+        return Err(refuse(
+            ConnectReason::RetainNotSupported,
+            "a will that is to be retained",
         ));
     }
     if limits.payload_format_check && breaks_its_payload_format(will) {

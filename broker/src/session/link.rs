@@ -28,7 +28,20 @@ pub struct Link {
     waker: AtomicWaker,
     has_output: AtomicBool,
     closed: AtomicU8,
+    has_successor: AtomicBool,
     closure: Mutex<Option<Closure>>,
+}
+
+impl Closure {
+    /// Another connection of the same client takes over. [MQTT-3.1.4-3]
+    pub const fn taken_over() -> Self {
+        Self {
+            reason: DisconnectReason::SessionTakenOver,
+            text: None,
+            server_reference: None,
+            cause: WillCause::TakenOver,
+        }
+    }
 }
 
 impl Link {
@@ -50,6 +63,19 @@ impl Link {
         self.closure.lock().get_or_insert(closure);
         self.closed.store(1, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// Another connection of the same client is about to take over: what has come in until now still counts, nothing after
+    /// it.
+    pub fn announce_successor(&self) {
+        self.has_successor.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// For the task: whether to end once there is nothing more to read.
+    #[inline]
+    pub fn has_successor(&self) -> bool {
+        self.has_successor.load(Ordering::Acquire)
     }
 
     /// For the task: whether somebody signalled since the last look.

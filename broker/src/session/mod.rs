@@ -44,6 +44,7 @@ pub use queue::{Delivered, QueueLimits, SubscriptionIds};
 pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
 
+use crate::config::Features;
 use aliases::{Aliases, Naming};
 use inbound::Inbound;
 use outbound::{Next, Outbound};
@@ -69,6 +70,8 @@ pub struct Terms {
     pub topic_aliases_sent_max: u16,
     /// Highest QoS that the client may publish with.
     pub qos_max: QoS,
+    /// What else it may use.
+    pub features: Features,
     /// Whether reason strings and user properties may go with packets that report success or failure.
     /// [MQTT-3.1.2-29]
     pub problem_information: bool,
@@ -261,6 +264,10 @@ impl Session {
         let qos = publish.delivery.qos();
         if qos > self.terms.qos_max {
             return Err(Violation::QosNotSupported);
+        }
+        // [MQTT-3.2.2-14]
+        if publish.retain && !self.terms.features.retain {
+            return Err(Violation::RetainNotSupported);
         }
         let values = publish.properties.values();
         if values.is_some_and(|values| !values.subscription_identifiers.is_empty()) {
@@ -474,6 +481,22 @@ impl Session {
             return Vec::new();
         }
         self.outbound.transfer(is_wanted)
+    }
+
+    /// One message of each topic that waits, or that is to be sent again when the client is back.
+    pub fn waiting(&self) -> Vec<Arc<Message>> {
+        let mut by_topic = HashMap::new();
+        for message in self.outbound.waiting(self.link.is_none()) {
+            by_topic
+                .entry(message.topic.as_str())
+                .or_insert_with(|| Arc::clone(message));
+        }
+        by_topic.into_values().collect()
+    }
+
+    /// Forgets messages of [`Session::waiting`].
+    pub fn discard(&mut self, is_refused: impl Fn(&TopicName) -> bool) -> Vec<Arc<Message>> {
+        self.outbound.discard(self.link.is_none(), is_refused)
     }
 
     /// Whether a connected client takes its messages more slowly than they come, so that its publishers should slow down before something

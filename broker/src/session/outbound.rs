@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hookwire_hooks::Message;
-use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter};
+use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter, TopicName};
 use smallvec::SmallVec;
 
 use super::queue::{Delivered, Queue, QueueLimits, SubscriptionIds};
@@ -180,6 +180,50 @@ impl Outbound {
         self.window = left;
         let unacknowledged = taken.into_iter().filter_map(|inflight| inflight.delivered);
         unacknowledged.chain(self.queue.extract(is_wanted)).collect()
+    }
+
+    /// Messages that wait; those in the window too, if `with_window`.
+    pub(super) fn waiting(&self, with_window: bool) -> impl Iterator<Item = &Arc<Message>> {
+        let window = self.window.iter().filter(move |_| with_window);
+        let unacknowledged = window.filter_map(|inflight| inflight.delivered.as_ref());
+        let replayed = self
+            .replays
+            .iter()
+            .flat_map(|replay| replay.messages.as_slice())
+            .map(|copy| &copy.message);
+        unacknowledged
+            .chain(self.queue.iter())
+            .map(|delivered| &delivered.message)
+            .chain(replayed)
+    }
+
+    /// Forgets messages of [`Outbound::waiting`]. An exchange of QoS 2 that the client has answered goes on: it has the
+    /// message.
+    pub(super) fn discard(
+        &mut self,
+        with_window: bool,
+        is_refused_topic: impl Fn(&TopicName) -> bool,
+    ) -> Vec<Arc<Message>> {
+        let is_refused = |delivered: &Delivered| is_refused_topic(&delivered.message.topic);
+        let mut dropped = Vec::new();
+        if with_window {
+            let (taken, left): (VecDeque<_>, VecDeque<_>) = self
+                .window
+                .drain(..)
+                .partition(|inflight| inflight.delivered.as_ref().is_some_and(is_refused));
+            self.window = left;
+            dropped.extend(taken.into_iter().filter_map(|inflight| inflight.delivered));
+        }
+        dropped.extend(self.queue.extract(is_refused));
+        let mut dropped: Vec<_> = dropped.into_iter().map(|delivered| delivered.message).collect();
+        for replay in &mut self.replays {
+            let copies = std::mem::take(&mut replay.messages);
+            let (taken, left): (Vec<_>, Vec<_>) =
+                copies.partition(|copy| is_refused_topic(&copy.message.topic));
+            replay.messages = left.into_iter();
+            dropped.extend(taken.into_iter().map(|copy| Arc::clone(&copy.message)));
+        }
+        dropped
     }
 
     pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> SmallVec<[Delivered; 1]> {

@@ -23,6 +23,18 @@ pub enum Violation {
     /// [MQTT-3.2.2-11]
     #[error("a QoS above the Maximum QoS")]
     QosNotSupported,
+    /// [MQTT-3.2.2-14]
+    #[error("a retained message, which are not available")]
+    RetainNotSupported,
+    /// See section 3.2.2.3.11 of MQTT 5.
+    #[error("a subscription with a wildcard, which are not available")]
+    WildcardSubscriptionsNotSupported,
+    /// See section 3.2.2.3.13 of MQTT 5.
+    #[error("a shared subscription, which are not available")]
+    SharedSubscriptionsNotSupported,
+    /// See section 3.2.2.3.12 of MQTT 5.
+    #[error("a subscription identifier, which are not available")]
+    SubscriptionIdentifiersNotSupported,
     /// A client's PUBLISH carried a subscription identifier. [MQTT-3.3.4-6]
     #[error("a subscription identifier in a PUBLISH from a client")]
     SubscriptionIdentifier,
@@ -47,6 +59,10 @@ impl From<Violation> for DisconnectReason {
             Violation::TopicAliasInvalid => Self::TopicAliasInvalid,
             Violation::QosNotSupported => Self::QosNotSupported,
             Violation::TopicNameInvalid => Self::TopicNameInvalid,
+            Violation::RetainNotSupported => Self::RetainNotSupported,
+            Violation::WildcardSubscriptionsNotSupported => Self::WildcardSubscriptionsNotSupported,
+            Violation::SharedSubscriptionsNotSupported => Self::SharedSubscriptionsNotSupported,
+            Violation::SubscriptionIdentifiersNotSupported => Self::SubscriptionIdentifiersNotSupported,
             _ => Self::ProtocolError,
         }
     }

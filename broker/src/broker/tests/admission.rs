@@ -8,7 +8,7 @@ use hookwire_protocol::{
 
 use super::peer::{Peer, connect_as, will};
 use super::{Broker, Settings, broker_with};
-use crate::config::{BanSettings, Config, Redirect};
+use crate::config::{BanSettings, Config, Features, Redirect};
 use crate::metrics::Limit;
 
 /// Reason and server reference of the CONNACK.
@@ -182,4 +182,46 @@ async fn new_sessions_wait_until_there_is_memory() {
     broker.reconfigure(Settings::from(&Config::default()));
     tokio::time::sleep(Duration::from_secs(1)).await;
     Peer::connect(&broker, "late").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_available_is_told_and_refused() {
+    let none = Features {
+        retain: false,
+        wildcard_subscriptions: false,
+        shared_subscriptions: false,
+        subscription_identifiers: false,
+    };
+    let broker = broker_with(|config| config.limits.features = none);
+    let (mut peer, connack) = Peer::connect_with(&broker, connect_as("c")).await;
+    let told = connack.properties;
+    for available in [
+        told.retain_available,
+        told.wildcard_subscription_available,
+        told.shared_subscription_available,
+        told.subscription_identifiers_available,
+    ] {
+        assert_eq!(available, Some(false));
+    }
+    assert_eq!(peer.subscribe("plain").await, SubscribeReason::GrantedQos1);
+
+    for (filter, reason) in [
+        ("a/+", DisconnectReason::WildcardSubscriptionsNotSupported),
+        ("$share/g/a", DisconnectReason::SharedSubscriptionsNotSupported),
+    ] {
+        let mut peer = Peer::connect(&broker, "c").await;
+        peer.ask_to_subscribe(filter, hookwire_protocol::QoS::AtMostOnce)
+            .await;
+        assert_eq!(peer.closed_with().await, reason);
+    }
+    let mut retained = will("w");
+    retained.retain = true;
+    let connect = Connect {
+        will: Some(retained),
+        ..connect_as("c")
+    };
+    assert_eq!(
+        answer(&broker, connect).await.0,
+        ConnectReason::RetainNotSupported
+    );
 }

@@ -4,6 +4,7 @@ mod admission;
 mod peer;
 mod policy;
 mod pressure;
+mod rights;
 mod sharing;
 
 use std::sync::Arc;

@@ -147,6 +147,15 @@ impl Peer {
     }
 
     pub(super) async fn subscribe_at(&mut self, filter: &str, qos: QoS) -> SubscribeReason {
+        self.ask_to_subscribe(filter, qos).await;
+        match self.next().await {
+            Some(Packet::Suback(suback)) => suback.reasons[0],
+            other => panic!("expected SUBACK, got {other:?}"),
+        }
+    }
+
+    /// Sends SUBSCRIBE; what comes back is the test's to look at.
+    pub(super) async fn ask_to_subscribe(&mut self, filter: &str, qos: QoS) {
         let options = SubscriptionOptions {
             qos,
             no_local: false,
@@ -163,10 +172,6 @@ impl Peer {
             }],
         }))
         .await;
-        match self.next().await {
-            Some(Packet::Suback(suback)) => suback.reasons[0],
-            other => panic!("expected SUBACK, got {other:?}"),
-        }
     }
 
     /// The next PUBLISH as it came.

@@ -17,6 +17,8 @@ pub(super) struct Policy {
     pub(super) name: &'static str,
     pub(super) authenticate: Ask<Credentials, Authentication>,
     pub(super) authorize: Ask<(Action, String), AccessDecision>,
+    /// Whether `authorize` is asked about deliveries too.
+    pub(super) asks_deliver: bool,
     pub(super) on_publish: Ask<Message, Verdict>,
     pub(super) route: Ask<(Message, Recipients), Routing>,
     pub(super) on_will: Ask<WillCause, WillDecision>,
@@ -55,7 +57,7 @@ impl Plugin for Policy {
     }
 
     fn wants_access(&self, action: Action) -> bool {
-        action != Action::Deliver
+        action != Action::Deliver || self.asks_deliver
     }
 
     fn wants_topic(&self, _: Hook, topic: &TopicName) -> bool {

@@ -7,8 +7,8 @@ use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
 use super::super::{
-    AccessDefault, Config, FlappingSettings, Overlapping, QueueOverflow, RateExcess, RateSettings, Redirect,
-    SharedStrategy,
+    AccessDefault, Config, Features, FlappingSettings, Overlapping, QueueOverflow, RateExcess, RateSettings,
+    Redirect, SharedStrategy,
 };
 use super::{Folder, parse};
 
@@ -82,6 +82,13 @@ fn every_key() {
         (limits.mqtt_3_1_client_id_bytes_max, limits.topic_aliases_sent_max),
         (45, 46)
     );
+    let features = Features {
+        shared_subscriptions: true,
+        retain: false,
+        wildcard_subscriptions: false,
+        subscription_identifiers: false,
+    };
+    assert_eq!(limits.features, features);
     let rate = RateSettings {
         messages_per_second_max: 47,
         bytes_per_second_max: 48,
@@ -128,6 +135,7 @@ fn every_key() {
         (QueueOverflow::DropNewest, true)
     );
 
+    assert!(session.check_retain_source);
     assert_eq!(session.overlapping, Overlapping::Each);
     assert_eq!(session.shared_strategy, SharedStrategy::LeastInflight);
     assert_eq!(session.response_information.as_deref(), Some("answers/%c/"));
@@ -233,6 +241,10 @@ receive_maximum = 24
 topic_alias_maximum = 25
 topic_aliases_sent_max = 46
 payload_format_check = true
+retain_available = false
+wildcard_subscription_available = false
+shared_subscription_available = true
+subscription_identifier_available = false
 messages_per_second_max = 47
 bytes_per_second_max = "48B"
 rate_excess = "disconnect"
@@ -257,6 +269,7 @@ shared_client_ids = true
 will_delay_max = "36s"
 overlapping_subscriptions = "each"
 shared_strategy = "least-inflight"
+check_retain_source = true
 response_information = "answers/%c/"
 [takeover]
 fight_after = 37
