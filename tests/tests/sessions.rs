@@ -774,3 +774,17 @@ fn the_retain_flag_can_be_kept_as_published() {
     client.publish("t", "2", QoS::AtMostOnce);
     assert!(!client.receive().retain);
 }
+
+/// The two connections are served by two tasks: which of them runs first must not matter.
+#[test]
+fn what_a_client_says_before_it_reconnects_counts() {
+    let broker = Broker::start("[takeover]\nfight_after = 1000\n");
+    for round in 0..100 {
+        let mut client = Client::connect(&broker, lasting("hasty"));
+        assert!(!client.connack().session_present, "round {round}");
+        let mut goodbye = Disconnect::new(DisconnectReason::NormalDisconnection);
+        goodbye.properties.session_expiry_interval = Some(0);
+        client.send(Packet::Disconnect(goodbye));
+        client.lose();
+    }
+}
