@@ -5,8 +5,8 @@ use std::fmt;
 use hookwire_protocol::TopicName;
 
 use crate::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, EnhancedStep, Event, Message, Recipients,
-    Routing, Verdict, WillCause, WillDecision,
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, EnhancedStep, Event, Message,
+    Recipients, Routing, Verdict, WillCause, WillDecision,
 };
 
 /// The hooks that a chain calls.
@@ -58,7 +58,9 @@ impl Hook {
     /// let pass.
     pub fn default_on_failure(self) -> OnFailure {
         match self {
-            Self::Authenticate | Self::AuthenticateEnhanced | Self::Authorize | Self::OnPublish => OnFailure::Deny,
+            Self::Authenticate | Self::AuthenticateEnhanced | Self::Authorize | Self::OnPublish => {
+                OnFailure::Deny
+            }
             Self::Route | Self::OnWill | Self::Events => OnFailure::Pass,
         }
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hookwire_hooks::{
     Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, EnhancedStep, Event, Failure,
-    FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause, WillDecision,
+    FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause,
+    WillDecision,
 };
 use hookwire_protocol::TopicName;
 use tracing::Level;
@@ -16,7 +17,9 @@ use wasmtime::component::Component;
 use crate::guest::Budget;
 use crate::hook::lifecycle::{Interests, matches_any};
 use crate::hook::on_publish::BatchFailure;
-use crate::hook::{authenticate, authenticate_enhanced, authorize, events, lifecycle, on_publish, on_will, route};
+use crate::hook::{
+    authenticate, authenticate_enhanced, authorize, events, lifecycle, on_publish, on_will, route,
+};
 use crate::housekeeping::{Housekeeper, Retired};
 use crate::instance::Instance;
 use crate::pool::Pool;
@@ -260,7 +263,8 @@ impl Plugin for LoadedPlugin {
             Hook::Authenticate
             | Hook::AuthenticateEnhanced
             | Hook::Authorize
-            | Hook::OnWill | Hook::Events => return false,
+            | Hook::OnWill
+            | Hook::Events => return false,
         };
         self.hooks.contains(hook) && interest.wants(topic) && matches_any(&self.spec.topics, topic)
     }

@@ -13,8 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Stream;
 use super::connection::Connection;
+use super::exchange::Interview;
 use super::read_buffer::ReadBuffer;
 use crate::broker::{Arrival, Broker};
+use crate::clock;
 
 /// How long a refused client is given to take its CONNACK.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -68,6 +70,7 @@ pub async fn serve<S: Stream>(
     refusal: Option<ConnectReason>,
 ) {
     let settings = broker.settings().clone();
+    let deadline = clock::now() + settings.limits.connect_timeout;
     let mut buffer = ReadBuffer::default();
     let reading = read_connect(
         &mut stream,
@@ -75,7 +78,7 @@ pub async fn serve<S: Stream>(
         &settings.limits.decode,
         settings.limits.connect_packet_bytes_max,
     );
-    let connect = match tokio::time::timeout(settings.limits.connect_timeout, reading).await {
+    let connect = match tokio::time::timeout_at(deadline.into(), reading).await {
         Ok(Ok(connect)) => connect,
         Ok(Err(failed)) => return turn_away(&mut stream, &arrival, &failed).await,
         Err(_) => return turn_away(&mut stream, &arrival, &NoConnect::Late).await,
@@ -83,10 +86,18 @@ pub async fn serve<S: Stream>(
     let version = connect.version;
     let problem_information = connect.properties.request_problem_information;
     let client_id = connect.client_id.clone();
+    let mut interview = Interview::new(
+        &mut stream,
+        &mut buffer,
+        &settings.limits.decode,
+        settings.limits.connect_packet_bytes_max,
+        deadline.into(),
+    );
     let admitted = match refusal {
         Some(reason) => Err(Denial::new(reason)),
-        None => broker.connect(connect, arrival.clone()).await,
+        None => broker.connect(connect, arrival.clone(), &mut interview).await,
     };
+    let has_left = interview.has_left();
     match admitted {
         Ok(connected) => {
             Connection::new(stream, broker, connected, version, buffer)
@@ -97,6 +108,10 @@ pub async fn serve<S: Stream>(
             let (address, code) = (&arrival.address, denial.reason.code());
             let text = denial.text.as_deref().unwrap_or("");
             tracing::info!(%address, client_id = %client_id.escape_debug(), code, "refused: {} {text}", denial.reason.as_str());
+            if has_left {
+                return;
+            }
+            // [MQTT-4.12.0-4]
             send_connack(&mut stream, version, refused(denial, problem_information)).await;
         }
     }

@@ -3,9 +3,11 @@
 
 mod connection;
 mod descriptors;
+mod exchange;
 mod handshake;
 mod listener;
 mod read_buffer;
+mod reauthentication;
 mod stream;
 mod writer;
 

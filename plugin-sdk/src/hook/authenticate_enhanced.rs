@@ -63,7 +63,7 @@ impl<C: Component<Plugin: AuthenticateEnhanced>> binding::Guest for C {
         with_plugin::<C, _>(|plugin| plugin.begin(&method, data.as_deref(), &who)).into()
     }
 
-    fn continue_(method: String, data: Option<Vec<u8>>, state: Vec<u8>) -> (binding::Step, Vec<u8>) {
+    fn proceed(method: String, data: Option<Vec<u8>>, state: Vec<u8>) -> (binding::Step, Vec<u8>) {
         with_plugin::<C, _>(|plugin| plugin.proceed(&method, data.as_deref(), &state)).into()
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn proceed(
     state: &[u8],
 ) -> Result<EnhancedStep, Failure> {
     let answer = instance.call(budget, |exports, store| {
-        exported(&exports.authenticate_enhanced)?.call_continue(store, method, data, state)
+        exported(&exports.authenticate_enhanced)?.call_proceed(store, method, data, state)
     })?;
     Ok(step(answer)?)
 }
