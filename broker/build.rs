@@ -5,9 +5,10 @@ use std::process::Command;
 use std::{env, fs};
 
 /// Name in the configuration, and package.
-const BUNDLED: [(&str, &str); 4] = [
+const BUNDLED: [(&str, &str); 5] = [
     ("acl", "hookwire-acl"),
     ("password-file", "hookwire-password-file"),
+    ("scram", "hookwire-scram"),
     ("content-router", "hookwire-content-router"),
     ("will-guard", "hookwire-will-guard"),
 ];

@@ -132,7 +132,10 @@ fn load(
     }
     let authenticating: Vec<&str> = loaded
         .iter()
-        .filter(|plugin| plugin.hooks().contains(Hook::Authenticate))
+        .filter(|plugin| {
+            let hooks = plugin.hooks();
+            hooks.contains(Hook::Authenticate) || hooks.contains(Hook::AuthenticateEnhanced)
+        })
         .map(|plugin| plugin.name())
         .collect();
     config.check_exposure(&authenticating).map_err(|mut error| {

@@ -13,14 +13,18 @@
     reason = "generated from wit/, where the documentation is"
 )]
 
-/// Binds the world `$world` of `worlds.wit` and makes the macro `$export` that turns a type into its exports.
+/// Binds the world `$world` of `worlds.wit` and makes the macro `$export` that turns a type into its exports. `with`
+/// names an interface of types beside `types` that the hook uses.
 macro_rules! bind_hook {
-    ($module:ident, $world:literal, $export:literal, $path:literal) => {
+    ($module:ident, $world:literal, $export:literal, $path:literal $(, with $shared:literal: $types:ident)?) => {
         pub mod $module {
             wit_bindgen::generate!({
                 path: ["wit", "worlds.wit"],
                 world: $world,
-                with: { "hookwire:plugin/types@0.1.0": crate::bindings::types },
+                with: {
+                    "hookwire:plugin/types@0.1.0": crate::bindings::types
+                    $(, $shared: crate::bindings::$types)?
+                },
                 additional_derives: [PartialEq],
                 pub_export_macro: true,
                 export_macro_name: $export,
@@ -39,7 +43,7 @@ pub mod host {
     });
 }
 
-pub use host::hookwire::plugin::types;
+pub use host::hookwire::plugin::{admission, types};
 pub use host::hookwire::plugin::{clients, kv, publish};
 #[cfg(target_family = "wasm")]
 pub use host::hookwire::plugin::{clock, log, metrics, random, topics};
@@ -54,7 +58,15 @@ bind_hook!(
     authenticate,
     "hookwire:sdk/authenticate",
     "__export_authenticate",
-    "hookwire_plugin::bindings::authenticate"
+    "hookwire_plugin::bindings::authenticate",
+    with "hookwire:plugin/admission@0.1.0": admission
+);
+bind_hook!(
+    authenticate_enhanced,
+    "hookwire:sdk/authenticate-enhanced",
+    "__export_authenticate_enhanced",
+    "hookwire_plugin::bindings::authenticate_enhanced",
+    with "hookwire:plugin/admission@0.1.0": admission
 );
 bind_hook!(
     authorize,

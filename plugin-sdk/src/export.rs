@@ -61,6 +61,11 @@ macro_rules! __export_hook {
             $component with_types_in $crate::bindings::authenticate
         );
     };
+    (AuthenticateEnhanced, $component:ident) => {
+        $crate::bindings::authenticate_enhanced::__export_authenticate_enhanced!(
+            $component with_types_in $crate::bindings::authenticate_enhanced
+        );
+    };
     (Authorize, $component:ident) => {
         $crate::bindings::authorize::__export_authorize!($component with_types_in $crate::bindings::authorize);
     };

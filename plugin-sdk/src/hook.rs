@@ -1,6 +1,7 @@
 //! The hooks: a trait for each. A plugin implements those that it wants.
 
 pub mod authenticate;
+pub mod authenticate_enhanced;
 pub mod authorize;
 pub mod events;
 pub mod on_publish;

@@ -71,7 +71,7 @@ pub use bindings::types::{
     Rejection, Replacement, Source, UserProperty, Verdict,
 };
 pub use filter::{Captures, FilterError, TopicFilter, is_topic_name};
-pub use hook::{authenticate, authorize, events, on_publish, on_will, route};
+pub use hook::{authenticate, authenticate_enhanced, authorize, events, on_publish, on_will, route};
 pub use host::{clients, clock, kv, log, metrics, publish, random, topics};
 pub use message::Message;
 pub use plugin::{NoConfig, Plugin};
@@ -83,6 +83,7 @@ pub mod prelude {
     pub use serde::Deserialize;
 
     pub use crate::authenticate::{Authenticate, ConnectReason, Credentials, Denial, Grant, Outcome};
+    pub use crate::authenticate_enhanced::{AuthenticateEnhanced, Step};
     pub use crate::authorize::{Access, Action, Answer, Authorize, Decision};
     pub use crate::events::{Event, Events, What};
     pub use crate::on_publish::OnPublish;

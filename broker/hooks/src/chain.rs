@@ -3,6 +3,7 @@
 //! | hook | order of asking | what ends it | when nobody decides | failure, unless configured |
 //! | --- | --- | --- | --- | --- |
 //! | authenticate | as configured | first allow, deny or unavailable | the listener's rule for anonymous clients | refused |
+//! | authenticate-enhanced | as configured, then the one that gave a challenge | first challenge, allow or deny | bad authentication method | refused |
 //! | authorize | as configured | first allow, deny or disconnect | the configured default | refused |
 //! | on-publish | as configured, each sees the last one's change | drop, reject, disconnect | the message goes on | rejected |
 //! | route | as configured, each narrows or adds to the last | nothing | the broker's own choice | no change |
@@ -169,6 +170,11 @@ impl Chain {
     #[inline]
     pub fn has(&self, hook: Hook) -> bool {
         self.hooks.contains(hook)
+    }
+
+    /// Whether any plugin has a say in who may connect, in the one way or the other.
+    pub fn authenticates(&self) -> bool {
+        self.has(Hook::Authenticate) || self.has(Hook::AuthenticateEnhanced)
     }
 
     /// The plugins that implement a hook, in the order in which they are asked.

@@ -5,8 +5,8 @@ use std::fmt;
 use hookwire_protocol::TopicName;
 
 use crate::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, Event, Message, Recipients,
-    Routing, Verdict, WillCause, WillDecision,
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, EnhancedStep, Event, Message,
+    Recipients, Routing, Verdict, WillCause, WillDecision,
 };
 
 /// The hooks that a chain calls.
@@ -15,6 +15,8 @@ use crate::{
 pub enum Hook {
     /// Who may connect.
     Authenticate,
+    /// Who may connect, by challenge and answer.
+    AuthenticateEnhanced,
     /// Who may publish, subscribe, receive, leave a will.
     Authorize,
     /// What becomes of a message.
@@ -29,8 +31,9 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Authenticate,
+        Self::AuthenticateEnhanced,
         Self::Authorize,
         Self::OnPublish,
         Self::Route,
@@ -42,6 +45,7 @@ impl Hook {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Authenticate => "authenticate",
+            Self::AuthenticateEnhanced => "authenticate-enhanced",
             Self::Authorize => "authorize",
             Self::OnPublish => "on-publish",
             Self::Route => "route",
@@ -54,7 +58,9 @@ impl Hook {
     /// let pass.
     pub fn default_on_failure(self) -> OnFailure {
         match self {
-            Self::Authenticate | Self::Authorize | Self::OnPublish => OnFailure::Deny,
+            Self::Authenticate | Self::AuthenticateEnhanced | Self::Authorize | Self::OnPublish => {
+                OnFailure::Deny
+            }
             Self::Route | Self::OnWill | Self::Events => OnFailure::Pass,
         }
     }
@@ -159,6 +165,22 @@ pub trait Plugin: Send + Sync {
 
     /// May take long: never called on a thread that serves clients.
     fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure>;
+
+    /// The first step of an exchange. May take long, as [`authenticate`](Self::authenticate) may.
+    fn begin_authentication(
+        &self,
+        method: &str,
+        data: Option<&[u8]>,
+        who: &Credentials,
+    ) -> Result<EnhancedStep, Failure>;
+
+    /// A further step; `state` is what came with its last challenge.
+    fn continue_authentication(
+        &self,
+        method: &str,
+        data: Option<&[u8]>,
+        state: &[u8],
+    ) -> Result<EnhancedStep, Failure>;
 
     /// Asked about one access.
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure>;

@@ -19,6 +19,7 @@ wasmtime::component::bindgen!({
 
             export hookwire:plugin/lifecycle@0.1.0;
             export hookwire:plugin/authenticate@0.1.0;
+            export hookwire:plugin/authenticate-enhanced@0.1.0;
             export hookwire:plugin/authorize@0.1.0;
             export hookwire:plugin/on-publish@0.1.0;
             export hookwire:plugin/on-publish-batch@0.1.0;

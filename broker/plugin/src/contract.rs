@@ -11,6 +11,7 @@ pub(crate) const VERSION: &str = "0.1.0";
 /// The hook interfaces that this broker calls.
 pub(crate) const HOOKS: &[&str] = &[
     "authenticate",
+    "authenticate-enhanced",
     "authorize",
     "on-publish",
     "on-publish-batch",

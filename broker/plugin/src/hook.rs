@@ -1,6 +1,7 @@
 //! The hooks, one module each: the question in the guest's types, the call, the answer checked and in the broker's types.
 
 pub(crate) mod authenticate;
+pub(crate) mod authenticate_enhanced;
 pub(crate) mod authorize;
 pub(crate) mod convert;
 pub(crate) mod events;

@@ -129,6 +129,7 @@ macro_rules! exports {
 
 exports! {
     authenticate: "authenticate",
+    authenticate_enhanced: "authenticate-enhanced",
     authorize: "authorize",
     on_publish: "on-publish",
     on_publish_batch: "on-publish-batch",
@@ -137,7 +138,8 @@ exports! {
     events: "events",
 }
 
-/// The function of `lifecycle` whose type is not that of the contract. All other interfaces have but one function.
+/// The function of `lifecycle` whose type is not that of the contract. The other interfaces
+/// have one or two, and the error itself says enough.
 fn odd_lifecycle_function(store: &mut Store<Guest>, instance: &ComponentInstance) -> Option<&'static str> {
     use hooks::lifecycle::{Interests, Problem};
     let name = format!("{}/lifecycle@{}", contract::PACKAGE, contract::VERSION);

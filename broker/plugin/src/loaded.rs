@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hookwire_hooks::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, Event, Failure, FailureKind, Hook,
-    HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause, WillDecision,
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, EnhancedStep, Event, Failure,
+    FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause,
+    WillDecision,
 };
 use hookwire_protocol::TopicName;
 use tracing::Level;
@@ -16,7 +17,9 @@ use wasmtime::component::Component;
 use crate::guest::Budget;
 use crate::hook::lifecycle::{Interests, matches_any};
 use crate::hook::on_publish::BatchFailure;
-use crate::hook::{authenticate, authorize, events, lifecycle, on_publish, on_will, route};
+use crate::hook::{
+    authenticate, authenticate_enhanced, authorize, events, lifecycle, on_publish, on_will, route,
+};
 use crate::housekeeping::{Housekeeper, Retired};
 use crate::instance::Instance;
 use crate::pool::Pool;
@@ -257,7 +260,11 @@ impl Plugin for LoadedPlugin {
         let interest = match hook {
             Hook::OnPublish => &self.interests.on_publish,
             Hook::Route => &self.interests.route,
-            Hook::Authenticate | Hook::Authorize | Hook::OnWill | Hook::Events => return false,
+            Hook::Authenticate
+            | Hook::AuthenticateEnhanced
+            | Hook::Authorize
+            | Hook::OnWill
+            | Hook::Events => return false,
         };
         self.hooks.contains(hook) && interest.wants(topic) && matches_any(&self.spec.topics, topic)
     }
@@ -268,6 +275,32 @@ impl Plugin for LoadedPlugin {
             authenticate::ask(instance, budget, who)
         });
         self.counted(Hook::Authenticate, answer, authenticate::index)
+    }
+
+    fn begin_authentication(
+        &self,
+        method: &str,
+        data: Option<&[u8]>,
+        who: &Credentials,
+    ) -> Result<EnhancedStep, Failure> {
+        let budget = self.slow();
+        let answer = self.ask(Hook::AuthenticateEnhanced, budget, |instance| {
+            authenticate_enhanced::begin(instance, budget, method, data, who)
+        });
+        self.counted(Hook::AuthenticateEnhanced, answer, authenticate_enhanced::index)
+    }
+
+    fn continue_authentication(
+        &self,
+        method: &str,
+        data: Option<&[u8]>,
+        state: &[u8],
+    ) -> Result<EnhancedStep, Failure> {
+        let budget = self.slow();
+        let answer = self.ask(Hook::AuthenticateEnhanced, budget, |instance| {
+            authenticate_enhanced::proceed(instance, budget, method, data, state)
+        });
+        self.counted(Hook::AuthenticateEnhanced, answer, authenticate_enhanced::index)
     }
 
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {

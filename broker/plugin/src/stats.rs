@@ -80,6 +80,7 @@ pub enum MetricValue {
 pub(crate) const fn verdict_names(hook: Hook) -> &'static [&'static str] {
     match hook {
         Hook::Authenticate => &["next", "allow", "deny", "unavailable"],
+        Hook::AuthenticateEnhanced => &["next", "challenge", "allow", "deny"],
         Hook::Authorize => &["next", "allow", "deny", "disconnect"],
         Hook::OnPublish => &["pass", "replace", "drop", "reject", "disconnect", "throttle"],
         Hook::Route => &["default", "change"],

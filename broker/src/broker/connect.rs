@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 use hookwire_hooks::{
     Access, AccessDecision, Action, AuthenticationOutcome, ClientFacts, ClientKey, Credentials, Denial,
-    EventKind, Grant, Hook, WillCause,
+    EventKind, Grant, WillCause,
 };
 use hookwire_protocol::{Connect, ConnectReason, SharedFilter, Version};
 use tokio::task::spawn_blocking;
 
 use super::access::{self, AccessMemo};
+use super::authentication::{Dialogue, Enrolment, Proof};
 use super::client::{Client, Standing};
 use super::registry::ById;
 use super::{Broker, Rights};
@@ -68,14 +69,22 @@ pub struct Connected {
     pub version: Version,
     /// What it may publish.
     pub rate: RateSettings,
+    /// How it authenticates again; `None` where its CONNECT named no method.
+    pub enrolment: Option<Box<Enrolment>>,
 }
 
 impl Broker {
-    /// Admits a client or refuses it. Waits for the authenticating plugins, and for the end of a fight.
+    /// Admits a client or refuses it. Waits for the authenticating plugins, for the client's answers to what they
+    /// ask, and for the end of a fight.
     ///
     /// # Errors
     /// What the CONNACK has to say.
-    pub async fn connect(&self, connect: Connect, arrival: Arrival) -> Result<Connected, Denial> {
+    pub async fn connect(
+        &self,
+        connect: Connect,
+        arrival: Arrival,
+        dialogue: &mut impl Dialogue,
+    ) -> Result<Connected, Denial> {
         let settings = self.settings().clone();
         let assign = || {
             ByteString::from(format!(
@@ -88,7 +97,8 @@ impl Broker {
             Identity::of(&connect, &settings.limits, assign).map_err(|refusal| self.refused(refusal))?;
         let address = arrival.address.ip();
         self.check_ban(&identity.client_id, connect.username.as_deref(), address)?;
-        let grant = self.authenticate(&connect, &arrival).await?;
+        let proof = self.authenticate(&connect, &arrival, dialogue).await?;
+        let grant = &proof.grant;
         let identity = match &grant.client_id {
             Some(client_id) => Identity {
                 client_id: client_id.clone(),
@@ -104,7 +114,7 @@ impl Broker {
             key,
             &connect,
             &identity,
-            &grant,
+            grant,
             &settings.limits,
             &settings.session,
         )
@@ -112,10 +122,16 @@ impl Broker {
         for limit in &admission.reached {
             self.0.metrics.limits.reached(*limit);
         }
-        let rights = Rights::of(&grant, &identity.client_id, username.as_deref()).map_err(|filter| {
+        proof.announce(&mut admission.connack.properties);
+        let rights = Rights::of(grant, &identity.client_id, username.as_deref()).map_err(|filter| {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
             Denial::new(ConnectReason::ImplementationSpecific)
         })?;
+        let enrolment = proof.enrolment(Credentials {
+            client_id: identity.client_id.clone(),
+            password: None,
+            ..credentials(&connect, &arrival)
+        });
         let standing = Standing {
             rights: Arc::new(rights),
             facts: Arc::new(ClientFacts {
@@ -163,6 +179,7 @@ impl Broker {
             outbox_bytes_max: settings.limits.outbox_bytes_max,
             version: connect.version,
             rate: settings.limits.rate,
+            enrolment,
         })
     }
 
@@ -174,21 +191,27 @@ impl Broker {
     }
 
     /// Asks the authenticating plugins, on a thread that may wait, so many at a time.
-    async fn authenticate(&self, connect: &Connect, arrival: &Arrival) -> Result<Box<Grant>, Denial> {
+    async fn authenticate(
+        &self,
+        connect: &Connect,
+        arrival: &Arrival,
+        dialogue: &mut impl Dialogue,
+    ) -> Result<Proof, Denial> {
+        let credentials = credentials(connect, arrival);
+        if let Some(method) = connect.properties.authentication_method.clone() {
+            let data = connect.properties.authentication_data.clone();
+            return self.prove(method, data, credentials, dialogue).await;
+        }
+        // [MQTT-4.12.0-6]: no AUTH for a client that named no method.
+        let grant = self.judge(credentials, arrival).await?;
+        Ok(Proof::plain(grant))
+    }
+
+    async fn judge(&self, credentials: Credentials, arrival: &Arrival) -> Result<Box<Grant>, Denial> {
         let chain = self.0.chain.load_full();
-        if !chain.has(Hook::Authenticate) {
+        if !chain.authenticates() {
             return anonymous(arrival.admits_anonymous.without_authenticator);
         }
-        let credentials = Credentials {
-            client_id: connect.client_id.clone(),
-            username: connect.username.clone(),
-            password: connect.password.clone(),
-            address: arrival.address.to_string(),
-            listener: arrival.listener.clone(),
-            version: connect.version,
-            clean_start: connect.clean_start,
-            user_properties: connect.properties.user_properties.clone(),
-        };
         let unavailable = || Denial::new(ConnectReason::ServerUnavailable);
         let asking = async {
             let _permit = self
@@ -459,6 +482,19 @@ struct TakenOver {
 
 const FOREIGN: ByteString = ByteString::from_static("the client id belongs to another user");
 const FULL: ByteString = ByteString::from_static("no room for another session");
+
+fn credentials(connect: &Connect, arrival: &Arrival) -> Credentials {
+    Credentials {
+        client_id: connect.client_id.clone(),
+        username: connect.username.clone(),
+        password: connect.password.clone(),
+        address: arrival.address.to_string(),
+        listener: arrival.listener.clone(),
+        version: connect.version,
+        clean_start: connect.clean_start,
+        user_properties: connect.properties.user_properties.clone(),
+    }
+}
 
 fn anonymous(admitted: bool) -> Result<Box<Grant>, Denial> {
     if admitted {

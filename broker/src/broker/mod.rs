@@ -2,6 +2,7 @@
 //! at once and never waits; what takes time (authentication) is the caller's to put where it may wait.
 
 mod access;
+mod authentication;
 mod bans;
 mod client;
 mod connect;
@@ -39,6 +40,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
 pub use access::Rights;
+pub use authentication::{Dialogue, Enrolment, refused, too_many_rounds};
 pub use client::{Client, Standing};
 pub use connect::{Admits, Arrival, Connected};
 pub use disconnect::Departure;

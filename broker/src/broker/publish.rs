@@ -113,6 +113,11 @@ impl Publisher {
         }
     }
 
+    /// Forgets what policies have said of the client.
+    pub fn forget_access(&mut self) {
+        self.access.forget();
+    }
+
     fn accept(&mut self, taken: Taken) {
         let is_judged = taken.novelty == Novelty::New;
         self.answers.push(Answer {

@@ -61,6 +61,11 @@ fn read_connections(section: &mut Section<'_>, limits: &mut Limits) {
         integer(1..=65_536),
     );
     section.set(
+        "authentication_rounds_max",
+        &mut limits.authentication_rounds_max,
+        integer(1..=1024),
+    );
+    section.set(
         "client_id_bytes_max",
         &mut limits.client_id_bytes_max,
         integer(CLIENT_ID_BYTES_MIN..=STRING_BYTES_MAX),

@@ -70,6 +70,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// CONNECTs whose authentication is under way; more wait, and the connect timeout ends the wait.
     pub authentications_max: usize,
+    /// Challenges of one enhanced authentication; a client is refused with the next.
+    pub authentication_rounds_max: usize,
     /// Largest CONNECT, bytes; smaller than other packets since its sender is nobody yet.
     pub connect_packet_bytes_max: usize,
     /// What the decoder takes: packet bytes, user properties, filters per packet, topic levels and bytes.

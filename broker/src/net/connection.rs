@@ -9,16 +9,21 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use hookwire_hooks::WillCause;
-use hookwire_protocol::{DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet, Publish};
+use hookwire_hooks::{Denial, EnhancedOutcome, WillCause};
+use hookwire_protocol::{
+    Auth, AuthReason, ConnectReason, DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet,
+    Publish,
+};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
+use super::exchange::auth;
 use super::rate::Rate;
 use super::read_buffer::ReadBuffer;
+use super::reauthentication::Reauthentication;
 use super::{Stream, writer};
-use crate::broker::{Broker, Connected, Departure, Publisher, Stop};
+use crate::broker::{Broker, Connected, Departure, Publisher, Stop, refused};
 use crate::clock;
 use crate::config::RateExcess;
 use crate::metrics::Limit;
@@ -57,6 +62,8 @@ enum End {
 enum Wakeup {
     Input,
     Timer,
+    /// A plugin has said something about the client.
+    Authentication(EnhancedOutcome),
     End(End),
 }
 
@@ -79,6 +86,7 @@ pub(super) struct Connection<S> {
     paused_until: Option<Instant>,
     /// Since when the socket takes nothing.
     stalled_at: Option<Instant>,
+    reauthentication: Reauthentication,
 }
 
 impl<S: Stream> Connection<S> {
@@ -103,6 +111,7 @@ impl<S: Stream> Connection<S> {
             paused_until: None,
             stalled_at: None,
             rate: Rate::new(connected.rate, clock::now()),
+            reauthentication: Reauthentication::default(),
             connected,
         };
         connection.arm();
@@ -124,6 +133,7 @@ impl<S: Stream> Connection<S> {
             handled = match poll_fn(|cx| self.poll(cx)).await {
                 Wakeup::Input => self.cut_packets().and_then(|()| self.handle_packets()),
                 Wakeup::Timer => self.handle_timer(),
+                Wakeup::Authentication(outcome) => self.handle_outcome(outcome),
                 Wakeup::End(end) => Err(end),
             };
         };
@@ -137,6 +147,9 @@ impl<S: Stream> Connection<S> {
         }
         if let Err(error) = self.poll_output(cx) {
             return Poll::Ready(Wakeup::End(End::Lost(error.to_string())));
+        }
+        if let Poll::Ready(outcome) = self.reauthentication.poll_outcome(cx) {
+            return Poll::Ready(Wakeup::Authentication(outcome));
         }
         if self.may_read() {
             if self.at < self.chunk.len() {
@@ -352,7 +365,7 @@ impl<S: Stream> Connection<S> {
             Packet::Unsubscribe(unsubscribe) => self.broker.unsubscribe(&self.connected, &unsubscribe),
             Packet::Disconnect(disconnect) => return Err(End::Disconnect(disconnect)),
             Packet::Connect(_) => return Err(violation(Violation::SecondConnect)),
-            Packet::Auth(_) => return Err(violation(Violation::UnexpectedAuth)),
+            Packet::Auth(auth) => return self.handle_auth(now, *auth),
             Packet::Publish(publish) => self.run.push(publish),
             Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
                 return Err(violation(Violation::ServerPacket));
@@ -368,6 +381,46 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    // ---- authenticating again
+
+    fn handle_auth(&mut self, now: Instant, auth: Auth) -> Result<(), End> {
+        let enrolment = self.connected.enrolment.as_deref();
+        self.reauthentication
+            .handle_auth(&self.broker, enrolment, now, auth)
+            .map_err(End::Stop)?;
+        self.arm();
+        Ok(())
+    }
+
+    fn handle_outcome(&mut self, outcome: EnhancedOutcome) -> Result<(), End> {
+        match outcome {
+            EnhancedOutcome::Challenge(data, exchange) => {
+                let rounds_max = self.broker.settings().limits.authentication_rounds_max;
+                self.reauthentication
+                    .wait(exchange, rounds_max)
+                    .map_err(End::Stop)?;
+                self.say_auth(AuthReason::ContinueAuthentication, Some(data));
+            }
+            EnhancedOutcome::Allow(grant, data) => {
+                let now = clock::now();
+                self.broker
+                    .renew(&mut self.connected, &grant, now)
+                    .map_err(End::Stop)?;
+                self.publisher.forget_access();
+                self.say_auth(AuthReason::Success, data);
+            }
+            EnhancedOutcome::Deny(denial) => return Err(End::Stop(refused(denial))),
+        }
+        self.arm();
+        Ok(())
+    }
+
+    fn say_auth(&mut self, reason: AuthReason, data: Option<Bytes>) {
+        if let Some(enrolment) = &self.connected.enrolment {
+            auth(reason, &enrolment.method, data).encode(self.connected.version, self.out.tail());
+        }
+    }
+
     // ---- time
 
     /// The next moment at which something may be over.
@@ -378,6 +431,7 @@ impl<S: Stream> Connection<S> {
             self.connected.keep_alive.deadline(),
             self.connected.expires_at,
             self.paused_until,
+            self.reauthentication.deadline(),
             stalled,
         ]
         .into_iter()
@@ -403,6 +457,12 @@ impl<S: Stream> Connection<S> {
         let write_timeout = self.broker.settings().limits.write_timeout;
         if self.stalled_at.is_some_and(|at| at + write_timeout <= now) {
             return Err(End::Stalled);
+        }
+        if self.reauthentication.deadline().is_some_and(|at| at <= now) {
+            return Err(End::Stop(refused(Denial {
+                text: Some(ByteString::from_static("no AUTH in time")),
+                ..Denial::new(ConnectReason::NotAuthorized)
+            })));
         }
         self.paused_until = self.paused_until.filter(|&until| until > now);
         self.arm();

@@ -13,8 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Stream;
 use super::connection::Connection;
+use super::exchange::Interview;
 use super::read_buffer::ReadBuffer;
 use crate::broker::{Arrival, Broker};
+use crate::clock;
 use crate::metrics::Limit;
 use crate::session;
 
@@ -82,6 +84,7 @@ pub async fn serve<S: Stream>(
     refusal: Option<ConnectReason>,
 ) {
     let settings = broker.settings().clone();
+    let deadline = clock::now() + settings.limits.connect_timeout;
     let mut buffer = ReadBuffer::default();
     let reading = read_connect(
         &mut stream,
@@ -89,7 +92,7 @@ pub async fn serve<S: Stream>(
         &settings.limits.decode,
         settings.limits.connect_packet_bytes_max,
     );
-    let connect = match tokio::time::timeout(settings.limits.connect_timeout, reading).await {
+    let connect = match tokio::time::timeout_at(deadline.into(), reading).await {
         Ok(Ok(connect)) => connect,
         Ok(Err(failed)) => return turn_away(&mut stream, &broker, &arrival, &failed).await,
         Err(_) => return turn_away(&mut stream, &broker, &arrival, &NoConnect::Late).await,
@@ -98,16 +101,28 @@ pub async fn serve<S: Stream>(
     let version = connect.version;
     let problem_information = connect.properties.request_problem_information;
     let client_id = connect.client_id.clone();
+    let mut interview = Interview::new(
+        &mut stream,
+        &mut buffer,
+        &settings.limits.decode,
+        settings.limits.connect_packet_bytes_max,
+        deadline.into(),
+    );
     let admitted = match refusal {
         Some(reason) => Err(broker.no_room(reason, None)),
-        None => broker.connect(connect, arrival.clone()).await,
+        None => broker.connect(connect, arrival.clone(), &mut interview).await,
     };
+    let has_left = interview.has_left();
     match admitted {
         Ok(connected) => Connection::new(stream, broker, connected, buffer).run().await,
         Err(denial) => {
             let (address, code) = (&arrival.address, denial.reason.code());
             let text = denial.text.as_deref().unwrap_or("");
             tracing::info!(%address, client_id = %client_id.escape_debug(), code, "refused: {} {text}", denial.reason.as_str());
+            if has_left {
+                return;
+            }
+            // [MQTT-4.12.0-4]
             let mut connack = refused(denial, problem_information);
             session::fit_connack(&mut connack, version, packet_bytes_max);
             send_connack(&mut stream, version, connack).await;

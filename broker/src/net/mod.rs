@@ -4,10 +4,12 @@
 mod addresses;
 mod connection;
 mod descriptors;
+mod exchange;
 mod handshake;
 mod listener;
 mod rate;
 mod read_buffer;
+mod reauthentication;
 mod stream;
 mod writer;
 

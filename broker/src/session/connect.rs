@@ -121,13 +121,6 @@ impl Admission {
         session: &SessionSettings,
     ) -> Result<Self, Refusal> {
         let asked = &connect.properties;
-        // [MQTT-4.12.0-1]
-        if asked.authentication_method.is_some() {
-            return Err(refuse(
-                ConnectReason::BadAuthenticationMethod,
-                "enhanced authentication is not supported",
-            ));
-        }
         let qos_max = grant.max_qos.unwrap_or(limits.qos_max).min(limits.qos_max);
         let keep_alive_secs = keep_alive(connect, grant, limits)?;
         let asked_expiry = asked_expiry(connect, session);

@@ -47,6 +47,12 @@ pub enum Violation {
     /// AUTH without an authentication method in the CONNECT. [MQTT-4.12.0-6]
     #[error("AUTH without an authentication method")]
     UnexpectedAuth,
+    /// An AUTH that is not the next step of an exchange.
+    #[error("an AUTH out of turn")]
+    AuthOutOfTurn,
+    /// [MQTT-4.12.1-1]
+    #[error("AUTH with another authentication method than that of the CONNECT")]
+    AuthenticationMethodChanged,
     /// A topic with `+`, `#` or U+0000. [MQTT-3.3.2-2]
     #[error("an invalid topic name")]
     TopicNameInvalid,
@@ -63,6 +69,7 @@ impl From<Violation> for DisconnectReason {
             Violation::WildcardSubscriptionsNotSupported => Self::WildcardSubscriptionsNotSupported,
             Violation::SharedSubscriptionsNotSupported => Self::SharedSubscriptionsNotSupported,
             Violation::SubscriptionIdentifiersNotSupported => Self::SubscriptionIdentifiersNotSupported,
+            Violation::AuthenticationMethodChanged => Self::BadAuthenticationMethod,
             _ => Self::ProtocolError,
         }
     }

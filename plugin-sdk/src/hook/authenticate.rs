@@ -5,7 +5,8 @@ use crate::bindings::types::Protocol;
 use crate::component::{Component, with_plugin};
 use crate::plugin::Plugin;
 
-pub use binding::{ConnectReason, Credentials, Denial, Grant, Outcome, RuleAction, TopicRule};
+pub use crate::bindings::admission::{ConnectReason, Credentials, Denial, Grant, RuleAction, TopicRule};
+pub use binding::Outcome;
 
 /// The hook `authenticate`. It may take its time (password hashing): the client waits, nobody else does.
 pub trait Authenticate: Plugin {

@@ -6,7 +6,9 @@ use hookwire_hooks::{Authentication, Credentials, Denial, Failure, Grant, RuleAc
 use hookwire_protocol::{ConnectReason, TopicFilter};
 
 use super::convert::{self, Invalid};
-use crate::bindings::hooks::authenticate as wit;
+use crate::bindings::hooks::authenticate::Outcome;
+use crate::bindings::imports::admission as wit;
+use crate::bindings::imports::types::UserPropertyParam;
 use crate::guest::Budget;
 use crate::instance::{Instance, exported};
 use crate::stats::VerdictIndex;
@@ -20,7 +22,17 @@ pub(crate) fn ask(
     who: &Credentials,
 ) -> Result<Authentication, Failure> {
     let user_properties = convert::user_properties(&who.user_properties);
-    let credentials = wit::Credentials {
+    let outcome = instance.call(budget, |exports, store| {
+        exported(&exports.authenticate)?.call_authenticate(store, credentials(who, &user_properties))
+    })?;
+    Ok(authentication(outcome)?)
+}
+
+pub(super) fn credentials<'a>(
+    who: &'a Credentials,
+    user_properties: &'a [UserPropertyParam<'a>],
+) -> wit::Credentials<'a> {
+    wit::Credentials {
         client_id: &who.client_id,
         username: who.username.as_deref(),
         password: who.password.as_deref(),
@@ -28,12 +40,8 @@ pub(crate) fn ask(
         listener: &who.listener,
         protocol: convert::protocol(who.version),
         clean_start: who.clean_start,
-        user_properties: &user_properties,
-    };
-    let outcome = instance.call(budget, |exports, store| {
-        exported(&exports.authenticate)?.call_authenticate(store, credentials)
-    })?;
-    Ok(authentication(outcome)?)
+        user_properties,
+    }
 }
 
 pub(crate) fn index(answer: &Authentication) -> VerdictIndex {
@@ -45,16 +53,16 @@ pub(crate) fn index(answer: &Authentication) -> VerdictIndex {
     }
 }
 
-fn authentication(outcome: wit::Outcome) -> Result<Authentication, Invalid> {
+fn authentication(outcome: Outcome) -> Result<Authentication, Invalid> {
     Ok(match outcome {
-        wit::Outcome::Next => Authentication::Next,
-        wit::Outcome::Allow(allowed) => Authentication::Allow(Box::new(grant(allowed)?)),
-        wit::Outcome::Deny(denied) => Authentication::Deny(denial(denied)?),
-        wit::Outcome::Unavailable => Authentication::Unavailable,
+        Outcome::Next => Authentication::Next,
+        Outcome::Allow(allowed) => Authentication::Allow(Box::new(grant(allowed)?)),
+        Outcome::Deny(denied) => Authentication::Deny(denial(denied)?),
+        Outcome::Unavailable => Authentication::Unavailable,
     })
 }
 
-fn grant(grant: wit::Grant) -> Result<Grant, Invalid> {
+pub(super) fn grant(grant: wit::Grant) -> Result<Grant, Invalid> {
     if grant.max_packet_size == Some(0) || grant.max_inflight == Some(0) {
         return Err(Invalid::new("a maximum of 0 would let nothing through"));
     }
@@ -109,7 +117,7 @@ fn rule(rule: wit::TopicRule) -> Result<(bool, RuleAction, bytestring::ByteStrin
     Ok((rule.allow, action, convert::text(rule.filter)?))
 }
 
-fn denial(denial: wit::Denial) -> Result<Denial, Invalid> {
+pub(super) fn denial(denial: wit::Denial) -> Result<Denial, Invalid> {
     Ok(Denial {
         reason: connect_reason(denial.reason),
         text: convert::optional_text(denial.text)?,

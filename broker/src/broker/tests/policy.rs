@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hookwire_hooks::{
-    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, Event, Failure,
-    FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause,
-    WillDecision,
+    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, EnhancedStep,
+    Event, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict,
+    WillCause, WillDecision,
 };
 use hookwire_protocol::TopicName;
 use parking_lot::Mutex;
@@ -16,6 +16,8 @@ type Ask<Q, A> = Option<Box<dyn Fn(Q) -> Result<A, Failure> + Send + Sync>>;
 pub(super) struct Policy {
     pub(super) name: &'static str,
     pub(super) authenticate: Ask<Credentials, Authentication>,
+    /// Data of the client, and the state; none at the begin.
+    pub(super) exchange: Ask<(Option<Vec<u8>>, Option<Vec<u8>>), EnhancedStep>,
     pub(super) authorize: Ask<(Action, String), AccessDecision>,
     /// Whether `authorize` is asked about deliveries too.
     pub(super) asks_deliver: bool,
@@ -41,6 +43,7 @@ impl Plugin for Policy {
     fn hooks(&self) -> HookSet {
         let has = [
             (Hook::Authenticate, self.authenticate.is_some()),
+            (Hook::AuthenticateEnhanced, self.exchange.is_some()),
             (Hook::Authorize, self.authorize.is_some()),
             (Hook::OnPublish, self.on_publish.is_some()),
             (Hook::Route, self.route.is_some()),
@@ -66,6 +69,26 @@ impl Plugin for Policy {
 
     fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure> {
         self.authenticate.as_ref().expect("asked only if implemented")(who.clone())
+    }
+
+    fn begin_authentication(
+        &self,
+        _: &str,
+        data: Option<&[u8]>,
+        _: &Credentials,
+    ) -> Result<EnhancedStep, Failure> {
+        let exchange = self.exchange.as_ref().expect("asked only if implemented");
+        exchange((data.map(<[u8]>::to_vec), None))
+    }
+
+    fn continue_authentication(
+        &self,
+        _: &str,
+        data: Option<&[u8]>,
+        state: &[u8],
+    ) -> Result<EnhancedStep, Failure> {
+        let exchange = self.exchange.as_ref().expect("asked only if implemented");
+        exchange((data.map(<[u8]>::to_vec), Some(state.to_vec())))
     }
 
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {

@@ -21,6 +21,10 @@ const BUNDLED: &[BundledPlugin] = &[
         bytes: b"password-file",
     },
     BundledPlugin {
+        name: "scram",
+        bytes: b"scram",
+    },
+    BundledPlugin {
         name: "content-router",
         bytes: b"content-router",
     },

@@ -274,7 +274,7 @@ fn plugins() {
     );
     refused(
         "[[plugin]]\nname = \"a\"\nbundled = \"acls\"",
-        r#"3: plugin.0.bundled: expected the name of a bundled plugin ("acl", "password-file", "content-router" or "will-guard"), found "acls""#,
+        r#"3: plugin.0.bundled: expected the name of a bundled plugin ("acl", "password-file", "scram", "content-router" or "will-guard"), found "acls""#,
     );
     refused(
         "[[plugin]]\nname = \"a\"\npath = \"no/such.wasm\"",

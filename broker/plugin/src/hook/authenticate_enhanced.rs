@@ -1,0 +1,92 @@
+//! `authenticate-enhanced`: who may connect, by challenge and answer.
+
+use bytes::Bytes;
+use hookwire_hooks::{Credentials, EnhancedStep, Failure};
+
+use super::authenticate::{credentials, denial, grant};
+use super::convert::{self, Invalid};
+use crate::bindings::hooks::authenticate_enhanced::Step;
+use crate::guest::Budget;
+use crate::instance::{Instance, exported};
+use crate::stats::VerdictIndex;
+
+/// Longest data: what an AUTH can carry. The state is kept for a client that may never answer, so it has the same bound.
+const BYTES_MAX: usize = u16::MAX as usize;
+
+pub(crate) fn begin(
+    instance: &mut Instance,
+    budget: Budget,
+    method: &str,
+    data: Option<&[u8]>,
+    who: &Credentials,
+) -> Result<EnhancedStep, Failure> {
+    let user_properties = convert::user_properties(&who.user_properties);
+    let answer = instance.call(budget, |exports, store| {
+        let who = credentials(who, &user_properties);
+        exported(&exports.authenticate_enhanced)?.call_begin(store, method, data, who)
+    })?;
+    Ok(step(answer)?)
+}
+
+pub(crate) fn proceed(
+    instance: &mut Instance,
+    budget: Budget,
+    method: &str,
+    data: Option<&[u8]>,
+    state: &[u8],
+) -> Result<EnhancedStep, Failure> {
+    let answer = instance.call(budget, |exports, store| {
+        exported(&exports.authenticate_enhanced)?.call_proceed(store, method, data, state)
+    })?;
+    Ok(step(answer)?)
+}
+
+pub(crate) fn index(step: &EnhancedStep) -> VerdictIndex {
+    match step {
+        EnhancedStep::Next => 0,
+        EnhancedStep::Challenge { .. } => 1,
+        EnhancedStep::Allow { .. } => 2,
+        EnhancedStep::Deny(_) => 3,
+    }
+}
+
+fn step((step, state): (Step, Vec<u8>)) -> Result<EnhancedStep, Invalid> {
+    Ok(match step {
+        Step::Next => EnhancedStep::Next,
+        Step::Challenge(data) => EnhancedStep::Challenge {
+            data: bounded("challenge", data)?.into(),
+            state: bounded("state", state)?,
+        },
+        Step::Allow((allowed, data)) => EnhancedStep::Allow {
+            grant: Box::new(grant(allowed)?),
+            data: data
+                .map(|data| bounded("data", data))
+                .transpose()?
+                .map(Bytes::from),
+        },
+        Step::Deny(denied) => EnhancedStep::Deny(denial(denied)?),
+    })
+}
+
+fn bounded(what: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Invalid> {
+    if bytes.len() > BYTES_MAX {
+        return Err(Invalid(format!(
+            "{what} of {} bytes, allowed are {BYTES_MAX}",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_or_kept_has_a_bound() {
+        let challenge = |data, state| step((Step::Challenge(vec![0; data]), vec![0; state])).is_ok();
+        assert!(challenge(BYTES_MAX, BYTES_MAX));
+        assert!(!challenge(BYTES_MAX + 1, 0));
+        assert!(!challenge(0, BYTES_MAX + 1));
+    }
+}
