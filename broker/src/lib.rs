@@ -24,3 +24,4 @@ pub mod reload;
 pub mod router;
 pub mod run;
 pub mod session;
+pub mod sys;

@@ -166,6 +166,11 @@ impl Chain {
         self.generation
     }
 
+    /// All plugins, in order.
+    pub fn plugins(&self) -> &[Arc<dyn Plugin>] {
+        &self.plugins
+    }
+
     /// Whether any plugin implements a hook; the one branch that a hook costs that nobody has.
     #[inline]
     pub fn has(&self, hook: Hook) -> bool {

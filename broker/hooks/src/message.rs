@@ -19,6 +19,8 @@ pub enum Source {
         /// Length of the chain of plugin publishes that led to this message.
         hops: u8,
     },
+    /// The broker itself: `$SYS`.
+    Broker,
 }
 
 impl Source {
@@ -26,7 +28,7 @@ impl Source {
     pub fn client(self) -> Option<ClientKey> {
         match self {
             Self::Client(key) | Self::Will(key) => Some(key),
-            Self::Plugin { .. } => None,
+            Self::Plugin { .. } | Self::Broker => None,
         }
     }
 
@@ -34,7 +36,7 @@ impl Source {
     pub fn hops(self) -> u8 {
         match self {
             Self::Plugin { hops } => hops,
-            Self::Client(_) | Self::Will(_) => 0,
+            Self::Client(_) | Self::Will(_) | Self::Broker => 0,
         }
     }
 }

@@ -204,4 +204,9 @@ pub trait Plugin: Send + Sync {
 
     /// Whether it wants to be told of such an event.
     fn wants_event(&self, event: &Event) -> bool;
+
+    /// What it did so far, for people: names, of which `/` makes levels, and values.
+    fn figures(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }

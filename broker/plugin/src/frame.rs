@@ -41,7 +41,8 @@ fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>) {
     let (kind, key) = match message.source {
         Source::Client(key) => (SOURCE_CLIENT, key.0),
         Source::Will(key) => (SOURCE_WILL, key.0),
-        Source::Plugin { .. } => (SOURCE_PLUGIN, 0),
+        // The broker's own messages are not shown to plugins.
+        Source::Plugin { .. } | Source::Broker => (SOURCE_PLUGIN, 0),
     };
     let properties = shown.properties(message);
     let retain = if message.retain { FLAG_RETAIN } else { 0 };

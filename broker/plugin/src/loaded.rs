@@ -360,6 +360,10 @@ impl Plugin for LoadedPlugin {
         }
     }
 
+    fn figures(&self) -> Vec<(String, String)> {
+        self.stats().figures()
+    }
+
     fn wants_event(&self, event: &Event) -> bool {
         self.hooks.contains(Hook::Events) && self.interests.events.wants(&event.kind)
     }

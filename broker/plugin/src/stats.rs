@@ -37,6 +37,42 @@ pub struct PluginStats {
     pub metrics: Vec<(String, MetricValue)>,
 }
 
+impl PluginStats {
+    /// Name and value of each figure, for people; kinds of failures and answers that never occurred are left out.
+    pub fn figures(&self) -> Vec<(String, String)> {
+        let failures: u64 = self.hooks.iter().map(HookStats::failed).sum();
+        let calls: u64 = self.hooks.iter().map(|hook| hook.calls).sum();
+        let mut figures = vec![
+            ("calls".to_owned(), calls.to_string()),
+            ("failures".to_owned(), failures.to_string()),
+            ("instances".to_owned(), self.instances.live.to_string()),
+            (
+                "instances/discarded".to_owned(),
+                self.instances.discarded.to_string(),
+            ),
+            (
+                "memory/maximum".to_owned(),
+                self.instances.memory_bytes_peak.to_string(),
+            ),
+        ];
+        for hook in &self.hooks {
+            figures.extend(hook.figures());
+        }
+        let own = self.metrics.iter();
+        figures.extend(own.map(|(name, value)| (format!("metrics/{name}"), value.to_string())));
+        figures
+    }
+}
+
+impl std::fmt::Display for MetricValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Gauge(value) => write!(f, "{value}"),
+        }
+    }
+}
+
 /// What happened at one hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookStats {
@@ -52,6 +88,25 @@ pub struct HookStats {
     pub verdicts: Vec<(&'static str, u64)>,
     /// Time in calls, waiting for an instance included.
     pub total_ns: u64,
+}
+
+impl HookStats {
+    fn failed(&self) -> u64 {
+        self.failures.iter().map(|(_, times)| times).sum()
+    }
+
+    fn figures(&self) -> impl Iterator<Item = (String, String)> {
+        let hook = self.hook.as_str();
+        let counts = [("calls", self.calls), ("messages", self.messages)];
+        let counts = counts.map(|(name, count)| (format!("{hook}/{name}"), count));
+        let failures = self.failures.iter();
+        let failures =
+            failures.map(move |(kind, times)| (format!("{hook}/failures/{}", kind.as_str()), *times));
+        let verdicts = self.verdicts.iter();
+        let verdicts = verdicts.map(move |(name, times)| (format!("{hook}/verdicts/{name}"), *times));
+        let all = counts.into_iter().chain(failures).chain(verdicts);
+        all.map(|(name, count)| (name, count.to_string()))
+    }
 }
 
 /// The instances of a plugin.

@@ -89,8 +89,9 @@ impl Client {
         self.restricted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_online(&self, online: bool) {
-        self.online.store(online, Ordering::Release);
+    /// Tells what it was before.
+    pub(super) fn set_online(&self, online: bool) -> bool {
+        self.online.swap(online, Ordering::AcqRel)
     }
 }
 

@@ -384,7 +384,7 @@ impl Broker {
                 expiry: None,
             },
         );
-        client.set_online(false);
+        self.set_online(client, false);
         drop(session);
         let standing = client.standing();
         self.emit(key, &standing.facts.client_id, || EventKind::SessionTakenOver);
@@ -413,7 +413,7 @@ impl Broker {
         let link = client
             .session()
             .attach(now, admission.terms.clone(), &admission.connack);
-        client.set_online(true);
+        self.set_online(client, true);
         self.emit(standing.facts.key, &standing.facts.client_id, || {
             EventKind::SessionResumed
         });
@@ -435,7 +435,7 @@ impl Broker {
             .next_session
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let client = Arc::new(Client::new(id, session, standing.clone()));
-        client.set_online(true);
+        self.set_online(&client, true);
         by_id.insert(client_id.clone(), Arc::clone(&client));
         self.0.registry.rekey(None, standing.facts.key, &client);
         self.emit(standing.facts.key, &client_id, || EventKind::SessionCreated);

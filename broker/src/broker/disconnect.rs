@@ -10,6 +10,7 @@ use hookwire_protocol::DisconnectReason;
 use super::Broker;
 use super::client::Client;
 use super::timers::Due;
+use crate::metrics::Tally;
 use crate::session::{Closure, Ending, Link};
 
 /// How a connection ended, as its task saw it.
@@ -46,7 +47,7 @@ impl Broker {
         drop(session);
         let mut bequeathed = Vec::new();
         if let Some(detached) = &detached {
-            client.set_online(false);
+            self.set_online(client, false);
             client.departed.notify_waiters();
             if departure.reason == DisconnectReason::SessionTakenOver {
                 self.emit(key, &client_id, || EventKind::SessionTakenOver);
@@ -93,6 +94,10 @@ impl Broker {
         let bequeathed = self.end_session(&mut by_id, &client);
         drop(by_id);
         self.redeliver(now, bequeathed);
+        self.0.metrics.traffic.add(&Tally {
+            sessions_expired: 1,
+            ..Tally::default()
+        });
         self.emit(key, client_id, || EventKind::SessionExpired);
         // [MQTT-3.1.2-10]: a will is due no later than the end of its session.
         self.release_will(now, client_id, key);

@@ -3,7 +3,7 @@
 //! What the system says that we have (resident memory) is looked at several times a second, instead of summing up what
 //! we believe to hold: it includes plugins, buffers and the allocator's own, and costs the messages nothing.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How often it is looked at. In between, what comes in is bounded by what the network brings.
@@ -36,6 +36,8 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Memory {
     state: AtomicU8,
+    resident: AtomicUsize,
+    resident_max: AtomicUsize,
     /// Three quarters of what the machine or our control group has.
     default_max: usize,
 }
@@ -44,6 +46,8 @@ impl Default for Memory {
     fn default() -> Self {
         Self {
             state: AtomicU8::new(State::Ample as u8),
+            resident: AtomicUsize::new(0),
+            resident_max: AtomicUsize::new(0),
             default_max: available().map_or(usize::MAX, |bytes| bytes / 4 * 3),
         }
     }
@@ -62,10 +66,22 @@ impl Memory {
         self.state.load(Ordering::Relaxed) >= State::Full as u8
     }
 
+    /// What was used at the last look, bytes.
+    pub(super) fn resident(&self) -> usize {
+        self.resident.load(Ordering::Relaxed)
+    }
+
+    /// The most that was used at any look, bytes.
+    pub(super) fn resident_max(&self) -> usize {
+        self.resident_max.load(Ordering::Relaxed)
+    }
+
     /// Looks at what is used; `max` replaces the default bound.
     pub(super) fn look(&self, max: Option<usize>) {
         // Where the system does not tell, there is no bound.
         let used = resident().unwrap_or(0);
+        self.resident.store(used, Ordering::Relaxed);
+        self.resident_max.fetch_max(used, Ordering::Relaxed);
         let max = max.unwrap_or(self.default_max);
         let state = State::of(used, max);
         let before = self.state.swap(state as u8, Ordering::Relaxed);

@@ -14,6 +14,7 @@ mod memory;
 mod publish;
 mod redirect;
 mod registry;
+mod report;
 mod retained_sources;
 mod room;
 mod sharing;
@@ -27,7 +28,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use bytestring::ByteString;
@@ -51,7 +52,7 @@ use crate::clock;
 use crate::config::{
     BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
 };
-use crate::metrics::{Limit, Metrics};
+use crate::metrics::{Limit, Metrics, Tally};
 use crate::router::{RetainedLimits, Router};
 use bans::FlappingWatch;
 use events::EventSink;
@@ -80,6 +81,8 @@ pub struct Settings {
     pub flapping: FlappingSettings,
     /// Where clients are sent for whom there is no room.
     pub redirect: Option<Redirect>,
+    /// How often `$SYS` is published; zero: never.
+    pub sys_interval: Duration,
 }
 
 impl From<&Config> for Settings {
@@ -91,6 +94,7 @@ impl From<&Config> for Settings {
             ban: config.ban.clone(),
             flapping: config.flapping.clone(),
             redirect: config.redirect.clone(),
+            sys_interval: config.sys_interval,
         }
     }
 }
@@ -123,6 +127,7 @@ struct Shared {
     fights: FightWatch,
     flapping: FlappingWatch,
     memory: Memory,
+    started_at: Instant,
     metrics: Metrics,
     events: EventSink,
     plugin_publishes: mpsc::Sender<PluginPublish>,
@@ -159,6 +164,7 @@ impl Broker {
             fights: FightWatch::default(),
             flapping: FlappingWatch::default(),
             memory: Memory::default(),
+            started_at: clock::now(),
             metrics: Metrics::default(),
             plugin_publishes,
             authentications,
@@ -167,6 +173,7 @@ impl Broker {
             published: Mutex::new(Some(published)),
         }));
         broker.apply_settings();
+        broker.0.memory.look(broker.settings().limits.memory_max);
         Ok(broker)
     }
 
@@ -206,14 +213,27 @@ impl Broker {
         &self.0.metrics
     }
 
+    /// A session has a connection, or has none any more.
+    fn set_online(&self, client: &Client, online: bool) {
+        match (client.set_online(online), online) {
+            (false, true) => self.0.metrics.online.up(),
+            (true, false) => self.0.metrics.online.down(),
+            _ => {}
+        }
+    }
+
     /// Every session, connected or not.
     pub fn clients(&self) -> Vec<Arc<Client>> {
         self.0.registry.all()
     }
 
-    /// Does what is due (session expiry, delayed wills) and publishes what plugins publish, for as long as
-    /// the broker lives.
+    /// Does what is due (session expiry, delayed wills), publishes what plugins publish, and reports about the broker, for
+    /// as long as it lives.
     pub async fn serve(&self) {
+        tokio::join!(self.serve_others(), self.report_itself());
+    }
+
+    async fn serve_others(&self) {
         let Some(mut published) = self.0.published.lock().take() else {
             return;
         };
@@ -263,6 +283,12 @@ impl Broker {
 
     /// Tells plugins of messages that did not reach a client.
     pub fn report_dropped(&self, client: &Client, dropped: Vec<(Arc<Message>, DropCause)>) {
+        if !dropped.is_empty() {
+            self.0.metrics.traffic.add(&Tally {
+                publishes_dropped: dropped.len() as u64,
+                ..Tally::default()
+            });
+        }
         for (message, cause) in &dropped {
             if let Some(limit) = limit_behind(*cause, message.qos) {
                 self.0.metrics.limits.reached(limit);

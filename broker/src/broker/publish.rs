@@ -334,6 +334,18 @@ impl Broker {
         }
     }
 
+    /// A message of the broker itself: kept, and given to those who may have it. Policies about messages do not see it.
+    pub(super) fn publish_own(&self, round: &Round<'_>, publisher: &mut Publisher, message: &Arc<Message>) {
+        self.0.router.retain_own(message);
+        let matches = self.0.router.matching(&mut publisher.memo, &message.topic, None);
+        let audience = Audience {
+            matches: &matches,
+            from: None,
+            routing: None,
+        };
+        self.fan_out(round, publisher, message, audience);
+    }
+
     #[inline]
     pub(super) fn hand_over(
         &self,

@@ -9,6 +9,8 @@ pub enum Part {
     Log,
     /// `data_dir`
     DataDir,
+    /// `sys_interval`
+    SysInterval,
     /// `shutdown_timeout`
     ShutdownTimeout,
     /// `[[listener]]`
@@ -32,9 +34,10 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Log,
         Self::DataDir,
+        Self::SysInterval,
         Self::ShutdownTimeout,
         Self::Listeners,
         Self::Limits,
@@ -52,6 +55,7 @@ impl Part {
         match self {
             Self::Log => "log",
             Self::DataDir => "data_dir",
+            Self::SysInterval => "sys_interval",
             Self::ShutdownTimeout => "shutdown_timeout",
             Self::Listeners => "listener",
             Self::Limits => "limits",
@@ -74,6 +78,7 @@ impl Part {
         match self {
             Self::Log => old.log != new.log,
             Self::DataDir => old.data_dir != new.data_dir,
+            Self::SysInterval => old.sys_interval != new.sys_interval,
             Self::ShutdownTimeout => old.shutdown_timeout != new.shutdown_timeout,
             Self::Listeners => old.listeners != new.listeners,
             Self::Limits => old.limits != new.limits,
@@ -144,6 +149,7 @@ mod tests {
         let changed = |text| Config::default().changes(&parse(text)).0;
         assert_eq!(changed("log = \"debug\""), [Part::Log]);
         assert_eq!(changed("data_dir = \"d\""), [Part::DataDir]);
+        assert_eq!(changed("sys_interval = \"1s\""), [Part::SysInterval]);
         assert_eq!(changed("shutdown_timeout = \"1s\""), [Part::ShutdownTimeout]);
         assert_eq!(
             changed("[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:1\""),

@@ -37,6 +37,7 @@ impl Default for Config {
             access_default: None,
             plugins: Vec::new(),
             log: "info".to_owned(),
+            sys_interval: Duration::from_secs(10),
             data_dir: None,
             shutdown_timeout: Duration::from_secs(10),
         }

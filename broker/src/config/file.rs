@@ -136,6 +136,11 @@ fn syntax_error(error: &SyntaxError, report: &Report<'_>) {
 fn read_root(mut root: Section<'_>, around: Surroundings<'_>) -> Config {
     let mut config = Config::default();
     root.set("log", &mut config.log, log_filter);
+    root.set(
+        "sys_interval",
+        &mut config.sys_interval,
+        duration(Duration::ZERO..=Duration::from_secs(3600)),
+    );
     config.data_dir = root.take("data_dir", path).map(|path| around.folder.join(path));
     root.set(
         "shutdown_timeout",

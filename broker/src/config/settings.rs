@@ -30,6 +30,8 @@ pub struct Config {
     pub access_default: Option<AccessDefault>,
     /// The chain, in order.
     pub plugins: Vec<PluginEntry>,
+    /// How often `$SYS` is published; zero: never.
+    pub sys_interval: Duration,
     /// Directives for the log, as `tracing` filters spell them; for example `info` or `hookwire=debug`.
     pub log: String,
     /// Where durable data goes.

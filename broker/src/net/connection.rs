@@ -26,7 +26,7 @@ use super::{Stream, writer};
 use crate::broker::{Broker, Connected, Departure, Publisher, Stop, refused};
 use crate::clock;
 use crate::config::RateExcess;
-use crate::metrics::Limit;
+use crate::metrics::{Limit, Tally};
 use crate::session::{Closure, Ending, Farewell, Outbox, Session, Violation};
 
 /// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others
@@ -72,6 +72,8 @@ pub(super) struct Connection<S> {
     broker: Broker,
     connected: Connected,
     rate: Rate,
+    /// What was read and written since it was last added to the broker's counts.
+    tally: Tally,
     decoder: Decoder,
     buffer: ReadBuffer,
     /// Whole packets that were read and not handled yet.
@@ -111,6 +113,12 @@ impl<S: Stream> Connection<S> {
             paused_until: None,
             stalled_at: None,
             rate: Rate::new(connected.rate, clock::now()),
+            // The CONNECT.
+            tally: Tally {
+                connections: 1,
+                packets_received: 1,
+                ..Tally::default()
+            },
             reauthentication: Reauthentication::default(),
             connected,
         };
@@ -170,6 +178,7 @@ impl<S: Stream> Connection<S> {
             Poll::Ready(Ok(0)) => Poll::Ready(Wakeup::End(End::Lost("closed by the client".into()))),
             Poll::Ready(Ok(n)) => {
                 self.buffer.was_read(n);
+                self.tally.bytes_received += n as u64;
                 Poll::Ready(Wakeup::Input)
             }
             Poll::Ready(Err(error)) => Poll::Ready(Wakeup::End(End::Lost(error.to_string()))),
@@ -187,7 +196,9 @@ impl<S: Stream> Connection<S> {
         }
         loop {
             let waiting = self.out.len();
-            match writer::poll_flush(&mut self.stream, &mut self.out, cx) {
+            let flushed = writer::poll_flush(&mut self.stream, &mut self.out, cx);
+            self.tally.bytes_sent += (waiting - self.out.len()) as u64;
+            match flushed {
                 Poll::Ready(Ok(())) => self.stalled_at = None,
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
@@ -220,7 +231,12 @@ impl<S: Stream> Connection<S> {
         session.poll_output(clock::now(), &mut self.out);
         self.has_backlog = session.has_backlog();
         let dropped = session.take_dropped();
+        self.tally += session.take_tally();
         drop(session);
+        self.broker
+            .metrics()
+            .traffic
+            .add(&std::mem::take(&mut self.tally));
         self.broker.report_dropped(&self.connected.client, dropped);
     }
 
@@ -268,8 +284,11 @@ impl<S: Stream> Connection<S> {
         let waiting = self.chunk.len() - self.at;
         let mut messages = 0_u32;
         while let Some(packet) = self.next_packet()? {
+            self.tally.packets_received += 1;
             match packet {
                 Packet::Publish(publish) => {
+                    self.tally.publishes_received += 1;
+                    self.tally.publish_bytes_received += publish.payload.len() as u64;
                     self.run.push(publish);
                     messages += 1;
                     if self.run.len() >= RUN_MAX {

@@ -16,7 +16,7 @@ use super::handshake;
 use crate::broker::{Admits, Arrival, Broker};
 use crate::clock;
 use crate::config::Listener;
-use crate::metrics::Limit;
+use crate::metrics::{Limit, Tally};
 
 /// Connections that the system holds for us until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -121,6 +121,10 @@ impl Bound {
         if let Err(error) = stream.set_nodelay(true) {
             return tracing::debug!(%peer, "{error}");
         }
+        broker.metrics().traffic.add(&Tally {
+            sockets: 1,
+            ..Tally::default()
+        });
         match self.room(peer, broker, slots) {
             Ok(room) => {
                 tokio::spawn(serve(stream, broker.clone(), arrival, None, room));

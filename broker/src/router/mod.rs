@@ -24,6 +24,7 @@ pub use subscriptions::{Matches, Recipient, Subscriber, Subscription, Subscripti
 
 use crate::config::Overlapping;
 use crate::session::RetainedCopy;
+use crate::sys;
 
 /// The subscriptions and retained messages of the broker, shared by all connections. Reading is far more
 /// frequent than writing, and a [`Memo`] spares most of the reading.
@@ -34,6 +35,8 @@ pub struct Router<S> {
     sends_each: AtomicBool,
     generation: AtomicU64,
     retained: RwLock<Retained>,
+    /// The broker's own, which count towards no limit of clients.
+    own_retained: RwLock<Retained>,
 }
 
 impl<S> Default for Router<S> {
@@ -43,6 +46,7 @@ impl<S> Default for Router<S> {
             sends_each: AtomicBool::new(false),
             generation: AtomicU64::new(1),
             retained: RwLock::default(),
+            own_retained: RwLock::default(),
         }
     }
 }
@@ -99,8 +103,34 @@ impl<S: Subscriber> Router<S> {
         self.retained.write().keep(message, limits)
     }
 
+    /// Keeps a message of the broker itself, on a topic that clients cannot publish to.
+    pub fn retain_own(&self, message: &Message) {
+        const NO_LIMITS: RetainedLimits = RetainedLimits {
+            messages_max: usize::MAX,
+            bytes_max: usize::MAX,
+        };
+        // Nothing is too much for no limits.
+        let _ = self.own_retained.write().keep(message, &NO_LIMITS);
+    }
+
     /// The retained messages that a filter matches.
     pub fn retained(&self, filter: &TopicFilter, now: Instant) -> Vec<Arc<RetainedCopy>> {
-        self.retained.read().matching(filter, now)
+        let store = if filter.as_str().starts_with(sys::PREFIX) {
+            &self.own_retained
+        } else {
+            &self.retained
+        };
+        store.read().matching(filter, now)
+    }
+
+    /// How many clients' messages are retained, and their bytes.
+    pub fn retained_amount(&self) -> (usize, usize) {
+        let retained = self.retained.read();
+        (retained.len(), retained.bytes())
+    }
+
+    /// How many subscriptions there are, and how many of them are members of shared ones.
+    pub fn subscription_counts(&self) -> (usize, usize) {
+        self.subscriptions.read().counts()
     }
 }

@@ -50,6 +50,11 @@ impl Retained {
         self.count
     }
 
+    /// Their bytes, with what each costs beyond its topic and payload.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0

@@ -102,12 +102,16 @@ impl<S> Slot for Subscribers<S> {
 #[derive(Debug)]
 pub struct Subscriptions<S> {
     tree: LevelTree<Subscribers<S>>,
+    plain: usize,
+    shared: usize,
 }
 
 impl<S> Default for Subscriptions<S> {
     fn default() -> Self {
         Self {
             tree: LevelTree::default(),
+            plain: 0,
+            shared: 0,
         }
     }
 }
@@ -115,33 +119,53 @@ impl<S> Default for Subscriptions<S> {
 impl<S: Subscriber> Subscriptions<S> {
     /// Adds a subscription, or replaces the same client's with the same filter. [MQTT-3.8.4-3]
     pub fn subscribe(&mut self, filter: &SharedFilter, subscription: Subscription<S>) {
-        self.tree
+        let is_new = self
+            .tree
             .update(filter.filter.as_str(), |subscribers| match &filter.share {
                 None => put(&mut subscribers.plain, subscription),
                 Some(share) => {
                     let at = subscribers.groups.iter().position(|group| group.is_of(share));
-                    let group = match at.map(|at| subscribers.groups.swap_remove(at)) {
+                    let (group, is_new) = match at.map(|at| subscribers.groups.swap_remove(at)) {
                         Some(group) => {
                             let mut members = group.members.clone();
-                            put(&mut members, subscription);
-                            group.with(members)
+                            let is_new = put(&mut members, subscription);
+                            (group.with(members), is_new)
                         }
-                        None => Group::new(Arc::new(filter.clone()), vec![subscription]),
+                        None => (Group::new(Arc::new(filter.clone()), vec![subscription]), true),
                     };
                     subscribers.groups.push(Arc::new(group));
+                    is_new
                 }
             });
+        *self.count(filter) += usize::from(is_new);
+    }
+
+    fn count(&mut self, filter: &SharedFilter) -> &mut usize {
+        match filter.share {
+            None => &mut self.plain,
+            Some(_) => &mut self.shared,
+        }
+    }
+
+    /// How many there are, and how many of them are members of shared ones.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.plain + self.shared, self.shared)
     }
 
     /// Removes a subscription.
     pub fn unsubscribe(&mut self, filter: &SharedFilter, subscriber: u64) {
         let others = |subscription: &Subscription<S>| subscription.subscriber.id() != subscriber;
-        self.tree
+        let removed = self
+            .tree
             .update(filter.filter.as_str(), |subscribers| match &filter.share {
-                None => subscribers.plain.retain(others),
+                None => {
+                    let before = subscribers.plain.len();
+                    subscribers.plain.retain(others);
+                    before - subscribers.plain.len()
+                }
                 Some(share) => {
                     let Some(at) = subscribers.groups.iter().position(|group| group.is_of(share)) else {
-                        return;
+                        return 0;
                     };
                     let group = subscribers.groups.swap_remove(at);
                     let members: Vec<_> = group
@@ -150,11 +174,14 @@ impl<S: Subscriber> Subscriptions<S> {
                         .filter(|member| others(member))
                         .cloned()
                         .collect();
+                    let removed = group.members.len() - members.len();
                     if !members.is_empty() {
                         subscribers.groups.push(Arc::new(group.with(members)));
                     }
+                    removed
                 }
             });
+        *self.count(filter) -= removed;
     }
 
     /// The shared subscription with this filter, if it has members.
@@ -207,12 +234,19 @@ impl<S: Subscriber> Subscriptions<S> {
     }
 }
 
-fn put<S: Subscriber>(list: &mut Vec<Subscription<S>>, subscription: Subscription<S>) {
+/// True when the list had none of this subscriber's.
+fn put<S: Subscriber>(list: &mut Vec<Subscription<S>>, subscription: Subscription<S>) -> bool {
     match list
         .iter_mut()
         .find(|other| other.subscriber.id() == subscription.subscriber.id())
     {
-        Some(other) => *other = subscription,
-        None => list.push(subscription),
+        Some(other) => {
+            *other = subscription;
+            false
+        }
+        None => {
+            list.push(subscription);
+            true
+        }
     }
 }

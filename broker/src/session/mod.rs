@@ -45,6 +45,7 @@ pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
 
 use crate::config::Features;
+use crate::metrics::Tally;
 use aliases::{Aliases, Naming};
 use inbound::Inbound;
 use outbound::{Next, Outbound};
@@ -141,6 +142,8 @@ pub struct Session {
     outbound: Outbound,
     aliases: Aliases,
     outbox: Outbox,
+    /// What was written, since the connection last asked.
+    tally: Tally,
     /// Messages that did not reach the client, since the broker last asked.
     dropped: Vec<(Arc<Message>, DropCause)>,
     /// Set when the session is over and must take nothing any more.
@@ -159,6 +162,7 @@ impl Session {
             outbound: Outbound::default(),
             aliases: Aliases::default(),
             outbox: Outbox::default(),
+            tally: Tally::default(),
             dropped: Vec::new(),
             ended: false,
         }
@@ -194,6 +198,16 @@ impl Session {
         self.outbound.queued()
     }
 
+    /// Bytes that wait.
+    pub fn queued_bytes(&self) -> usize {
+        self.outbound.queued_bytes()
+    }
+
+    /// What was written since the last call.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
     // ---- connections
 
     /// Begins a network connection: the CONNACK goes out first, then everything that was not acknowledged, in
@@ -207,6 +221,7 @@ impl Session {
         self.aliases.attach(terms.topic_aliases_sent_max);
         self.terms = terms;
         connack.encode(self.terms.version, self.outbox.tail());
+        self.tally.packets_sent += 1;
         self.link = Some(Arc::clone(&link));
         self.pump(now);
         link.signal();
@@ -336,6 +351,8 @@ impl Session {
         encode(self.terms.version, tail);
         if tail.len() - before > self.terms.packet_bytes_max {
             tail.truncate(before);
+        } else {
+            self.tally.packets_sent += 1;
         }
     }
 
@@ -669,6 +686,9 @@ impl Session {
         .encode(self.terms.version, outbox.tail());
         outbox.push_payload(&delivered.message.payload);
         self.outbox = outbox;
+        self.tally.packets_sent += 1;
+        self.tally.publishes_sent += 1;
+        self.tally.publish_bytes_sent += delivered.message.payload.len() as u64;
         Sent::Written
     }
 

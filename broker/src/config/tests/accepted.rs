@@ -39,6 +39,7 @@ fn every_key() {
 
     assert_eq!(config.log, "hookwire=debug");
     assert_eq!(config.data_dir, Some(folder.path("data")));
+    assert_eq!(config.sys_interval, Duration::from_secs(55));
     assert_eq!(config.shutdown_timeout, Duration::from_secs(3));
 
     let listener = &config.listeners[0];
@@ -217,6 +218,7 @@ fn admission(config: &Config) {
 pub(super) const EVERY_KEY: &str = r#"
 log = "hookwire=debug"
 data_dir = "data"
+sys_interval = "55s"
 shutdown_timeout = "3s"
 [[listener]]
 name = "outer"

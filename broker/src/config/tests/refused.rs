@@ -13,7 +13,7 @@ fn complaints(text: &str) -> Vec<String> {
         .collect()
 }
 
-const TOP: &str = "log, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
+const TOP: &str = "log, sys_interval, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
      redirect, authorization, plugin";
 const PLUGIN: &str = "name, optional, path, bundled, sha256, topics, on_failure, deadline, deadline_slow, memory, \
                       instances, grant, config";

@@ -1,0 +1,110 @@
+//! The broker's own messages: `$SYS`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hookwire_hooks::{Message, Source};
+use hookwire_protocol::{PublishProperties, QoS, TopicName};
+
+use super::Broker;
+use super::publish::Publisher;
+use crate::clock;
+use crate::metrics::Limit;
+use crate::sys::{Amount, PluginReport, Report, Reporter, Snapshot};
+
+/// How often the broker looks whether it is time to report: the interval may have changed.
+const STEP_MAX: Duration = Duration::from_secs(1);
+
+impl Broker {
+    /// Reports as often as configured, for as long as the broker lives.
+    pub(super) async fn report_itself(&self) {
+        let mut reporter = Reporter::default();
+        let mut due = clock::now();
+        loop {
+            let interval = self.settings().sys_interval;
+            let now = clock::now();
+            if interval.is_zero() {
+                self.publish_reports(now, reporter.withdraw());
+            } else if due.min(now + interval) <= now {
+                self.publish_reports(now, reporter.report(now, &self.snapshot(now)));
+                due = now + interval;
+            } else {
+                due = due.min(now + interval);
+            }
+            let left = due.saturating_duration_since(now);
+            tokio::time::sleep(left.clamp(Duration::from_millis(10), STEP_MAX)).await;
+        }
+    }
+
+    fn publish_reports(&self, now: Instant, reports: Vec<Report>) {
+        let mut publisher = Publisher::default();
+        self.with_round(now, |round| {
+            for (topic, value) in reports {
+                if let Ok(topic) = TopicName::new(topic) {
+                    self.publish_own(round, &mut publisher, &message(topic, value));
+                }
+            }
+        });
+        publisher.wake_recipients();
+    }
+
+    /// All figures of this moment. Looks at each session.
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        let metrics = &self.0.metrics;
+        let (subscriptions, shared_subscriptions) = self.0.router.subscription_counts();
+        let (retained_messages, retained_bytes) = self.0.router.retained_amount();
+        let mut snapshot = Snapshot {
+            uptime_secs: now.saturating_duration_since(self.0.started_at).as_secs(),
+            traffic: metrics.traffic.sum(),
+            online: metrics.online.now(),
+            online_max: metrics.online.highest(),
+            subscriptions,
+            shared_subscriptions,
+            retained: Amount {
+                messages: retained_messages,
+                bytes: retained_bytes,
+            },
+            memory: self.0.memory.resident(),
+            memory_max: self.0.memory.resident_max(),
+            generation: self.chain().generation(),
+            limits: Limit::ALL
+                .iter()
+                .map(|&limit| (limit, metrics.limits.get(limit)))
+                .collect(),
+            plugins: self.plugin_reports(),
+            ..Snapshot::default()
+        };
+        for client in self.clients() {
+            let session = client.session();
+            snapshot.sessions += 1;
+            snapshot.inflight += session.inflight();
+            snapshot.queued.messages += session.queued();
+            snapshot.queued.bytes += session.queued_bytes();
+        }
+        snapshot
+    }
+
+    fn plugin_reports(&self) -> Vec<PluginReport> {
+        let chain = self.chain();
+        let plugins = chain.plugins().iter();
+        plugins
+            .map(|plugin| PluginReport {
+                name: plugin.name().to_owned(),
+                figures: plugin.figures(),
+            })
+            .collect()
+    }
+}
+
+fn message(topic: TopicName, value: String) -> Arc<Message> {
+    Arc::new(Message {
+        source: Source::Broker,
+        topic,
+        payload: Bytes::from(value),
+        qos: QoS::AtMostOnce,
+        retain: true,
+        properties: PublishProperties::NONE,
+        expires_at: None,
+    })
+}
