@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
-use super::exchange::auth;
+use super::exchange::{auth, too_large};
 use super::read_buffer::ReadBuffer;
 use super::reauthentication::Reauthentication;
 use super::{Stream, writer};
@@ -369,7 +369,7 @@ impl<S: Stream> Connection<S> {
                 self.reauthentication
                     .wait(exchange, rounds_max)
                     .map_err(End::Stop)?;
-                self.say_auth(AuthReason::ContinueAuthentication, Some(data));
+                self.say_auth(AuthReason::ContinueAuthentication, Some(data))?;
             }
             EnhancedOutcome::Allow(grant, data) => {
                 let now = clock::now();
@@ -377,7 +377,7 @@ impl<S: Stream> Connection<S> {
                     .renew(&mut self.connected, &grant, now)
                     .map_err(End::Stop)?;
                 self.publisher.forget_access();
-                self.say_auth(AuthReason::Success, data);
+                self.say_auth(AuthReason::Success, data)?;
             }
             EnhancedOutcome::Deny(denial) => return Err(End::Stop(refused(denial))),
         }
@@ -385,10 +385,19 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 
-    fn say_auth(&mut self, reason: AuthReason, data: Option<Bytes>) {
-        if let Some(enrolment) = &self.connected.enrolment {
-            auth(reason, &enrolment.method, data).encode(self.version, self.out.tail());
+    fn say_auth(&mut self, reason: AuthReason, data: Option<Bytes>) -> Result<(), End> {
+        let Some(enrolment) = &self.connected.enrolment else {
+            return Ok(());
+        };
+        let packet = auth(reason, &enrolment.method, data);
+        let session = self.connected.client.session_of(self.connected.key);
+        let bytes_max = session.map_or(usize::MAX, |session| session.terms().packet_bytes_max);
+        // [MQTT-3.1.2-24]
+        if packet.encoded_len(self.version) > bytes_max {
+            return Err(End::Stop(refused(too_large())));
         }
+        packet.encode(self.version, self.out.tail());
+        Ok(())
     }
 
     // ---- time
@@ -430,7 +439,7 @@ impl<S: Stream> Connection<S> {
         }
         if self.reauthentication.deadline().is_some_and(|at| at <= now) {
             return Err(End::Stop(refused(Denial {
-                text: Some(ByteString::from_static("no AUTH in time")),
+                text: Some(ByteString::from_static("not authenticated again in time")),
                 ..Denial::new(ConnectReason::NotAuthorized)
             })));
         }

@@ -1,5 +1,6 @@
 //! The broker in one process, clients at in-memory streams, time paused: policy, takeover, wills, expiry.
 
+mod authentication;
 mod peer;
 mod policy;
 
