@@ -7,9 +7,9 @@ use std::net::TcpStream;
 use bytes::BytesMut;
 use bytestring::ByteString;
 use hookwire_protocol::{
-    Connack, Connect, ConnectReason, DecodeLimits, Decoder, Delivery, Disconnect, DisconnectReason, Packet,
-    PacketId, Puback, Pubcomp, Publish, PublishReason, Pubrec, Pubrel, PubrelReason, QoS, Suback, Subscribe,
-    SubscribeFilter, SubscribeReason, SubscriptionOptions, TopicLimits, Unsuback, Unsubscribe,
+    Auth, Connack, Connect, ConnectReason, DecodeLimits, Decoder, Delivery, Disconnect, DisconnectReason,
+    Packet, PacketId, Puback, Pubcomp, Publish, PublishReason, Pubrec, Pubrel, PubrelReason, QoS, Suback,
+    Subscribe, SubscribeFilter, SubscribeReason, SubscriptionOptions, TopicLimits, Unsuback, Unsubscribe,
     UnsubscribeReason, UserProperties, Version,
 };
 
@@ -65,7 +65,7 @@ macro_rules! expected {
     )+};
 }
 expected!(
-    Connack, Publish, Puback, Pubrec, Pubrel, Pubcomp, Suback, Unsuback, Disconnect
+    Auth, Connack, Publish, Puback, Pubrec, Pubrel, Pubcomp, Suback, Unsuback, Disconnect
 );
 
 impl Client {

@@ -164,14 +164,15 @@ impl Broker {
             refused(Denial::new(ConnectReason::ImplementationSpecific))
         })?;
         let rights = Arc::new(rights);
-        // A session that was taken over meanwhile has another's rights.
-        if let Some(session) = connected.client.session_of(connected.key) {
-            drop(session);
+        // Under the lock that a takeover holds: after one, the rights are another's to set.
+        let by_id = self.0.registry.lock();
+        if connected.client.key() == connected.key {
             connected.client.stand(Standing {
                 rights: Arc::clone(&rights),
                 facts,
             });
         }
+        drop(by_id);
         connected.rights = rights;
         connected.expires_at = grant.expires_in.map(|left| now + left);
         Ok(())

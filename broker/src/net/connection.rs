@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
-use super::exchange::auth;
+use super::exchange::{auth, too_large};
 use super::rate::Rate;
 use super::read_buffer::ReadBuffer;
 use super::reauthentication::Reauthentication;
@@ -418,7 +418,7 @@ impl<S: Stream> Connection<S> {
                 self.reauthentication
                     .wait(exchange, rounds_max)
                     .map_err(End::Stop)?;
-                self.say_auth(AuthReason::ContinueAuthentication, Some(data));
+                self.say_auth(AuthReason::ContinueAuthentication, Some(data))?;
             }
             EnhancedOutcome::Allow(grant, data) => {
                 let now = clock::now();
@@ -426,7 +426,7 @@ impl<S: Stream> Connection<S> {
                     .renew(&mut self.connected, &grant, now)
                     .map_err(End::Stop)?;
                 self.publisher.forget_access();
-                self.say_auth(AuthReason::Success, data);
+                self.say_auth(AuthReason::Success, data)?;
             }
             EnhancedOutcome::Deny(denial) => return Err(End::Stop(refused(denial))),
         }
@@ -434,10 +434,19 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 
-    fn say_auth(&mut self, reason: AuthReason, data: Option<Bytes>) {
-        if let Some(enrolment) = &self.connected.enrolment {
-            auth(reason, &enrolment.method, data).encode(self.connected.version, self.out.tail());
+    fn say_auth(&mut self, reason: AuthReason, data: Option<Bytes>) -> Result<(), End> {
+        let Some(enrolment) = &self.connected.enrolment else {
+            return Ok(());
+        };
+        let version = self.connected.version;
+        let packet = auth(reason, &enrolment.method, data);
+        // [MQTT-3.1.2-24]
+        if packet.encoded_len(version) > self.connected.client_packet_bytes_max {
+            return Err(End::Stop(refused(too_large())));
         }
+        packet.encode(version, self.out.tail());
+        self.tally.packets_sent += 1;
+        Ok(())
     }
 
     // ---- time
@@ -479,7 +488,7 @@ impl<S: Stream> Connection<S> {
         }
         if self.reauthentication.deadline().is_some_and(|at| at <= now) {
             return Err(End::Stop(refused(Denial {
-                text: Some(ByteString::from_static("no AUTH in time")),
+                text: Some(ByteString::from_static("not authenticated again in time")),
                 ..Denial::new(ConnectReason::NotAuthorized)
             })));
         }

@@ -21,6 +21,8 @@ pub(super) struct Interview<'a, S> {
     stream: &'a mut S,
     buffer: &'a mut ReadBuffer,
     decoder: Decoder,
+    /// Largest packet that the client takes.
+    taken_bytes_max: usize,
     /// Of the whole way from the accepted socket to the CONNACK.
     deadline: Instant,
     has_left: bool,
@@ -46,6 +48,7 @@ impl<'a, S: Stream> Interview<'a, S> {
         buffer: &'a mut ReadBuffer,
         limits: &DecodeLimits,
         bytes_max: usize,
+        taken_bytes_max: usize,
         deadline: Instant,
     ) -> Self {
         Self {
@@ -58,6 +61,7 @@ impl<'a, S: Stream> Interview<'a, S> {
                     ..limits.clone()
                 },
             },
+            taken_bytes_max,
             deadline,
             has_left: false,
         }
@@ -100,6 +104,10 @@ impl<'a, S: Stream> Interview<'a, S> {
 impl<S: Stream> Dialogue for Interview<'_, S> {
     async fn challenge(&mut self, method: &ByteString, data: Bytes) -> Result<Option<Bytes>, Denial> {
         let question = auth(AuthReason::ContinueAuthentication, method, Some(data));
+        // [MQTT-3.1.2-24]
+        if question.encoded_len(Version::V5) > self.taken_bytes_max {
+            return Err(too_large());
+        }
         let answer = tokio::time::timeout_at(self.deadline, self.exchange(&question)).await;
         match answer {
             Err(_) => Err(denial(ConnectReason::NotAuthorized, "no AUTH in time")),
@@ -143,6 +151,14 @@ pub(super) fn auth(reason: AuthReason, method: &ByteString, data: Option<Bytes>)
             ..AuthProperties::default()
         },
     }
+}
+
+/// What a plugin says does not fit into a packet that the client takes.
+pub(super) fn too_large() -> Denial {
+    denial(
+        ConnectReason::ImplementationSpecific,
+        "an AUTH larger than the Maximum Packet Size",
+    )
 }
 
 fn denial(reason: ConnectReason, text: &'static str) -> Denial {

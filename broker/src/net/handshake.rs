@@ -101,11 +101,13 @@ pub async fn serve<S: Stream>(
     let version = connect.version;
     let problem_information = connect.properties.request_problem_information;
     let client_id = connect.client_id.clone();
+    let taken_bytes_max = connect.properties.maximum_packet_size;
     let mut interview = Interview::new(
         &mut stream,
         &mut buffer,
         &settings.limits.decode,
         settings.limits.connect_packet_bytes_max,
+        taken_bytes_max.map_or(usize::MAX, |max| usize::try_from(max.get()).unwrap_or(usize::MAX)),
         deadline.into(),
     );
     let admitted = match refusal {

@@ -1,6 +1,7 @@
 //! The broker in one process, clients at in-memory streams, time paused: policy, takeover, wills, expiry.
 
 mod admission;
+mod authentication;
 mod peer;
 mod policy;
 mod pressure;

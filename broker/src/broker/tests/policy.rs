@@ -12,12 +12,15 @@ use parking_lot::Mutex;
 
 type Ask<Q, A> = Option<Box<dyn Fn(Q) -> Result<A, Failure> + Send + Sync>>;
 
+/// The client's data of one round of enhanced authentication, and the state of the exchange so far.
+pub(super) type Round = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 #[derive(Default)]
 pub(super) struct Policy {
     pub(super) name: &'static str,
     pub(super) authenticate: Ask<Credentials, Authentication>,
     /// Data of the client, and the state; none at the begin.
-    pub(super) exchange: Ask<(Option<Vec<u8>>, Option<Vec<u8>>), EnhancedStep>,
+    pub(super) exchange: Ask<Round, EnhancedStep>,
     pub(super) authorize: Ask<(Action, String), AccessDecision>,
     /// Whether `authorize` is asked about deliveries too.
     pub(super) asks_deliver: bool,
