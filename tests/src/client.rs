@@ -167,6 +167,13 @@ impl Client {
         self.stream.write_all(bytes).is_ok()
     }
 
+    /// Sends a packet that the broker may no longer want.
+    pub fn send_if_open(&mut self, packet: Packet) {
+        let mut bytes = BytesMut::new();
+        hookwire_protocol::encode(&packet, self.decoder.version, &mut bytes);
+        self.try_send_bytes(&bytes);
+    }
+
     /// A packet identifier that it has not used of late.
     pub fn fresh_id(&mut self) -> PacketId {
         let id = self.next_id;

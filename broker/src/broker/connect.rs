@@ -21,7 +21,9 @@ use crate::clock;
 use crate::config::RateSettings;
 use crate::metrics::Limit;
 use crate::router::Subscriber;
-use crate::session::{Admission, Closure, Delivered, Ending, Identity, KeepAlive, Link, Refusal, Session};
+use crate::session::{
+    Admission, Closure, Delivered, Ending, Identity, KeepAlive, Link, Refusal, Session, fit_connack,
+};
 
 /// Where a client came in.
 #[derive(Debug, Clone)]
@@ -123,6 +125,11 @@ impl Broker {
             self.0.metrics.limits.reached(*limit);
         }
         proof.announce(&mut admission.connack.properties);
+        fit_connack(
+            &mut admission.connack,
+            connect.version,
+            admission.terms.packet_bytes_max,
+        );
         let rights = Rights::of(grant, &identity.client_id, username.as_deref()).map_err(|filter| {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
             Denial::new(ConnectReason::ImplementationSpecific)

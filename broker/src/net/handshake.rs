@@ -112,11 +112,12 @@ pub async fn serve<S: Stream>(
     );
     let admitted = match refusal {
         Some(reason) => Err(broker.no_room(reason, None)),
-        None => broker.connect(connect, arrival.clone(), &mut interview).await,
+        // In boxes of their own: a connection that says nothing should not take the room of one that does.
+        None => Box::pin(broker.connect(connect, arrival.clone(), &mut interview)).await,
     };
     let has_left = interview.has_left();
     match admitted {
-        Ok(connected) => Connection::new(stream, broker, connected, buffer).run().await,
+        Ok(connected) => Box::pin(Connection::new(stream, broker, connected, buffer).run()).await,
         Err(denial) => {
             let (address, code) = (&arrival.address, denial.reason.code());
             let text = denial.text.as_deref().unwrap_or("");

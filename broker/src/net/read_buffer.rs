@@ -2,7 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// Smallest and first size of a read; an idle connection holds no buffer at all.
+/// Size of the first read, for which a connection that says nothing holds a buffer: most CONNECTs fit.
+const READ_FIRST: usize = 512;
+/// Smallest size of later reads; an idle connection holds no buffer at all.
 const READ_MIN: usize = 4 * 1024;
 /// Largest size of a read: large enough that system calls vanish behind the packets, small enough to share
 /// the processor.
@@ -20,7 +22,7 @@ impl Default for ReadBuffer {
     fn default() -> Self {
         Self {
             bytes: BytesMut::new(),
-            size: READ_MIN,
+            size: READ_FIRST,
         }
     }
 }

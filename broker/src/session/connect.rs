@@ -191,7 +191,6 @@ impl Admission {
                     .clone()
                     .or_else(|| response_information(connect, identity, grant, session));
             }
-            fit_connack(&mut connack, connect.version, terms.packet_bytes_max);
         }
         let lowered = [
             (Limit::ExpiryMax, expiry != asked_expiry),
