@@ -67,6 +67,19 @@ impl Broker {
     /// # Errors
     /// What the CONNACK has to say.
     pub async fn connect(&self, connect: Connect, arrival: Arrival) -> Result<Connected, Denial> {
+        self.connect_by(clock::now, connect, arrival).await
+    }
+
+    /// The same on a clock of the caller's: it is looked at once there is nothing left to wait for.
+    ///
+    /// # Errors
+    /// What the CONNACK has to say.
+    pub async fn connect_by(
+        &self,
+        clock: impl Fn() -> Instant,
+        connect: Connect,
+        arrival: Arrival,
+    ) -> Result<Connected, Denial> {
         let settings = self.settings().clone();
         let assign = || {
             ByteString::from(format!(
@@ -112,7 +125,7 @@ impl Broker {
             }),
         };
         self.wait_out_fight(&identity.client_id).await;
-        let now = clock::now();
+        let now = clock();
         let expires_at = grant.expires_in.map(|left| now + left);
         let keep_alive_secs = admission.keep_alive_secs;
         let packet_bytes_max = grant
