@@ -16,7 +16,7 @@ use super::access::{self, AccessMemo};
 use super::authentication::{Dialogue, Enrolment, Proof};
 use super::client::{Client, Standing};
 use super::registry::ById;
-use super::{Broker, Rights};
+use super::{Broker, Rights, Settings};
 use crate::clock;
 use crate::config::RateSettings;
 use crate::metrics::Limit;
@@ -75,9 +75,21 @@ pub struct Connected {
     pub enrolment: Option<Box<Enrolment>>,
 }
 
+/// A client that may come in, and has not yet.
+#[derive(Debug)]
+pub struct Candidate {
+    connect: Connect,
+    standing: Standing,
+    admission: Admission,
+    packet_bytes_max: usize,
+    expires_in: Option<Duration>,
+    enrolment: Option<Box<Enrolment>>,
+    settings: Arc<Settings>,
+}
+
 impl Broker {
-    /// Admits a client or refuses it. Waits for the authenticating plugins, for the client's answers to what they
-    /// ask, and for the end of a fight.
+    /// Admits a client or refuses it. Waits for the authenticating plugins, for the end of a fight, and for the client's last
+    /// connection to come to its end.
     ///
     /// # Errors
     /// What the CONNACK has to say.
@@ -87,16 +99,25 @@ impl Broker {
         arrival: Arrival,
         dialogue: &mut impl Dialogue,
     ) -> Result<Connected, Denial> {
+        let candidate = self.admit(connect, arrival, dialogue).await?;
+        self.wait_out_fight(&candidate.standing.facts.client_id).await;
+        self.let_predecessor_finish(&candidate.standing).await;
+        self.enter(clock::now(), candidate)
+    }
+
+    /// The first half of [`Broker::connect`]: who the client is, and what it may have.
+    ///
+    /// # Errors
+    /// What the CONNACK has to say.
+    pub async fn admit(
+        &self,
+        connect: Connect,
+        arrival: Arrival,
+        dialogue: &mut impl Dialogue,
+    ) -> Result<Candidate, Denial> {
         let settings = self.settings().clone();
-        let assign = || {
-            ByteString::from(format!(
-                "hookwire-{:016x}{:08x}",
-                fastrand_u64(),
-                self.fresh_key().0
-            ))
-        };
-        let identity =
-            Identity::of(&connect, &settings.limits, assign).map_err(|refusal| self.refused(refusal))?;
+        let identity = Identity::of(&connect, &settings.limits, || self.unused_client_id())
+            .map_err(|refusal| self.refused(refusal))?;
         let address = arrival.address.ip();
         self.check_ban(&identity.client_id, connect.username.as_deref(), address)?;
         let proof = self.authenticate(&connect, &arrival, dialogue).await?;
@@ -112,18 +133,7 @@ impl Broker {
         self.check_ban(&identity.client_id, username.as_deref(), address)?;
         self.check_flapping(&identity.client_id, clock::now())?;
         let key = self.fresh_key();
-        let mut admission = Admission::settle(
-            key,
-            &connect,
-            &identity,
-            grant,
-            &settings.limits,
-            &settings.session,
-        )
-        .map_err(|refusal| self.refused(refusal))?;
-        for limit in &admission.reached {
-            self.0.metrics.limits.reached(*limit);
-        }
+        let mut admission = self.settle(key, &connect, &identity, grant, &settings)?;
         proof.announce(&mut admission.connack.properties);
         fit_connack(
             &mut admission.connack,
@@ -134,11 +144,6 @@ impl Broker {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
             Denial::new(ConnectReason::ImplementationSpecific)
         })?;
-        let enrolment = proof.enrolment(Credentials {
-            client_id: identity.client_id.clone(),
-            password: None,
-            ..credentials(&connect, &arrival)
-        });
         let standing = Standing {
             rights: Arc::new(rights),
             facts: Arc::new(ClientFacts {
@@ -146,28 +151,64 @@ impl Broker {
                 client_id: identity.client_id.clone(),
                 username,
                 address: arrival.address.to_string(),
-                listener: arrival.listener,
+                listener: arrival.listener.clone(),
                 version: connect.version,
                 connected_at_ms: clock::unix_ms(),
                 attributes: grant.attributes.clone(),
             }),
         };
         self.authorize_will(clock::now(), &standing, &admission)?;
-        self.wait_out_fight(&identity.client_id).await;
-        self.let_predecessor_finish(&standing).await;
-        let now = clock::now();
+        let enrolment = proof.enrolment(Credentials {
+            client_id: identity.client_id,
+            password: None,
+            ..credentials(&connect, &arrival)
+        });
+        Ok(Candidate {
+            connect,
+            standing,
+            admission,
+            packet_bytes_max: packet_bytes_max(grant, &settings),
+            expires_in: grant.expires_in,
+            enrolment,
+            settings,
+        })
+    }
+
+    fn settle(
+        &self,
+        key: ClientKey,
+        connect: &Connect,
+        identity: &Identity,
+        grant: &Grant,
+        settings: &Settings,
+    ) -> Result<Admission, Denial> {
+        let admission = Admission::settle(key, connect, identity, grant, &settings.limits, &settings.session)
+            .map_err(|refusal| self.refused(refusal))?;
+        for limit in &admission.reached {
+            self.0.metrics.limits.reached(*limit);
+        }
+        Ok(admission)
+    }
+
+    /// The second half of [`Broker::connect`]: the client gets its session.
+    ///
+    /// # Errors
+    /// What the CONNACK has to say.
+    pub fn enter(&self, now: Instant, candidate: Candidate) -> Result<Connected, Denial> {
+        let Candidate {
+            connect,
+            standing,
+            mut admission,
+            settings,
+            ..
+        } = candidate;
         if !connect.clean_start {
             self.vet_before_resume(&standing, now);
         }
-        let expires_at = grant.expires_in.map(|left| now + left);
-        let keep_alive_secs = admission.keep_alive_secs;
-        let packet_bytes_max = grant
-            .max_packet_size
-            .map_or(settings.limits.decode.packet_bytes_max, |max| {
-                usize::try_from(max).unwrap_or(usize::MAX)
-            });
         let (client, link) = self.open(now, &connect, &standing, &mut admission)?;
-        self.emit(key, &identity.client_id, || EventKind::Connected {
+        let key = standing.facts.key;
+        let keep_alive_secs = admission.keep_alive_secs;
+        self.emit(key, &standing.facts.client_id, || EventKind::Connected {
             username: standing.facts.username.clone(),
             address: standing.facts.address.clone(),
             version: connect.version,
@@ -180,14 +221,22 @@ impl Broker {
             link,
             rights: standing.rights,
             keep_alive: KeepAlive::new(keep_alive_secs, now),
-            expires_at,
-            packet_bytes_max,
+            expires_at: candidate.expires_in.map(|left| now + left),
+            packet_bytes_max: candidate.packet_bytes_max,
             client_packet_bytes_max: admission.terms.packet_bytes_max,
             outbox_bytes_max: settings.limits.outbox_bytes_max,
             version: connect.version,
             rate: settings.limits.rate,
-            enrolment,
+            enrolment: candidate.enrolment,
         })
+    }
+
+    fn unused_client_id(&self) -> ByteString {
+        ByteString::from(format!(
+            "hookwire-{:016x}{:08x}",
+            fastrand_u64(),
+            self.fresh_key().0
+        ))
     }
 
     fn refused(&self, refusal: Refusal) -> Denial {
@@ -489,6 +538,15 @@ struct TakenOver {
 
 const FOREIGN: ByteString = ByteString::from_static("the client id belongs to another user");
 const FULL: ByteString = ByteString::from_static("no room for another session");
+
+/// Largest packet that is accepted from a client.
+fn packet_bytes_max(grant: &Grant, settings: &Settings) -> usize {
+    grant
+        .max_packet_size
+        .map_or(settings.limits.decode.packet_bytes_max, |max| {
+            usize::try_from(max).unwrap_or(usize::MAX)
+        })
+}
 
 fn credentials(connect: &Connect, arrival: &Arrival) -> Credentials {
     Credentials {

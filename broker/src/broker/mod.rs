@@ -256,7 +256,8 @@ impl Broker {
         }
     }
 
-    fn do_what_is_due_at(&self, now: Instant) {
+    /// Does what is due by this time: session expiry, delayed wills.
+    pub fn do_what_is_due_at(&self, now: Instant) {
         while let Some(due) = self.0.timers.pop(now) {
             match due {
                 Due::SessionExpiry { client_id, key } => self.expire(now, &client_id, key),

@@ -40,6 +40,10 @@ impl Broker {
             version,
             ..
         } = connected;
+        // A request that a connection had not read when another took over is nobody's.
+        if client.session_of(*key).is_none() {
+            return Ok(());
+        }
         let chain = self.chain();
         let id = subscribe.subscription_identifier.map(std::num::NonZero::get);
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
@@ -195,6 +199,9 @@ impl Broker {
     /// Removes the subscriptions of one UNSUBSCRIBE and answers it.
     pub fn unsubscribe(&self, connected: &Connected, unsubscribe: &Unsubscribe) {
         let Connected { client, key, .. } = connected;
+        if client.session_of(*key).is_none() {
+            return;
+        }
         let reasons = unsubscribe
             .filters
             .iter()

@@ -449,7 +449,7 @@ impl Session {
             return self.write_publish(now, &delivered, Delivery::AtMostOnce, false);
         }
         if fits && self.outbound.is_clear(qos) {
-            if let Some(cause) = self.refusal(now, &delivered, qos) {
+            if let Some(cause) = self.refusal(now, &delivered, qos, false) {
                 return Sent::Dropped(cause);
             }
             let delivery = self.outbound.launch(delivered.clone());
@@ -599,10 +599,11 @@ impl Session {
 
     /// Why a message must not be sent to this client, if so.
     #[inline]
-    fn refusal(&self, now: Instant, delivered: &Delivered, qos: QoS) -> Option<DropCause> {
+    fn refusal(&self, now: Instant, delivered: &Delivered, qos: QoS, dup: bool) -> Option<DropCause> {
         let message = &delivered.message;
-        if message.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Some(DropCause::Expired); // [MQTT-3.3.2-5]
+        // [MQTT-3.3.2-5]; what was sent before does not expire any more [MQTT-4.3.3-7].
+        if !dup && message.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Some(DropCause::Expired);
         }
         // Only a client that set a Maximum Packet Size can be sent too much; the exact length is worth its
         // cost only then.
@@ -664,7 +665,7 @@ impl Session {
 
     #[inline]
     fn write_publish(&mut self, now: Instant, delivered: &Delivered, delivery: Delivery, dup: bool) -> Sent {
-        if let Some(cause) = self.refusal(now, delivered, delivery.qos()) {
+        if let Some(cause) = self.refusal(now, delivered, delivery.qos(), dup) {
             return Sent::Dropped(cause);
         }
         let naming = self.aliases.name(&delivered.message.topic);
