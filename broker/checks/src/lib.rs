@@ -5,6 +5,7 @@
 pub mod random;
 pub mod sessions;
 pub mod topics;
+pub mod two_party;
 
 pub use sessions::session_model;
 pub use topics::topic_match;

@@ -8,6 +8,7 @@ mod packets;
 mod publishing;
 mod sessions;
 mod subscribing;
+mod v3_1;
 mod wills;
 
 use std::sync::LazyLock;

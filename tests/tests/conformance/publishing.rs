@@ -323,3 +323,29 @@ fn wildcards_do_not_reach_topics_with_a_dollar() {
         }
     }
 }
+
+#[test]
+fn reason_strings_are_for_those_who_want_them_and_have_room() {
+    let rules = "rules = [{ topic = \"#\", reject = \"nothing pleases\" }]\n";
+    let broker = hookwire_tests::Broker::start(&hookwire_tests::bundled("content-router", "", rules));
+    for (wants, most, told) in [
+        (true, None, Some("nothing pleases")),
+        (false, None, None),
+        (true, NonZeroU32::new(20), None),
+    ] {
+        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            let mut connect = v5("refused");
+            connect.properties.request_problem_information = wants;
+            connect.properties.maximum_packet_size = most;
+            let mut sender = Client::connect(&broker, connect);
+            sender.send(Packet::Publish(publish("t", "x", qos, 1)));
+            let properties = match sender.next_packet() {
+                Some(Packet::Puback(puback)) => puback.properties,
+                Some(Packet::Pubrec(pubrec)) => pubrec.properties,
+                other => panic!("expected an acknowledgement, got {other:?}"),
+            };
+            assert_eq!(properties.reason_string.as_deref(), told);
+            sender.disconnect();
+        }
+    }
+}

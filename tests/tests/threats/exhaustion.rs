@@ -59,7 +59,7 @@ fn stalled_readers_cost_no_more_than_their_bound() {
 #[test]
 fn a_storm_of_connects_leaves_nothing_behind() {
     let broker = Broker::start("[takeover]\nfight_after = 100000\n");
-    let oracle = Oracle::watch(&broker, "2.7");
+    let mut oracle = Oracle::watch(&broker, "2.7");
     std::thread::scope(|scope| {
         for worker in 0..4 {
             let broker = &broker;

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
-use hookwire_tests::{Broker, PATIENCE, Witness};
+use hookwire_tests::{Broker, Client, PATIENCE, Witness, v5};
 
 /// Memory that a case may leave behind: the allocator gives back late, and more brokers run beside this one.
 const MEMORY_SLACK: usize = 64 << 20;
@@ -12,9 +11,14 @@ const MEMORY_SLACK: usize = 64 << 20;
 /// Descriptors that the broker opens soon after it listens: it begins to watch its files.
 const DESCRIPTOR_SLACK: usize = 8;
 
+/// As many as a broker answers in half a minute or so.
+const PINGS_MAX: usize = 300_000;
+
 /// Looks at the broker before the case, and again after it.
 pub(crate) struct Oracle<'b> {
     broker: &'b Broker,
+    /// A client whose answered pings are the clock.
+    clock: Client,
     witness: Witness,
     descriptors: usize,
     resident: usize,
@@ -24,8 +28,10 @@ impl<'b> Oracle<'b> {
     /// Sends the witness pair to work.
     pub(crate) fn watch(broker: &'b Broker, case: &str) -> Self {
         let witness = Witness::start(broker, case);
+        let clock = Client::connect(broker, v5(&format!("clock of {case}")));
         Self {
             broker,
+            clock,
             witness,
             descriptors: descriptors(broker) + DESCRIPTOR_SLACK,
             resident: resident(broker),
@@ -37,37 +43,39 @@ impl<'b> Oracle<'b> {
         resident(self.broker).saturating_sub(self.resident)
     }
 
+    /// The system tells nobody that a descriptor was closed or memory given back: it is asked after each answer of the
+    /// broker.
+    #[track_caller]
+    fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) {
+        for _ in 0..PINGS_MAX {
+            if is_so() {
+                return;
+            }
+            self.clock.expect_nothing();
+        }
+        panic!("{what}, in vain");
+    }
+
     /// No more connections than before are open.
     #[track_caller]
-    pub(crate) fn wait_until_they_are_gone(&self) {
-        wait_until("descriptors are closed", || {
-            descriptors(self.broker) <= self.descriptors
-        });
+    pub(crate) fn wait_until_they_are_gone(&mut self) {
+        let (broker, most) = (self.broker, self.descriptors);
+        self.wait_until("descriptors are closed", || descriptors(broker) <= most);
     }
 
     /// Nothing was lost, doubled or refused; nobody panicked; connections are gone and memory is given back.
     #[track_caller]
-    pub(crate) fn conclude(self) {
+    pub(crate) fn conclude(mut self) {
         self.wait_until_they_are_gone();
         let most = self.resident + self.resident / 10 + MEMORY_SLACK;
-        wait_until("memory is given back", || resident(self.broker) <= most);
+        let broker = self.broker;
+        self.wait_until("memory is given back", || resident(broker) <= most);
         self.witness.finish();
         assert!(
             !self.broker.log().text().contains("panicked"),
             "{}",
             self.broker.log().text()
         );
-    }
-}
-
-/// The system tells nobody that a descriptor was closed or memory given back: it has to be asked again and again.
-#[expect(clippy::disallowed_methods, reason = "there is no event to wait for")]
-#[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}, in vain");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

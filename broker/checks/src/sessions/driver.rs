@@ -20,8 +20,9 @@ use hookwire_protocol::{
     Unsuback, Unsubscribe, UnsubscribeReason, Version, Will,
 };
 
-use super::model::{Message, Model, SMALL, WINDOW, qos};
+use super::model::{Message, Model, SMALL, WINDOW};
 use super::operation::{Ack, Action, CLIENTS, Connecting, Leaving, Operation, Publishing, Subscribing};
+use super::session::qos;
 
 /// QoS 1 and 2 messages that a client may have on their way.
 const RECEIVE_MAXIMUM: u16 = 6;

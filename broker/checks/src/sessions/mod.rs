@@ -3,6 +3,7 @@
 mod driver;
 mod model;
 mod operation;
+mod session;
 mod story;
 
 pub use operation::{OPERATION_BYTES, Operation};
