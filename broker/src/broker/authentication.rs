@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::client::Standing;
 use super::{Broker, Connected, Rights, Stop};
+use crate::metrics::Limit;
 
 /// The client's side of an exchange before its CONNACK.
 pub trait Dialogue: Send {
@@ -95,7 +96,9 @@ impl Broker {
                     });
                 }
                 EnhancedOutcome::Deny(denial) => return Err(denial),
-                EnhancedOutcome::Challenge(..) if rounds >= rounds_max => return Err(too_many_rounds()),
+                EnhancedOutcome::Challenge(..) if rounds >= rounds_max => {
+                    return Err(self.too_many_rounds());
+                }
                 EnhancedOutcome::Challenge(challenge, exchange) => {
                     rounds += 1;
                     let answer = dialogue.challenge(&method, challenge).await?;
@@ -182,11 +185,14 @@ impl Broker {
 const ANOTHER_USER: ByteString = ByteString::from_static("re-authenticated as another user");
 const TOO_MANY_ROUNDS: ByteString = ByteString::from_static("too many rounds of authentication");
 
-/// The client answers and answers.
-pub fn too_many_rounds() -> Denial {
-    Denial {
-        text: Some(TOO_MANY_ROUNDS),
-        ..Denial::new(ConnectReason::QuotaExceeded)
+impl Broker {
+    /// The client answers and answers.
+    pub fn too_many_rounds(&self) -> Denial {
+        self.metrics().limits.reached(Limit::AuthenticationRoundsMax);
+        Denial {
+            text: Some(TOO_MANY_ROUNDS),
+            ..Denial::new(ConnectReason::QuotaExceeded)
+        }
     }
 }
 

@@ -41,7 +41,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
 pub use access::Rights;
-pub use authentication::{Dialogue, Enrolment, refused, too_many_rounds};
+pub use authentication::{Dialogue, Enrolment, refused};
 pub use client::{Client, Standing};
 pub use connect::{Admits, Arrival, Connected};
 pub use disconnect::Departure;

@@ -31,6 +31,8 @@ limits! {
     ConnectTimeout = "limits.connect_timeout",
     /// No room for another connection, at its listener or at all.
     ConnectionsMax = "limits.connections_max",
+    /// An exchange of challenges without end.
+    AuthenticationRoundsMax = "limits.authentication_rounds_max",
     /// A CONNECT larger than strangers may send.
     ConnectPacketBytesMax = "limits.connect_packet_bytes_max",
     /// A packet that is too large.

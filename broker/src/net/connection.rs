@@ -414,9 +414,8 @@ impl<S: Stream> Connection<S> {
     fn handle_outcome(&mut self, outcome: EnhancedOutcome) -> Result<(), End> {
         match outcome {
             EnhancedOutcome::Challenge(data, exchange) => {
-                let rounds_max = self.broker.settings().limits.authentication_rounds_max;
                 self.reauthentication
-                    .wait(exchange, rounds_max)
+                    .wait(&self.broker, exchange)
                     .map_err(End::Stop)?;
                 self.say_auth(AuthReason::ContinueAuthentication, Some(data))?;
             }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use hookwire_hooks::{EnhancedOutcome, Exchange};
 use hookwire_protocol::{Auth, AuthReason};
 
-use crate::broker::{Broker, Enrolment, Stop, refused, too_many_rounds};
+use crate::broker::{Broker, Enrolment, Stop, refused};
 use crate::session::Violation;
 
 /// How far a client has got with authenticating again.
@@ -77,10 +77,10 @@ impl Reauthentication {
     }
 
     /// A challenge has been sent.
-    pub(super) fn wait(&mut self, exchange: Exchange, rounds_max: usize) -> Result<(), Stop> {
+    pub(super) fn wait(&mut self, broker: &Broker, exchange: Exchange) -> Result<(), Stop> {
         self.rounds += 1;
-        if self.rounds > rounds_max {
-            return Err(refused(too_many_rounds()));
+        if self.rounds > broker.settings().limits.authentication_rounds_max {
+            return Err(refused(broker.too_many_rounds()));
         }
         self.stage = Stage::Waiting(exchange);
         Ok(())
