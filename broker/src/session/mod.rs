@@ -232,9 +232,10 @@ impl Session {
     pub fn detach(&mut self, now: Instant, ending: &Ending) -> Detached {
         self.link = None;
         self.outbox.clear();
+        let limits = self.queue_limits();
         self.inbound.detach();
         self.aliases.attach(0);
-        self.outbound.detach(self.terms.queue_qos0);
+        self.outbound.detach(self.terms.queue_qos0, &limits);
         if let Some(expiry) = ending.expiry {
             self.terms.expiry = expiry;
         }

@@ -54,6 +54,22 @@ struct Replay {
     subscription_ids: SubscriptionIds,
 }
 
+impl Replay {
+    /// The next one that nothing has taken the place of since.
+    fn next(&mut self) -> Option<Delivered> {
+        let is_current =
+            |copy: &Arc<RetainedCopy>| !copy.superseded.load(std::sync::atomic::Ordering::Relaxed);
+        let copy = self.messages.find(is_current)?;
+        Some(Delivered {
+            qos: copy.message.qos.min(self.qos),
+            message: Arc::clone(&copy.message),
+            retain: true,
+            subscription_ids: self.subscription_ids.clone(),
+            shared: None,
+        })
+    }
+}
+
 /// A retained message, and whether another has taken its place since: a client that subscribed has got that
 /// one already, and must not get the older one after it.
 #[derive(Debug)]
@@ -117,10 +133,17 @@ impl Outbound {
         }
     }
 
-    /// The connection is gone; replays begin anew with the next SUBSCRIBE, and QoS 0 messages are not kept.
-    pub(super) fn detach(&mut self, keep_qos0: bool) {
-        self.replays.clear();
+    /// The connection is gone. QoS 0 messages are not kept; retained messages of QoS 1 and 2 that a SUBSCRIBE brought and that
+    /// had no room yet wait with the others from here on.
+    pub(super) fn detach(&mut self, keep_qos0: bool, limits: &QueueLimits) {
         self.queue.retain_qos(|qos| keep_qos0 || qos > QoS::AtMostOnce);
+        for mut replay in std::mem::take(&mut self.replays) {
+            while let Some(delivered) = replay.next() {
+                if delivered.qos > QoS::AtMostOnce {
+                    self.queue.push(delivered, limits);
+                }
+            }
+        }
     }
 
     /// Whether a message may skip the queue.
@@ -319,18 +342,9 @@ impl Outbound {
             if !has_room && replay.qos > QoS::AtMostOnce {
                 return None;
             }
-            match replay.messages.next() {
+            match replay.next() {
                 None => drop(self.replays.pop_front()),
-                Some(copy) if copy.superseded.load(std::sync::atomic::Ordering::Relaxed) => {}
-                Some(copy) => {
-                    return Some(Delivered {
-                        qos: copy.message.qos.min(replay.qos),
-                        message: Arc::clone(&copy.message),
-                        retain: true,
-                        subscription_ids: replay.subscription_ids.clone(),
-                        shared: None,
-                    });
-                }
+                delivered => return delivered,
             }
         }
     }

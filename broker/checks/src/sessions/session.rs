@@ -119,7 +119,7 @@ impl Session {
             inflight.is_sent = false;
         }
         connection.resends = self.inflight.iter().map(|inflight| inflight.id).collect();
-        self.owed.retain(|owed| owed.qos > 0 && !owed.is_replay);
+        self.owed.retain(|owed| owed.qos > 0);
         for owed in &mut self.owed {
             owed.is_optional |= connection.is_small && owed.message.is_large;
         }
@@ -345,7 +345,13 @@ impl Session {
         fitting.sort_by_key(|&at| {
             let owed = &self.owed[at];
             let is_another = check_expiry(now, &owed.message, publish, is_v5).is_err();
-            (is_another, self.is_late(owed), owed.turn, owed.share)
+            (
+                is_another,
+                self.is_late(owed),
+                owed.is_replay,
+                owed.turn,
+                owed.share,
+            )
         });
         let Some(&at) = fitting.first() else {
             if self.is_member && self.take_lookalike(publish) {
