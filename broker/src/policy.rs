@@ -87,6 +87,9 @@ impl PolicyLoader {
             .iter()
             .map(|plugin| Arc::clone(plugin) as Arc<dyn Plugin>)
             .collect();
+        for plugin in loaded.iter().filter(|plugin| !contains(&self.loaded, plugin)) {
+            warn_of_open_failures(plugin);
+        }
         self.broker
             .install(Arc::new(Chain::new(self.generation, plugins, defaults)));
         if self.generation > 1 || !loaded.is_empty() {
@@ -101,6 +104,22 @@ impl PolicyLoader {
     /// Counts the policies that were in force.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+}
+
+fn contains(plugins: &[Arc<LoadedPlugin>], plugin: &Arc<LoadedPlugin>) -> bool {
+    plugins.iter().any(|other| Arc::ptr_eq(other, plugin))
+}
+
+/// Whoever lets things pass that a failing plugin should have decided about must mean it.
+fn warn_of_open_failures(plugin: &LoadedPlugin) {
+    let opened = plugin.spec().on_failure.opened();
+    for hook in opened.filter(|hook| plugin.hooks().contains(*hook)) {
+        tracing::warn!(
+            plugin = plugin.name(),
+            "on_failure is \"pass\": what {} would refuse goes through when the plugin fails",
+            hook.as_str()
+        );
     }
 }
 

@@ -81,6 +81,24 @@ bind_hook!(
     "hookwire_plugin::bindings::on_publish"
 );
 bind_hook!(
+    on_subscribe,
+    "hookwire:sdk/on-subscribe",
+    "__export_on_subscribe",
+    "hookwire_plugin::bindings::on_subscribe"
+);
+bind_hook!(
+    on_unsubscribe,
+    "hookwire:sdk/on-unsubscribe",
+    "__export_on_unsubscribe",
+    "hookwire_plugin::bindings::on_unsubscribe"
+);
+bind_hook!(
+    deliver,
+    "hookwire:sdk/deliver",
+    "__export_deliver",
+    "hookwire_plugin::bindings::deliver"
+);
+bind_hook!(
     route,
     "hookwire:sdk/route",
     "__export_route",

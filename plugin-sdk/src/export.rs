@@ -72,6 +72,19 @@ macro_rules! __export_hook {
     (OnPublish, $component:ident) => {
         $crate::bindings::on_publish::__export_on_publish!($component with_types_in $crate::bindings::on_publish);
     };
+    (OnSubscribe, $component:ident) => {
+        $crate::bindings::on_subscribe::__export_on_subscribe!(
+            $component with_types_in $crate::bindings::on_subscribe
+        );
+    };
+    (OnUnsubscribe, $component:ident) => {
+        $crate::bindings::on_unsubscribe::__export_on_unsubscribe!(
+            $component with_types_in $crate::bindings::on_unsubscribe
+        );
+    };
+    (Deliver, $component:ident) => {
+        $crate::bindings::deliver::__export_deliver!($component with_types_in $crate::bindings::deliver);
+    };
     (Route, $component:ident) => {
         $crate::bindings::route::__export_route!($component with_types_in $crate::bindings::route);
     };

@@ -1,5 +1,5 @@
-//! The frames of `on-publish-batch`: many messages in, as many verdicts out. The layout is documented in
-//! `wit/on-publish.wit`.
+//! The frames of `on-publish-batch`: many messages in, as many verdicts out, and what other frames have in common with
+//! them. The layout is documented in `wit/on-publish.wit`.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::properties::Properties;
 use crate::wire::Reader;
 
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 /// Bytes of a message with an empty topic, payload and properties.
 const MESSAGE_BYTES_MIN: usize = 22;
 
@@ -68,7 +68,7 @@ pub(crate) fn judge_all(
 }
 
 /// The number of messages, which is one that the rest of the frame has room for.
-fn read_head(reader: &mut Reader<'_>) -> Result<u32, FrameError> {
+pub(crate) fn read_head(reader: &mut Reader<'_>) -> Result<u32, FrameError> {
     match reader.u8() {
         Some(VERSION) => {}
         Some(_) => return Err(FrameError::UnknownVersion),
@@ -87,7 +87,7 @@ fn read_head(reader: &mut Reader<'_>) -> Result<u32, FrameError> {
 }
 
 #[inline]
-fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, FrameError> {
+pub(crate) fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, FrameError> {
     let head = Head::read(reader).ok_or(FrameError::Truncated)?;
     let source = read_source(head.source, head.key)?;
     let (qos, retain) = read_flags(head.flags)?;
@@ -139,6 +139,8 @@ fn read_source(kind: u8, key: u64) -> Result<Source, FrameError> {
         (0, key) => Ok(Source::Client(key)),
         (1, key) => Ok(Source::Will(key)),
         (2, 0) => Ok(Source::Plugin),
+        (3, 0) => Ok(Source::Admin),
+        (4, 0) => Ok(Source::Bridge),
         _ => Err(FrameError::UndefinedValue),
     }
 }
@@ -185,7 +187,7 @@ fn put_replacement(out: &mut Vec<u8>, replacement: &Replacement) {
     }
 }
 
-fn try_put_replacement(out: &mut Vec<u8>, replacement: &Replacement) -> Option<()> {
+pub(crate) fn try_put_replacement(out: &mut Vec<u8>, replacement: &Replacement) -> Option<()> {
     let Replacement {
         topic,
         payload,

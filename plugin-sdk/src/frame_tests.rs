@@ -135,6 +135,22 @@ fn messages_are_seen_as_sent() {
 }
 
 #[test]
+fn sources_without_a_client_have_no_key() {
+    for (source, expected) in [(2, Source::Plugin), (3, Source::Admin), (4, Source::Bridge)] {
+        let message = Sent {
+            source,
+            key: 0,
+            ..sent("a")
+        };
+        let verdicts = judge_all(&frame_of(&[message]), |message| {
+            assert_eq!((message.source, message.client()), (expected, None));
+            Verdict::Pass
+        });
+        assert!(verdicts.is_ok(), "{source}");
+    }
+}
+
+#[test]
 fn no_messages_no_verdicts() {
     assert_eq!(judge(&[1, 0, 0, 0, 0]), Ok(vec![1, 0, 0, 0, 0]));
 }
@@ -188,6 +204,7 @@ fn broken_frames_are_refused() {
         change(&mut message);
         judge(&frame_of(&[message]))
     };
+    assert_eq!(bad(|message| message.source = 5), Err(FrameError::UndefinedValue));
     assert_eq!(bad(|message| message.source = 3), Err(FrameError::UndefinedValue));
     assert_eq!(bad(|message| message.source = 2), Err(FrameError::UndefinedValue));
     assert_eq!(

@@ -6,19 +6,21 @@ use crate::bindings::lifecycle::exports::hookwire::plugin::lifecycle::{
     AccessInterest, EventInterest, Interests, MessageInterest,
 };
 
-/// Everything but two: `authorize` is not asked of each delivery, which costs a call for every recipient of every
-/// message, and there is no tick.
+/// Everything but what comes with every message: `authorize` is not asked of each delivery, which costs a call for every
+/// recipient, and `events` is not told of acknowledgements and of messages without a recipient. There is no tick.
 impl Default for Interests {
     fn default() -> Self {
         Self {
             on_publish: MessageInterest::default(),
             route: MessageInterest::default(),
+            deliver: MessageInterest::default(),
             authorize: AccessInterest::PUBLISH | AccessInterest::SUBSCRIBE | AccessInterest::WILL,
             events: EventInterest::CONNECTED
                 | EventInterest::DISCONNECTED
                 | EventInterest::SESSION
                 | EventInterest::SUBSCRIBED
-                | EventInterest::DROPPED,
+                | EventInterest::DROPPED
+                | EventInterest::REFUSED,
             tick_ms: None,
         }
     }
@@ -37,7 +39,7 @@ impl Interests {
 impl Default for MessageInterest {
     fn default() -> Self {
         Self {
-            topics: Vec::new(),
+            topics: None,
             payload: true,
             properties: true,
         }
@@ -45,11 +47,20 @@ impl Default for MessageInterest {
 }
 
 impl MessageInterest {
-    /// Only messages whose topic matches one of these filters; with no filter every message.
+    /// Only messages whose topic matches one of these filters; with no filter none at all.
     pub fn topics(filters: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
-            topics: filters.into_iter().map(Into::into).collect(),
+            topics: Some(filters.into_iter().map(Into::into).collect()),
             ..Self::default()
+        }
+    }
+
+    /// No message: the hook is not asked.
+    pub const fn none() -> Self {
+        Self {
+            topics: Some(Vec::new()),
+            payload: false,
+            properties: false,
         }
     }
 

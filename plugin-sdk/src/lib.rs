@@ -45,6 +45,7 @@
 pub mod bindings;
 #[doc(hidden)]
 pub mod component;
+mod delivery_frame;
 mod export;
 mod filter;
 mod frame;
@@ -71,12 +72,38 @@ pub use bindings::types::{
     Rejection, Replacement, Source, UserProperty, Verdict,
 };
 pub use filter::{Captures, FilterError, TopicFilter, is_topic_name};
-pub use hook::{authenticate, authenticate_enhanced, authorize, events, on_publish, on_will, route};
+pub use hook::{
+    authenticate, authenticate_enhanced, authorize, deliver, events, on_publish, on_subscribe,
+    on_unsubscribe, on_will, route,
+};
 pub use host::{clients, clock, kv, log, metrics, publish, random, topics};
 pub use message::Message;
 pub use plugin::{NoConfig, Plugin};
 pub use problem::Problems;
 pub use properties::{Properties, UserProperties};
+
+/// The examples of the reference, one page a hook.
+#[cfg(doctest)]
+mod reference {
+    macro_rules! pages {
+        ($($page:ident: $file:literal,)*) => {
+            $(#[doc = include_str!(concat!("../../docs/plugins/hooks/", $file))]
+            struct $page;)*
+        };
+    }
+    pages! {
+        Lifecycle: "lifecycle.md",
+        Authenticate: "authenticate.md",
+        AuthenticateEnhanced: "authenticate-enhanced.md",
+        Authorize: "authorize.md",
+        OnSubscribe: "on-subscribe.md",
+        OnPublish: "on-publish.md",
+        Route: "route.md",
+        Deliver: "deliver.md",
+        OnWill: "on-will.md",
+        Events: "events.md",
+    }
+}
 
 /// What most plugins need. For `#[derive(Deserialize)]` add the crate `serde` with its feature `derive`.
 pub mod prelude {
@@ -85,9 +112,17 @@ pub mod prelude {
     pub use crate::authenticate::{Authenticate, ConnectReason, Credentials, Denial, Grant, Outcome};
     pub use crate::authenticate_enhanced::{AuthenticateEnhanced, Step};
     pub use crate::authorize::{Access, Action, Answer, Authorize, Decision};
+    pub use crate::deliver::{Decision as DeliverDecision, Deliver};
     pub use crate::events::{Event, Events, What};
     pub use crate::on_publish::OnPublish;
-    pub use crate::on_will::{Cause, Decision as WillDecision, OnWill};
+    pub use crate::on_subscribe::{
+        Decision as SubscribeDecision, OnSubscribe, Request as SubscribeRequest, RetainHandling,
+        SubscribeReason,
+    };
+    pub use crate::on_unsubscribe::{
+        Decision as UnsubscribeDecision, OnUnsubscribe, Request as UnsubscribeRequest, UnsubscribeReason,
+    };
+    pub use crate::on_will::{Cause, Decision as WillDecision, Delays, OnWill};
     pub use crate::route::{Decision as RouteDecision, Recipients, Route, Routing};
     pub use crate::{
         AccessInterest, ClientKey, EventInterest, Interests, Message, MessageBuf, MessageInterest, NoConfig,

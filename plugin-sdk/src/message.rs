@@ -100,12 +100,12 @@ impl<'a> Message<'a> {
         self.source
     }
 
-    /// The client that it, or the will that it was, came from; none for a plugin's message.
+    /// The client that it, or the will that it was, came from; none for a message of anybody else.
     #[inline]
     pub const fn client(&self) -> Option<ClientKey> {
         match self.source {
             Source::Client(key) | Source::Will(key) => Some(key),
-            Source::Plugin => None,
+            Source::Plugin | Source::Admin | Source::Bridge => None,
         }
     }
 

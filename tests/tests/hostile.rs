@@ -109,7 +109,11 @@ fn a_call_that_fails_does_not_take_its_neighbours_along() {
         assert_eq!(reasons[1], PublishReason::ImplementationSpecific, "{behaviour}");
         // An answer that cannot be read says nothing about any of its messages.
         if !["huge_answer", "huge_text", "invalid_topic"].contains(&behaviour) {
-            assert_eq!(neighbours, [PublishReason::Success; 3], "{behaviour}");
+            assert_eq!(
+                neighbours,
+                [PublishReason::NoMatchingSubscribers; 3],
+                "{behaviour}"
+            );
         }
         assert!(
             !sender.publish("t/a", "", QoS::AtLeastOnce).is_error(),
@@ -130,7 +134,7 @@ fn a_frame_that_is_none_fails_the_messages_of_its_batch() {
         let reasons = publish_at_once(&mut sender, &["t/a", "t/evil", "t/b"]);
         assert_eq!(reasons, [PublishReason::ImplementationSpecific; 3], "{behaviour}");
         let reasons = publish_at_once(&mut sender, &["t/a", "t/b", "t/c"]);
-        assert_eq!(reasons, [PublishReason::Success; 3], "{behaviour}");
+        assert_eq!(reasons, [PublishReason::NoMatchingSubscribers; 3], "{behaviour}");
         witness.finish();
     }
 }
@@ -189,10 +193,7 @@ fn a_flood_of_log_lines_is_cut() {
     ));
     let witness = Witness::start(&broker, "log-flood");
     let mut client = Client::connect(&broker, v5("c"));
-    assert_eq!(
-        client.publish("t/evil", "", QoS::AtLeastOnce),
-        PublishReason::Success
-    );
+    assert!(!client.publish("t/evil", "", QoS::AtLeastOnce).is_error());
     witness.finish();
     // Fifty lines a second, and the call took less than ten.
     assert!(
@@ -234,7 +235,84 @@ fn a_flood_of_keys_is_cut() {
     );
 }
 
+/// What a plugin keeps is its own by its name: a new configuration finds it.
+#[test]
+fn what_a_plugin_keeps_outlives_its_configuration() {
+    let counting = |slow_ms: u32| {
+        let config = format!("slow_ms = {slow_ms}\nbehaviour = {{ on_publish = \"count\" }}");
+        hostile("deadline = \"5s\"", &config)
+    };
+    let broker = Broker::start(&counting(1));
+    let mut client = Client::connect(&broker, v5("c"));
+    client.publish("t/evil", "", QoS::AtLeastOnce);
+    assert!(broker.wait_log("counted ").contains("Ok(1)"));
+    broker.put_in_force(&counting(2));
+    client.publish("t/evil", "", QoS::AtLeastOnce);
+    assert!(broker.wait_log("counted ").contains("Ok(2)"));
+}
+
 // ---- the other hooks
+
+/// Whatever a plugin makes of a batch of deliveries, it is answered for, and every recipient gets the message as it is.
+#[test]
+fn a_failing_delivery_policy_lets_messages_be() {
+    for behaviour in [
+        "loop",
+        "memory",
+        "panic",
+        "recursion",
+        "huge_answer",
+        "huge_list",
+        "invalid_topic",
+        "garbage_frame",
+        "short_frame",
+    ] {
+        let broker = Broker::start(&hostile(
+            "deadline = \"1s\"\nmemory = \"64MiB\"",
+            &format!("behaviour = {{ deliver = \"{behaviour}\" }}"),
+        ));
+        let witness = Witness::start(&broker, behaviour);
+        let mut recipients: Vec<_> = (0..3)
+            .map(|n| {
+                let mut client = Client::connect(&broker, v5(&format!("c{n}")));
+                client.subscribe("t/#", QoS::AtMostOnce);
+                client
+            })
+            .collect();
+        let mut sender = Client::connect(&broker, v5("sender"));
+        for topic in ["t/evil", "t/good"] {
+            sender.publish(topic, "x", QoS::AtLeastOnce);
+            for client in &mut recipients {
+                assert_eq!(client.receive().brief(), (topic, "x"), "{behaviour}");
+            }
+        }
+        witness.finish();
+    }
+}
+
+#[test]
+fn a_failing_subscription_policy_makes_none() {
+    for behaviour in ["recursion", "huge_answer", "invalid_topic"] {
+        let broker = Broker::start(&hostile(
+            "deadline = \"1s\"\nmemory = \"64MiB\"",
+            &format!("behaviour = {{ on_subscribe = \"{behaviour}\", on_unsubscribe = \"{behaviour}\" }}"),
+        ));
+        let mut client = Client::connect(&broker, v5("c"));
+        assert_eq!(
+            client.try_subscribe("t/evil", QoS::AtMostOnce),
+            SubscribeReason::ImplementationSpecific,
+            "{behaviour}"
+        );
+        client.subscribe("t/good", QoS::AtMostOnce);
+        assert_eq!(
+            client.unsubscribe("t/evil"),
+            hookwire_protocol::UnsubscribeReason::NoSubscriptionExisted,
+            "{behaviour}: it failed, and there was none"
+        );
+        client.publish("t/good", "", QoS::AtLeastOnce);
+        assert_eq!(client.receive().topic, "t/good");
+    }
+}
 
 #[test]
 fn a_failing_authenticator_admits_nobody_and_harms_nobody() {

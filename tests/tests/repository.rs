@@ -198,6 +198,39 @@ fn tests_neither_sleep_nor_are_left_out() {
     }
 }
 
+/// Each hook has a page of the reference, with an example that the documentation tests of the SDK compile.
+#[test]
+fn every_hook_has_a_page_with_an_example_that_is_compiled() {
+    let sdk = read(&repository().join("plugin-sdk/src/lib.rs"));
+    let pages = files(&repository().join("docs/plugins/hooks"), "md");
+    for page in &pages {
+        let name = page.file_name().unwrap_or_default().to_string_lossy();
+        assert!(read(page).contains("```rust\n"), "{name} has no example");
+        assert!(
+            sdk.contains(&format!("\"{name}\"")),
+            "the example of {name} is not compiled"
+        );
+    }
+    let all: String = pages.iter().map(|page| read(page)).collect();
+    let chain = read(&repository().join("docs/plugins/chain.md"));
+    let rows = chain
+        .lines()
+        .skip_while(|line| !line.starts_with("| hook |"))
+        .skip(2);
+    let hooks: Vec<_> = rows
+        .take_while(|line| line.starts_with("| "))
+        .filter_map(|line| line.split('|').nth(1).map(str::trim))
+        .collect();
+    assert_eq!(hooks.len(), 10, "{hooks:?}");
+    for hook in hooks {
+        let heads: Vec<_> = all.lines().filter(|line| line.starts_with("# ")).collect();
+        assert!(
+            heads.iter().any(|head| head.split(' ').any(|word| word == hook)),
+            "no page about {hook}"
+        );
+    }
+}
+
 /// A plugin that comes with the broker says what it does.
 #[test]
 fn every_bundled_plugin_has_a_page() {

@@ -73,6 +73,16 @@ pub struct Grant {
     pub max_packet_size: Option<u32>,
     /// Most QoS 1 and 2 messages on their way to the client.
     pub max_inflight: Option<u16>,
+    /// Most QoS 1 and 2 messages on their way from the client.
+    pub receive_maximum: Option<u16>,
+    /// Most messages that wait for it while it is away.
+    pub max_queue_messages: Option<u32>,
+    /// Most bytes that wait for it.
+    pub max_queue_bytes: Option<u64>,
+    /// Most messages that it may publish in a second.
+    pub max_messages_per_second: Option<u32>,
+    /// Most bytes that it may send in a second.
+    pub max_bytes_per_second: Option<u64>,
     /// Upper bound of the session expiry interval, seconds.
     pub max_session_expiry_secs: Option<u32>,
     /// Upper bound of the keep alive, seconds.

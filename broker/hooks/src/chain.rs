@@ -1,14 +1,7 @@
 //! The chain: plugins in the order of the configuration, and how their answers combine.
 //!
-//! | hook | order of asking | what ends it | when nobody decides | failure, unless configured |
-//! | --- | --- | --- | --- | --- |
-//! | authenticate | as configured | first allow, deny or unavailable | the listener's rule for anonymous clients | refused |
-//! | authenticate-enhanced | as configured, then the one that gave a challenge | first challenge, allow or deny | bad authentication method | refused |
-//! | authorize | as configured | first allow, deny or disconnect | the configured default | refused |
-//! | on-publish | as configured, each sees the last one's change | drop, reject, disconnect | the message goes on | rejected |
-//! | route | as configured, each narrows or adds to the last | nothing | the broker's own choice | no change |
-//! | on-will | as configured, each sees the last one's change | suppress, delay | the will is published | no change |
-//! | events | everybody | nothing | | dropped and counted |
+//! Who is asked in which order, what ends the asking, and what a failure means stands in `docs/plugins/chain.md`;
+//! `tests/chain.rs` holds this module to it.
 //!
 //! A chain is one generation of policy and never changes; a reload makes another chain. Failures are logged and counted
 //! where they happen, by the plugin; here they only become verdicts.
@@ -20,8 +13,9 @@ use bytestring::ByteString;
 use hookwire_protocol::{ConnectReason, PublishReason, TopicName};
 
 use crate::{
-    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, Grant, Hook,
-    HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause, WillDecision,
+    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, EventClass, Grant,
+    Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause,
+    WillDecision, WillDelays,
 };
 
 /// How long an answer holds that no plugin had a part in: until the chain changes.
@@ -134,6 +128,8 @@ pub struct Chain {
     defaults: Defaults,
     plugins: Vec<Arc<dyn Plugin>>,
     hooks: HookSet,
+    /// Classes of events that a plugin wants to be told of.
+    events: u8,
 }
 
 impl std::fmt::Debug for Chain {
@@ -153,11 +149,14 @@ impl Chain {
             .iter()
             .flat_map(|plugin| plugin.hooks().iter())
             .fold(HookSet::EMPTY, HookSet::with);
+        let is_wanted = |class: &EventClass| plugins.iter().any(|plugin| tells(&**plugin, *class));
+        let events = EventClass::ALL.into_iter().filter(is_wanted);
         Self {
             generation,
             defaults,
-            plugins,
             hooks,
+            events: events.fold(0, |set, class| set | class.bit()),
+            plugins,
         }
     }
 
@@ -175,6 +174,12 @@ impl Chain {
     #[inline]
     pub fn has(&self, hook: Hook) -> bool {
         self.hooks.contains(hook)
+    }
+
+    /// Whether any plugin wants to be told of events of this class.
+    #[inline]
+    pub fn wants_event(&self, class: EventClass) -> bool {
+        self.events & class.bit() != 0
     }
 
     /// Whether any plugin has a say in who may connect, in the one way or the other.
@@ -229,9 +234,9 @@ impl Chain {
             .asked(Hook::Authorize)
             .filter(|plugin| plugin.wants_access(access.action))
         {
-            asked = true;
             match plugin.authorize(access) {
                 Ok(answer) => {
+                    asked = true;
                     cache_for = cache_for.min(answer.cache_for);
                     if answer.decision != AccessDecision::Next {
                         return AccessOutcome {
@@ -309,7 +314,7 @@ impl Chain {
                 Ok(next) => routing.then(next),
                 Err(_) => match plugin.on_failure(Hook::Route) {
                     OnFailure::Pass => {}
-                    OnFailure::Deny | OnFailure::Disconnect => routing.only = Some(Vec::new()),
+                    OnFailure::Deny | OnFailure::Disconnect => routing.withheld = true,
                 },
             }
         }
@@ -317,9 +322,15 @@ impl Chain {
     }
 
     /// Whether and how a will is published; changes are written into `message`.
-    pub fn on_will(&self, client: ClientKey, cause: WillCause, message: &mut Message) -> WillOutcome {
+    pub fn on_will(
+        &self,
+        client: ClientKey,
+        cause: WillCause,
+        delays: WillDelays,
+        message: &mut Message,
+    ) -> WillOutcome {
         for plugin in self.asked(Hook::OnWill) {
-            match plugin.on_will(client, cause, message) {
+            match plugin.on_will(client, cause, delays, message) {
                 Ok(WillDecision::Publish) => {}
                 Ok(WillDecision::Replace(replacement)) => replacement.apply(message),
                 Ok(WillDecision::Suppress) => return WillOutcome::Suppress,
@@ -338,7 +349,7 @@ impl Chain {
         for plugin in self.asked(Hook::Events) {
             let wanted: Vec<Event> = events
                 .iter()
-                .filter(|event| plugin.wants_event(event))
+                .filter(|event| plugin.wants_event(event.kind.class()))
                 .cloned()
                 .collect();
             if !wanted.is_empty() {
@@ -346,6 +357,10 @@ impl Chain {
             }
         }
     }
+}
+
+fn tells(plugin: &dyn Plugin, class: EventClass) -> bool {
+    plugin.hooks().contains(Hook::Events) && plugin.wants_event(class)
 }
 
 const POLICY_FAILED: ByteString = ByteString::from_static("policy failed");

@@ -1,7 +1,7 @@
 //! What the events hook is told.
 
 use bytestring::ByteString;
-use hookwire_protocol::{DisconnectReason, QoS, Version};
+use hookwire_protocol::{ConnectReason, DisconnectReason, QoS, Version};
 
 use crate::ClientKey;
 
@@ -30,6 +30,47 @@ impl DropCause {
             Self::Offline => "offline",
             Self::Denied => "denied",
         }
+    }
+}
+
+/// What plugins can ask to be told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum EventClass {
+    /// Connections that begin.
+    Connected,
+    /// Connections that end.
+    Disconnected,
+    /// Sessions that are created, resumed, taken over, or expire.
+    Session,
+    /// Subscriptions that are made or end.
+    Subscribed,
+    /// Messages that did not reach a client.
+    Dropped,
+    /// Messages that a client has acknowledged.
+    Acked,
+    /// Messages without a recipient.
+    Unrouted,
+    /// CONNECTs that are refused.
+    Refused,
+}
+
+impl EventClass {
+    /// Each of them.
+    pub const ALL: [Self; 8] = [
+        Self::Connected,
+        Self::Disconnected,
+        Self::Session,
+        Self::Subscribed,
+        Self::Dropped,
+        Self::Acked,
+        Self::Unrouted,
+        Self::Refused,
+    ];
+
+    /// A bit of its own.
+    pub(crate) const fn bit(self) -> u8 {
+        1 << self as u8
     }
 }
 
@@ -68,7 +109,7 @@ pub enum EventKind {
     SessionExpired,
     /// A subscription was made or replaced.
     Subscribed {
-        /// Filter as the client sent it.
+        /// The filter, as the broker keeps it.
         filter: ByteString,
         /// Granted QoS.
         qos: QoS,
@@ -82,6 +123,46 @@ pub enum EventKind {
         /// Why.
         cause: DropCause,
     },
+    /// The client has acknowledged a message that it was sent.
+    Acked {
+        /// Its topic.
+        topic: ByteString,
+        /// The QoS it was sent with.
+        qos: QoS,
+    },
+    /// A message that this client has published has no recipient; its topic.
+    Unrouted(ByteString),
+    /// A CONNECT was refused.
+    Refused {
+        /// User name, as sent.
+        username: Option<ByteString>,
+        /// Remote address and port.
+        address: String,
+        /// MQTT version.
+        version: Version,
+        /// Reason code of the CONNACK.
+        reason: ConnectReason,
+        /// Reason string.
+        text: Option<ByteString>,
+    },
+}
+
+impl EventKind {
+    /// What one has to ask for to be told of it.
+    pub fn class(&self) -> EventClass {
+        match self {
+            Self::Connected { .. } => EventClass::Connected,
+            Self::Disconnected { .. } => EventClass::Disconnected,
+            Self::SessionCreated | Self::SessionResumed | Self::SessionTakenOver | Self::SessionExpired => {
+                EventClass::Session
+            }
+            Self::Subscribed { .. } | Self::Unsubscribed(_) => EventClass::Subscribed,
+            Self::Dropped { .. } => EventClass::Dropped,
+            Self::Acked { .. } => EventClass::Acked,
+            Self::Unrouted(_) => EventClass::Unrouted,
+            Self::Refused { .. } => EventClass::Refused,
+        }
+    }
 }
 
 /// One event.
@@ -89,7 +170,7 @@ pub enum EventKind {
 pub struct Event {
     /// Milliseconds since 1970-01-01 UTC.
     pub at_ms: u64,
-    /// The connection it is about.
+    /// The connection it is about; 0 where there is none.
     pub client: ClientKey,
     /// Its client id.
     pub client_id: ByteString,

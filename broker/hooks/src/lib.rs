@@ -10,24 +10,32 @@ mod access;
 mod authenticate;
 mod chain;
 mod client;
+mod deliver;
 mod enhanced;
 mod event;
+mod failure;
 mod host;
 mod message;
 mod plugin;
 mod publish;
 mod route;
+mod subscribe;
 mod will;
 
 pub use access::{Access, AccessAnswer, AccessDecision, Action};
 pub use authenticate::{Authentication, Credentials, Denial, Grant, RuleAction, TopicRule};
 pub use chain::{AccessOutcome, AuthenticationOutcome, Chain, Defaults, Fate, Publication, WillOutcome};
 pub use client::{ClientFacts, ClientKey};
+pub use deliver::{DeliverDecision, Parcel};
 pub use enhanced::{EnhancedOutcome, EnhancedStep, Exchange};
-pub use event::{DropCause, Event, EventKind};
+pub use event::{DropCause, Event, EventClass, EventKind};
+pub use failure::{Failure, FailureKind, FailureRules, OnFailure};
 pub use host::{Host, NoHost, PluginPublish};
 pub use message::{Message, Source};
-pub use plugin::{Failure, FailureKind, Hook, HookSet, OnFailure, Plugin};
+pub use plugin::{Hook, HookSet, Plugin};
 pub use publish::{Rejection, Replacement, Verdict};
 pub use route::{Pick, Recipients, Routing, SharedGroup};
-pub use will::{WillCause, WillDecision};
+pub use subscribe::{
+    SubscribeDecision, SubscribeOutcome, SubscribeRequest, UnsubscribeDecision, UnsubscribeOutcome,
+};
+pub use will::{WillCause, WillDecision, WillDelays};

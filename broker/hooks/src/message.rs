@@ -19,6 +19,8 @@ pub enum Source {
         /// Length of the chain of plugin publishes that led to this message.
         hops: u8,
     },
+    /// An administrator.
+    Admin,
     /// The broker itself: `$SYS`.
     Broker,
 }
@@ -28,7 +30,7 @@ impl Source {
     pub fn client(self) -> Option<ClientKey> {
         match self {
             Self::Client(key) | Self::Will(key) => Some(key),
-            Self::Plugin { .. } | Self::Broker => None,
+            Self::Plugin { .. } | Self::Admin | Self::Broker => None,
         }
     }
 
@@ -36,7 +38,7 @@ impl Source {
     pub fn hops(self) -> u8 {
         match self {
             Self::Plugin { hops } => hops,
-            Self::Client(_) | Self::Will(_) | Self::Broker => 0,
+            Self::Client(_) | Self::Will(_) | Self::Admin | Self::Broker => 0,
         }
     }
 }
@@ -67,11 +69,15 @@ pub struct Message {
 impl Message {
     /// Starts its message expiry interval. [MQTT-3.3.2-5]
     pub fn start_expiry(&mut self, now: Instant) {
-        let secs = self
-            .properties
-            .values()
-            .and_then(|values| values.message_expiry_interval_secs);
+        let secs = self.expiry_interval_secs();
         self.expires_at = secs.map(|secs| now + Duration::from_secs(u64::from(secs)));
+    }
+
+    /// Its message expiry interval, as it was published.
+    pub fn expiry_interval_secs(&self) -> Option<u32> {
+        self.properties
+            .values()
+            .and_then(|values| values.message_expiry_interval_secs)
     }
 
     /// Whether it says that its payload is UTF-8 text, and it is not.

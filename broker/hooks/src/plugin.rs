@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use hookwire_protocol::TopicName;
+use hookwire_protocol::{SharedFilter, TopicName};
 
 use crate::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, EnhancedStep, Event, Message,
-    Recipients, Routing, Verdict, WillCause, WillDecision,
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep,
+    Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients, Routing, SubscribeDecision,
+    SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
 };
 
 /// The hooks that a chain calls.
@@ -19,10 +20,16 @@ pub enum Hook {
     AuthenticateEnhanced,
     /// Who may publish, subscribe, receive, leave a will.
     Authorize,
+    /// What subscription is made.
+    OnSubscribe,
+    /// What subscription ends.
+    OnUnsubscribe,
     /// What becomes of a message.
     OnPublish,
     /// Who receives it.
     Route,
+    /// What one recipient gets of it.
+    Deliver,
     /// Whether a will is published.
     OnWill,
     /// What happened.
@@ -31,12 +38,15 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Authenticate,
         Self::AuthenticateEnhanced,
         Self::Authorize,
+        Self::OnSubscribe,
+        Self::OnUnsubscribe,
         Self::OnPublish,
         Self::Route,
+        Self::Deliver,
         Self::OnWill,
         Self::Events,
     ];
@@ -47,28 +57,35 @@ impl Hook {
             Self::Authenticate => "authenticate",
             Self::AuthenticateEnhanced => "authenticate-enhanced",
             Self::Authorize => "authorize",
+            Self::OnSubscribe => "on-subscribe",
+            Self::OnUnsubscribe => "on-unsubscribe",
             Self::OnPublish => "on-publish",
             Self::Route => "route",
+            Self::Deliver => "deliver",
             Self::OnWill => "on-will",
             Self::Events => "events",
         }
     }
 
-    /// What a failure means where the configuration does not say: access and publish hooks refuse, the rest
-    /// let pass.
+    /// What a failure means where the configuration does not say: hooks that grant something (a connection, an access, a
+    /// subscription, a message) refuse, the rest let pass.
     pub fn default_on_failure(self) -> OnFailure {
         match self {
-            Self::Authenticate | Self::AuthenticateEnhanced | Self::Authorize | Self::OnPublish => {
-                OnFailure::Deny
+            Self::Authenticate
+            | Self::AuthenticateEnhanced
+            | Self::Authorize
+            | Self::OnSubscribe
+            | Self::OnPublish => OnFailure::Deny,
+            Self::OnUnsubscribe | Self::Route | Self::Deliver | Self::OnWill | Self::Events => {
+                OnFailure::Pass
             }
-            Self::Route | Self::OnWill | Self::Events => OnFailure::Pass,
         }
     }
 }
 
 /// A set of hooks.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct HookSet(u8);
+pub struct HookSet(u16);
 
 impl HookSet {
     /// No hook.
@@ -97,55 +114,6 @@ impl fmt::Debug for HookSet {
     }
 }
 
-/// The verdict that stands in for a plugin that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnFailure {
-    /// Refuse: a CONNECT with "server unavailable", a message with "implementation specific error".
-    Deny,
-    /// As if the plugin were not there.
-    Pass,
-    /// Refuse and close the connection.
-    Disconnect,
-}
-
-/// What kind of failure ended a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FailureKind {
-    /// The guest trapped.
-    Trap,
-    /// It used more than its time.
-    Deadline,
-    /// It wanted more than its memory.
-    Memory,
-    /// It answered something that no hook may answer.
-    InvalidAnswer,
-    /// No instance was free, and none could be made, in time.
-    NoInstance,
-}
-
-impl FailureKind {
-    /// As logs and metrics spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trap => "trap",
-            Self::Deadline => "deadline",
-            Self::Memory => "memory",
-            Self::InvalidAnswer => "invalid-answer",
-            Self::NoInstance => "no-instance",
-        }
-    }
-}
-
-/// A call that brought no verdict.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{}: {detail}", kind.as_str())]
-pub struct Failure {
-    /// Which kind.
-    pub kind: FailureKind,
-    /// For a person.
-    pub detail: String,
-}
-
 /// A policy, ready to be asked. One object is called from many threads.
 pub trait Plugin: Send + Sync {
     /// Its name in the configuration.
@@ -160,7 +128,7 @@ pub trait Plugin: Send + Sync {
     /// Whether its authorize hook wants to be asked about this action.
     fn wants_access(&self, action: Action) -> bool;
 
-    /// Whether `hook` ([`Hook::OnPublish`] or [`Hook::Route`]) wants to see messages of this topic.
+    /// Whether `hook` ([`Hook::OnPublish`], [`Hook::Route`] or [`Hook::Deliver`]) wants to see messages of this topic.
     fn wants_topic(&self, hook: Hook, topic: &TopicName) -> bool;
 
     /// May take long: never called on a thread that serves clients.
@@ -185,25 +153,43 @@ pub trait Plugin: Send + Sync {
     /// Asked about one access.
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure>;
 
+    /// Asked about one filter of a SUBSCRIBE.
+    fn on_subscribe(
+        &self,
+        client: ClientKey,
+        request: &SubscribeRequest,
+    ) -> Result<SubscribeDecision, Failure>;
+
+    /// Asked about one filter of an UNSUBSCRIBE.
+    fn on_unsubscribe(
+        &self,
+        client: ClientKey,
+        filter: &SharedFilter,
+    ) -> Result<UnsubscribeDecision, Failure>;
+
     /// One verdict for each message, in order. All messages are of one connection and all are wanted.
     fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>>;
 
     /// Asked about the recipients of one message.
     fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure>;
 
+    /// One decision for each delivery, in order. All are wanted.
+    fn deliver(&self, parcels: &[&Parcel]) -> Vec<Result<DeliverDecision, Failure>>;
+
     /// Asked about a will.
     fn on_will(
         &self,
         client: ClientKey,
         cause: WillCause,
+        delays: WillDelays,
         message: &Message,
     ) -> Result<WillDecision, Failure>;
 
     /// Told what happened; called from a thread of its own, never from one that serves clients.
     fn events(&self, events: &[Event]);
 
-    /// Whether it wants to be told of such an event.
-    fn wants_event(&self, event: &Event) -> bool;
+    /// Whether its events hook wants to be told of events of this class.
+    fn wants_event(&self, class: EventClass) -> bool;
 
     /// What it did so far, for people: names, of which `/` makes levels, and values.
     fn figures(&self) -> Vec<(String, String)> {

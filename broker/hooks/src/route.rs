@@ -47,12 +47,16 @@ pub struct Routing {
     pub picks: Vec<Pick>,
     /// Not to other nodes.
     pub local_only: bool,
+    /// To nobody, copies included: a plugin that failed, and must not let anything pass then, might have narrowed it.
+    pub withheld: bool,
 }
 
 impl Routing {
     /// Whether an ordinary subscriber is left in.
     pub fn includes(&self, client: ClientKey) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(&client)) && !self.exclude.contains(&client)
+        !self.withheld
+            && self.only.as_ref().is_none_or(|only| only.contains(&client))
+            && !self.exclude.contains(&client)
     }
 
     /// The member picked for a group.
@@ -71,6 +75,7 @@ impl Routing {
         self.exclude.extend(next.exclude);
         self.picks.extend(next.picks);
         self.local_only |= next.local_only;
+        self.withheld |= next.withheld;
         self.only = match (self.only.take(), next.only) {
             (Some(mine), Some(theirs)) => Some(mine.into_iter().filter(|key| theirs.contains(key)).collect()),
             (mine, theirs) => mine.or(theirs),

@@ -23,6 +23,26 @@ pub enum WillCause {
     ServerShutdown,
 }
 
+/// How policies have held a will back so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WillDelays {
+    /// How often.
+    pub times: u32,
+    /// For how long in all.
+    pub total: Duration,
+}
+
+impl WillDelays {
+    /// One more.
+    #[must_use]
+    pub fn and(self, delay: Duration) -> Self {
+        Self {
+            times: self.times.saturating_add(1),
+            total: self.total.saturating_add(delay),
+        }
+    }
+}
+
 /// One plugin's answer about a will.
 #[derive(Debug, Clone)]
 pub enum WillDecision {

@@ -21,9 +21,13 @@ wasmtime::component::bindgen!({
             export hookwire:plugin/authenticate@0.1.0;
             export hookwire:plugin/authenticate-enhanced@0.1.0;
             export hookwire:plugin/authorize@0.1.0;
+            export hookwire:plugin/on-subscribe@0.1.0;
+            export hookwire:plugin/on-unsubscribe@0.1.0;
             export hookwire:plugin/on-publish@0.1.0;
             export hookwire:plugin/on-publish-batch@0.1.0;
             export hookwire:plugin/route@0.1.0;
+            export hookwire:plugin/deliver@0.1.0;
+            export hookwire:plugin/deliver-batch@0.1.0;
             export hookwire:plugin/on-will@0.1.0;
             export hookwire:plugin/events@0.1.0;
         }

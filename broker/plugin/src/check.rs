@@ -272,8 +272,8 @@ mod tests {
             (&[], &[LIFECYCLE], &["exports no hook", "authenticate", "events"]),
             (
                 &[],
-                &[LIFECYCLE, "hookwire:plugin/deliver@0.1.0"],
-                &["hookwire:plugin/deliver@0.1.0", "newer Hookwire"],
+                &[LIFECYCLE, "hookwire:plugin/divine@0.1.0"],
+                &["hookwire:plugin/divine@0.1.0", "newer Hookwire"],
             ),
             (
                 &[],

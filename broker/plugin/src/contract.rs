@@ -13,9 +13,13 @@ pub(crate) const HOOKS: &[&str] = &[
     "authenticate",
     "authenticate-enhanced",
     "authorize",
+    "on-subscribe",
+    "on-unsubscribe",
     "on-publish",
     "on-publish-batch",
     "route",
+    "deliver",
+    "deliver-batch",
     "on-will",
     "events",
 ];
@@ -24,6 +28,7 @@ pub(crate) const HOOKS: &[&str] = &[
 pub(crate) fn hook(interface: &str) -> Option<Hook> {
     match interface {
         "on-publish-batch" => Some(Hook::OnPublish),
+        "deliver-batch" => Some(Hook::Deliver),
         other => Hook::ALL.into_iter().find(|hook| hook.as_str() == other),
     }
 }
@@ -108,6 +113,6 @@ mod tests {
     #[test]
     fn every_listed_hook_is_one() {
         assert!(HOOKS.iter().all(|name| hook(name).is_some()));
-        assert_eq!(hook("deliver"), None);
+        assert_eq!(hook("retained"), None);
     }
 }

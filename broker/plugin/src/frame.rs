@@ -1,4 +1,5 @@
-//! The frames of the batch hook; `wit/on-publish.wit` has the layout byte by byte.
+//! The frames of `on-publish-batch`, and what other frames have in common with them; `wit/on-publish.wit` has the layout
+//! byte by byte.
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -8,8 +9,8 @@ use hookwire_protocol::{PublishReason, QoS, encode_publish_properties};
 use crate::hook::convert::{self, Invalid, Shown};
 use crate::hook::on_publish::THROTTLE_MS_MAX;
 
-/// Version of both layouts.
-const VERSION: u8 = 1;
+/// Version of all layouts.
+pub(crate) const VERSION: u8 = 1;
 
 /// Bytes of a message beyond its topic, payload and properties.
 const MESSAGE_HEAD_BYTES: usize = 1 + 8 + 1 + 4 + 4 + 4;
@@ -17,6 +18,7 @@ const MESSAGE_HEAD_BYTES: usize = 1 + 8 + 1 + 4 + 4 + 4;
 const SOURCE_CLIENT: u8 = 0;
 const SOURCE_WILL: u8 = 1;
 const SOURCE_PLUGIN: u8 = 2;
+const SOURCE_ADMIN: u8 = 3;
 
 const FLAG_RETAIN: u8 = 1 << 2;
 const FLAG_PROPERTIES: u8 = 1 << 3;
@@ -37,12 +39,13 @@ pub(crate) fn encode(messages: &[&Message], shown: Shown, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>) {
+pub(crate) fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>) {
     let (kind, key) = match message.source {
         Source::Client(key) => (SOURCE_CLIENT, key.0),
         Source::Will(key) => (SOURCE_WILL, key.0),
+        Source::Plugin { .. } => (SOURCE_PLUGIN, 0),
         // The broker's own messages are not shown to plugins.
-        Source::Plugin { .. } | Source::Broker => (SOURCE_PLUGIN, 0),
+        Source::Admin | Source::Broker => (SOURCE_ADMIN, 0),
     };
     let properties = shown.properties(message);
     let retain = if message.retain { FLAG_RETAIN } else { 0 };
@@ -67,7 +70,7 @@ fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>) {
     }
 }
 
-fn put_len(out: &mut Vec<u8>, len: usize) {
+pub(crate) fn put_len(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&len_bytes(len));
 }
 
@@ -100,6 +103,15 @@ pub(crate) enum Unusable {
 
 /// Reads the verdicts on `count` messages. Every byte must be accounted for.
 pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Unusable> {
+    decode_all(frame, count, verdict)
+}
+
+/// Reads `count` answers, each by `read`.
+pub(crate) fn decode_all<T>(
+    frame: Vec<u8>,
+    count: usize,
+    read: impl Fn(&mut Reader) -> Read<T>,
+) -> Result<Vec<T>, Unusable> {
     let mut reader = Reader {
         bytes: frame.into(),
         at: 0,
@@ -118,7 +130,7 @@ pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Unusa
     // The layout of all verdicts is read before the contents of one are complained about.
     let mut invalid = None;
     for _ in 0..count {
-        match verdict(&mut reader)? {
+        match read(&mut reader)? {
             Ok(verdict) => verdicts.push(verdict),
             Err(reason) => invalid = invalid.or(Some(reason)),
         }
@@ -131,7 +143,7 @@ pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Unusa
 }
 
 /// The outer error breaks the layout, the inner one is about this verdict alone.
-type Read<T> = Result<Result<T, Invalid>, Unusable>;
+pub(crate) type Read<T> = Result<Result<T, Invalid>, Unusable>;
 
 fn verdict(reader: &mut Reader) -> Read<Verdict> {
     Ok(match reader.u8()? {
@@ -145,7 +157,7 @@ fn verdict(reader: &mut Reader) -> Read<Verdict> {
     })
 }
 
-fn replacement(reader: &mut Reader) -> Read<Replacement> {
+pub(crate) fn replacement(reader: &mut Reader) -> Read<Replacement> {
     let has = reader.u8()?;
     if has >= HAS_PROPERTIES << 1 {
         return Err(Unusable::Layout(format!(
@@ -193,7 +205,7 @@ fn rejection(reader: &mut Reader) -> Read<Rejection> {
 }
 
 /// A place in a frame. All reading of it goes through here.
-struct Reader {
+pub(crate) struct Reader {
     bytes: Bytes,
     at: usize,
 }
@@ -215,7 +227,7 @@ impl Reader {
         Ok(&self.bytes[start..self.at])
     }
 
-    fn u8(&mut self) -> Result<u8, Unusable> {
+    pub(crate) fn u8(&mut self) -> Result<u8, Unusable> {
         Ok(self.take(1)?[0])
     }
 

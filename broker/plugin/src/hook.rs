@@ -3,9 +3,13 @@
 pub(crate) mod authenticate;
 pub(crate) mod authenticate_enhanced;
 pub(crate) mod authorize;
+pub(crate) mod batch;
 pub(crate) mod convert;
+pub(crate) mod deliver;
 pub(crate) mod events;
 pub(crate) mod lifecycle;
 pub(crate) mod on_publish;
+pub(crate) mod on_subscribe;
+pub(crate) mod on_unsubscribe;
 pub(crate) mod on_will;
 pub(crate) mod route;

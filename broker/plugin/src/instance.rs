@@ -131,9 +131,13 @@ exports! {
     authenticate: "authenticate",
     authenticate_enhanced: "authenticate-enhanced",
     authorize: "authorize",
+    on_subscribe: "on-subscribe",
+    on_unsubscribe: "on-unsubscribe",
     on_publish: "on-publish",
     on_publish_batch: "on-publish-batch",
     route: "route",
+    deliver: "deliver",
+    deliver_batch: "deliver-batch",
     on_will: "on-will",
     events: "events",
 }

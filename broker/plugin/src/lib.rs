@@ -9,9 +9,9 @@
 //! | `contract`, `bindings`, `check` | the WIT contract: names, types, and what a component imports and exports of it |
 //! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
 //! | `blueprint`, `instance`, `pool`, `guest` | making instances, calling them, keeping them, what the host holds for each |
-//! | `hook/…`, `frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hook, and how many messages go into one |
+//! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
 //! | `host/…`, `kv`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
-//! | `loaded`, `stats`, `housekeeping` | the plugin in force, its counters, its ticks and its end |
+//! | `loaded`, `deliveries`, `stats`, `housekeeping` | the plugin in force, its counters, its ticks and its end |
 //!
 //! What holds, whatever a guest does:
 //!
@@ -35,6 +35,8 @@ mod blueprint;
 mod check;
 mod clock;
 mod contract;
+mod deliveries;
+mod delivery_frame;
 mod engine;
 mod error;
 mod failure;

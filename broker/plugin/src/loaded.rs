@@ -6,19 +6,22 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hookwire_hooks::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, EnhancedStep, Event, Failure,
-    FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict, WillCause,
-    WillDecision,
+    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep,
+    Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel, Plugin, Recipients,
+    Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision,
+    WillDelays,
 };
-use hookwire_protocol::TopicName;
+use hookwire_protocol::{SharedFilter, TopicName};
 use tracing::Level;
 use wasmtime::component::Component;
 
+use crate::deliveries::Deliveries;
 use crate::guest::Budget;
+use crate::hook::batch::BatchFailure;
 use crate::hook::lifecycle::{Interests, matches_any};
-use crate::hook::on_publish::BatchFailure;
 use crate::hook::{
-    authenticate, authenticate_enhanced, authorize, events, lifecycle, on_publish, on_will, route,
+    authenticate, authenticate_enhanced, authorize, events, lifecycle, on_publish, on_subscribe,
+    on_unsubscribe, on_will, route,
 };
 use crate::housekeeping::{Housekeeper, Retired};
 use crate::instance::Instance;
@@ -44,6 +47,7 @@ pub struct LoadedPlugin {
     pub(crate) interests: Interests,
     pub(crate) pool: Pool,
     pub(crate) run_length: RunLength,
+    pub(crate) deliveries: Deliveries,
     pub(crate) services: Arc<Services>,
     pub(crate) housekeeper: Arc<Housekeeper>,
 }
@@ -102,7 +106,7 @@ impl LoadedPlugin {
         counters.error(trouble);
     }
 
-    fn quick(&self) -> Budget {
+    pub(crate) fn quick(&self) -> Budget {
         Budget::new(self.spec.deadline)
     }
 
@@ -115,7 +119,7 @@ impl LoadedPlugin {
     }
 
     /// Puts a question to some instance. What the plugin published with a good answer is handed over.
-    fn ask<A, E: From<Failure>>(
+    pub(crate) fn ask<A, E: From<Failure>>(
         &self,
         hook: Hook,
         budget: Budget,
@@ -132,7 +136,7 @@ impl LoadedPlugin {
     }
 
     /// Counts one question and what came of it.
-    fn counted<A>(
+    pub(crate) fn counted<A>(
         &self,
         hook: Hook,
         answer: Result<A, Failure>,
@@ -146,11 +150,11 @@ impl LoadedPlugin {
         answer
     }
 
-    fn counters(&self, hook: Hook) -> &HookCounters {
+    pub(crate) fn counters(&self, hook: Hook) -> &HookCounters {
         self.services.counters.hook(hook)
     }
 
-    fn failed(&self, hook: Hook, failure: &Failure, questions: usize) {
+    pub(crate) fn failed(&self, hook: Hook, failure: &Failure, questions: usize) {
         self.services.counters.failure(hook, failure, questions);
         let line = format!("{} failed: {failure}", hook.as_str());
         self.services.incidents.write(Level::ERROR, &line, clock::now());
@@ -192,10 +196,7 @@ impl LoadedPlugin {
                 if failure.kind == FailureKind::Deadline {
                     self.run_length.overran(run.len());
                 }
-                self.services.counters.batch_retries.fetch_add(1, Relaxed);
-                self.services
-                    .counters
-                    .error(format!("on-publish-batch: {failure}"));
+                self.retry_one_by_one("on-publish-batch", &failure);
                 verdicts.extend(run.iter().map(|message| self.judge_one(message)));
             }
             Err(BatchFailure {
@@ -207,6 +208,13 @@ impl LoadedPlugin {
                 verdicts.extend(run.iter().map(|_| Err(failure.clone())));
             }
         }
+    }
+
+    /// A batch has failed, and its messages are to be judged each by itself.
+    pub(crate) fn retry_one_by_one(&self, interface: &str, failure: &Failure) {
+        let counters = &self.services.counters;
+        counters.batch_retries.fetch_add(1, Relaxed);
+        counters.error(format!("{interface}: {failure}"));
     }
 
     fn judge_one(&self, message: &Message) -> Result<Verdict, Failure> {
@@ -248,7 +256,7 @@ impl Plugin for LoadedPlugin {
     }
 
     fn on_failure(&self, hook: Hook) -> OnFailure {
-        self.spec.on_failure.unwrap_or_else(|| hook.default_on_failure())
+        self.spec.on_failure.of(hook)
     }
 
     fn wants_access(&self, action: Action) -> bool {
@@ -260,9 +268,12 @@ impl Plugin for LoadedPlugin {
         let interest = match hook {
             Hook::OnPublish => &self.interests.on_publish,
             Hook::Route => &self.interests.route,
+            Hook::Deliver => &self.interests.deliver,
             Hook::Authenticate
             | Hook::AuthenticateEnhanced
             | Hook::Authorize
+            | Hook::OnSubscribe
+            | Hook::OnUnsubscribe
             | Hook::OnWill
             | Hook::Events => return false,
         };
@@ -311,6 +322,30 @@ impl Plugin for LoadedPlugin {
         self.counted(Hook::Authorize, answer, authorize::index)
     }
 
+    fn on_subscribe(
+        &self,
+        client: ClientKey,
+        request: &SubscribeRequest,
+    ) -> Result<SubscribeDecision, Failure> {
+        let budget = self.quick();
+        let answer = self.ask(Hook::OnSubscribe, budget, |instance| {
+            on_subscribe::ask(instance, budget, client, request)
+        });
+        self.counted(Hook::OnSubscribe, answer, on_subscribe::index)
+    }
+
+    fn on_unsubscribe(
+        &self,
+        client: ClientKey,
+        filter: &SharedFilter,
+    ) -> Result<UnsubscribeDecision, Failure> {
+        let budget = self.quick();
+        let answer = self.ask(Hook::OnUnsubscribe, budget, |instance| {
+            on_unsubscribe::ask(instance, budget, client, filter)
+        });
+        self.counted(Hook::OnUnsubscribe, answer, on_unsubscribe::index)
+    }
+
     /// A run of messages is judged in one call where the plugin can do that. If that call traps, overruns its limits or
     /// brings a verdict that no message may have, each message is judged once more by itself, on an instance that is
     /// sound, so that one that no instance survives does not condemn the others. If the answer is no frame of verdicts,
@@ -336,15 +371,20 @@ impl Plugin for LoadedPlugin {
             .map(Option::unwrap_or_default)
     }
 
+    fn deliver(&self, parcels: &[&Parcel]) -> Vec<Result<DeliverDecision, Failure>> {
+        self.judge_deliveries(parcels)
+    }
+
     fn on_will(
         &self,
         client: ClientKey,
         cause: WillCause,
+        delays: WillDelays,
         message: &Message,
     ) -> Result<WillDecision, Failure> {
         let budget = self.quick();
         let answer = self.ask(Hook::OnWill, budget, |instance| {
-            on_will::ask(instance, budget, client, cause, message)
+            on_will::ask(instance, budget, client, cause, delays, message)
         });
         self.counted(Hook::OnWill, answer, on_will::index)
     }
@@ -364,8 +404,8 @@ impl Plugin for LoadedPlugin {
         self.stats().figures()
     }
 
-    fn wants_event(&self, event: &Event) -> bool {
-        self.hooks.contains(Hook::Events) && self.interests.events.wants(&event.kind)
+    fn wants_event(&self, class: EventClass) -> bool {
+        self.hooks.contains(Hook::Events) && self.interests.events.wants(class)
     }
 }
 

@@ -16,6 +16,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::blueprint::Blueprint;
 use crate::check::Surface;
+use crate::deliveries::Deliveries;
 use crate::guest::{Budget, Guest};
 use crate::hook::lifecycle;
 use crate::housekeeping::HousekeepingThread;
@@ -201,6 +202,11 @@ impl PluginHost {
             interests,
             pool: Pool::new(blueprint, instances_max, first),
             run_length: RunLength::new(self.foundation.limits.batch_messages_max),
+            deliveries: Deliveries {
+                typed: surface.has("deliver"),
+                batch: surface.has("deliver-batch"),
+                run_length: RunLength::new(self.foundation.limits.batch_messages_max),
+            },
             services,
             housekeeper: self.housekeeping.housekeeper(),
         })

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hookwire_hooks::OnFailure;
+use hookwire_hooks::FailureRules;
 use hookwire_protocol::TopicFilter;
 
 /// Where a component comes from.
@@ -56,9 +56,9 @@ pub struct PluginSpec {
     pub sha256: Option<[u8; 32]>,
     /// Message hooks see only these topics, whatever the plugin asks for; empty: all.
     pub topics: Vec<TopicFilter>,
-    /// What a failure means at every hook; none: each hook's own default.
-    pub on_failure: Option<OnFailure>,
-    /// CPU time of one call of authorize, on-publish, route or on-will.
+    /// What a failure means at each hook.
+    pub on_failure: FailureRules,
+    /// CPU time of one call about an access, a subscription, a message, a delivery or a will.
     pub deadline: Duration,
     /// CPU time of one call of authenticate, lifecycle or events.
     pub deadline_slow: Duration,
@@ -92,7 +92,7 @@ impl PluginSpec {
             source,
             sha256: None,
             topics: Vec::new(),
-            on_failure: None,
+            on_failure: FailureRules::default(),
             deadline: Self::DEADLINE,
             deadline_slow: Self::DEADLINE_SLOW,
             memory_bytes_max: Self::MEMORY_BYTES_MAX,

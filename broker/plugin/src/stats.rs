@@ -80,7 +80,7 @@ pub struct HookStats {
     pub hook: Hook,
     /// Calls of the guest.
     pub calls: u64,
-    /// Questions: messages for on-publish, events for events, calls elsewhere.
+    /// Questions: messages for on-publish, deliveries for deliver, events for events, calls elsewhere.
     pub messages: u64,
     /// Questions that brought no answer, by kind; kinds that never occurred are left out.
     pub failures: Vec<(FailureKind, u64)>,
@@ -137,8 +137,11 @@ pub(crate) const fn verdict_names(hook: Hook) -> &'static [&'static str] {
         Hook::Authenticate => &["next", "allow", "deny", "unavailable"],
         Hook::AuthenticateEnhanced => &["next", "challenge", "allow", "deny"],
         Hook::Authorize => &["next", "allow", "deny", "disconnect"],
+        Hook::OnSubscribe => &["pass", "replace", "without-retained", "reject"],
+        Hook::OnUnsubscribe => &["pass", "replace", "reject"],
         Hook::OnPublish => &["pass", "replace", "drop", "reject", "disconnect", "throttle"],
         Hook::Route => &["default", "change"],
+        Hook::Deliver => &["pass", "replace", "drop"],
         Hook::OnWill => &["publish", "replace", "suppress", "delay"],
         Hook::Events => &[],
     }

@@ -13,12 +13,13 @@
   )
   (core instance $guest (instantiate $guest))
 
-  (type $message-interest (record (field "topics" (list string)) (field "payload" bool) (field "properties" bool)))
+  (type $message-interest (record (field "topics" (option (list string))) (field "payload" bool) (field "properties" bool)))
   (type $access-interest (flags "publish" "subscribe" "deliver" "will"))
-  (type $event-interest (flags "connected" "disconnected" "session" "subscribed" "dropped"))
+  (type $event-interest (flags "connected" "disconnected" "session" "subscribed" "dropped" "acked" "unrouted" "refused"))
   (type $interests (record
     (field "on-publish" $message-interest)
     (field "route" $message-interest)
+    (field "deliver" $message-interest)
     (field "authorize" $access-interest)
     (field "events" $event-interest)
     (field "tick-ms" (option u32))))
@@ -37,15 +38,16 @@
 
   ;; An exported function may only use types that are exported beside it; this gives them their names.
   (component $named
-    (type $mi (record (field "topics" (list string)) (field "payload" bool) (field "properties" bool)))
+    (type $mi (record (field "topics" (option (list string))) (field "payload" bool) (field "properties" bool)))
     (import "message-interest" (type $message-interest (eq $mi)))
     (type $ai (flags "publish" "subscribe" "deliver" "will"))
     (import "access-interest" (type $access-interest (eq $ai)))
-    (type $ei (flags "connected" "disconnected" "session" "subscribed" "dropped"))
+    (type $ei (flags "connected" "disconnected" "session" "subscribed" "dropped" "acked" "unrouted" "refused"))
     (import "event-interest" (type $event-interest (eq $ei)))
     (type $is (record
       (field "on-publish" $message-interest)
       (field "route" $message-interest)
+      (field "deliver" $message-interest)
       (field "authorize" $access-interest)
       (field "events" $event-interest)
       (field "tick-ms" (option u32))))
@@ -63,6 +65,7 @@
     (type $xis-def (record
       (field "on-publish" $xmi)
       (field "route" $xmi)
+      (field "deliver" $xmi)
       (field "authorize" $xai)
       (field "events" $xei)
       (field "tick-ms" (option u32))))

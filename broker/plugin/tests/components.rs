@@ -224,9 +224,9 @@ fn refusals_name_what_is_wrong() {
         (
             "hook of a newer broker",
             format!(
-                "(component {LIFECYCLE} {hook} (export \"hookwire:plugin/on-subscribe@0.1.0\" (instance $any)))"
+                "(component {LIFECYCLE} {hook} (export \"hookwire:plugin/divine@0.1.0\" (instance $any)))"
             ),
-            "hookwire:plugin/on-subscribe@0.1.0",
+            "hookwire:plugin/divine@0.1.0",
         ),
         (
             "export of another version",
@@ -479,8 +479,8 @@ fn instances_are_made_on_demand_and_shared() {
 /// Asks for a tick every 100 ms.
 const TICKING: &str = r#"
     (func (export "configure") (param i32 i32) (result i32)
-      (i32.store8 (i32.const 1056) (i32.const 1))
-      (i32.store (i32.const 1060) (i32.const 1))
+      (i32.store8 (i32.const 1080) (i32.const 1))
+      (i32.store (i32.const 1084) (i32.const 1))
       (i32.const 1024))
     (func (export "health") (result i32) (i32.const 1024))
     (func (export "stop") (loop (br 0)))

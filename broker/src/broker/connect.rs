@@ -16,7 +16,7 @@ use super::access::{self, AccessMemo};
 use super::authentication::{Dialogue, Enrolment, Proof};
 use super::client::{Client, Standing};
 use super::registry::ById;
-use super::{Broker, Rights, Settings};
+use super::{Broker, NOBODY, Rights, Settings};
 use crate::clock;
 use crate::config::RateSettings;
 use crate::metrics::Limit;
@@ -83,6 +83,7 @@ pub struct Candidate {
     admission: Admission,
     packet_bytes_max: usize,
     expires_in: Option<Duration>,
+    rate: RateSettings,
     enrolment: Option<Box<Enrolment>>,
     settings: Arc<Settings>,
 }
@@ -169,6 +170,7 @@ impl Broker {
             admission,
             packet_bytes_max: packet_bytes_max(grant, &settings),
             expires_in: grant.expires_in,
+            rate: rate(grant, settings.limits.rate),
             enrolment,
             settings,
         })
@@ -226,9 +228,27 @@ impl Broker {
             client_packet_bytes_max: admission.terms.packet_bytes_max,
             outbox_bytes_max: settings.limits.outbox_bytes_max,
             version: connect.version,
-            rate: settings.limits.rate,
+            rate: candidate.rate,
             enrolment: candidate.enrolment,
         })
+    }
+
+    /// Tells plugins of a CONNECT that was refused.
+    pub fn report_refused(
+        &self,
+        client_id: &ByteString,
+        username: Option<ByteString>,
+        address: SocketAddr,
+        version: Version,
+        denial: &Denial,
+    ) {
+        self.emit(NOBODY, client_id, || EventKind::Refused {
+            username,
+            address: address.to_string(),
+            version,
+            reason: denial.reason,
+            text: denial.text.clone(),
+        });
     }
 
     fn unused_client_id(&self) -> ByteString {
@@ -546,6 +566,26 @@ fn packet_bytes_max(grant: &Grant, settings: &Settings) -> usize {
         .map_or(settings.limits.decode.packet_bytes_max, |max| {
             usize::try_from(max).unwrap_or(usize::MAX)
         })
+}
+
+/// How fast a client may send: of two limits the lower one, and 0 is none.
+fn rate(grant: &Grant, configured: RateSettings) -> RateSettings {
+    let bytes = grant
+        .max_bytes_per_second
+        .map(|max| usize::try_from(max).unwrap_or(usize::MAX));
+    RateSettings {
+        messages_per_second_max: lower(configured.messages_per_second_max, grant.max_messages_per_second),
+        bytes_per_second_max: lower(configured.bytes_per_second_max, bytes),
+        ..configured
+    }
+}
+
+fn lower<N: Ord + Default + Copy>(configured: N, granted: Option<N>) -> N {
+    match granted {
+        Some(granted) if configured == N::default() => granted,
+        Some(granted) => granted.min(configured),
+        None => configured,
+    }
 }
 
 fn credentials(connect: &Connect, arrival: &Arrival) -> Credentials {

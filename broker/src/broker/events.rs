@@ -36,6 +36,11 @@ impl EventSink {
         })
     }
 
+    /// Events that were dropped so far.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// Queues an event; never waits.
     pub(super) fn push(&self, event: Event) {
         if let Err(TrySendError::Full(_)) = self.sender.try_send(event) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hookwire_hooks::{ClientFacts, ClientKey, Host, PluginPublish};
 use parking_lot::RwLock;
 
-use super::Broker;
+use super::{Broker, emission};
 
 /// The broker as plugins see it. It is made before the broker, since the broker's first chain is loaded
 /// against it, and holds nothing alive.
@@ -27,13 +27,19 @@ impl PluginAccess {
     }
 }
 
+impl Broker {
+    /// What is known of a connection, as long as anything is.
+    pub(super) fn facts(&self, key: ClientKey) -> Option<Arc<ClientFacts>> {
+        match self.0.registry.by_key(key) {
+            Some(client) => Some(client.standing().facts).filter(|facts| facts.key == key),
+            None => self.0.sessionless.read().get(&key).cloned(),
+        }
+    }
+}
+
 impl Host for PluginAccess {
     fn client(&self, key: ClientKey) -> Option<Arc<ClientFacts>> {
-        let broker = self.broker()?;
-        match broker.0.registry.by_key(key) {
-            Some(client) => Some(client.standing().facts).filter(|facts| facts.key == key),
-            None => broker.0.sessionless.read().get(&key).cloned(),
-        }
+        self.broker()?.facts(key)
     }
 
     fn disconnect(&self, key: ClientKey, text: Option<String>) -> bool {
@@ -43,8 +49,6 @@ impl Host for PluginAccess {
 
     fn publish(&self, messages: Vec<PluginPublish>) -> bool {
         let Some(broker) = self.broker() else { return false };
-        messages
-            .into_iter()
-            .all(|message| broker.0.plugin_publishes.try_send(message).is_ok())
+        emission::queue(&broker.0.plugin_publishes, messages)
     }
 }

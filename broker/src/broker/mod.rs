@@ -6,7 +6,9 @@ mod authentication;
 mod bans;
 mod client;
 mod connect;
+mod deliver;
 mod disconnect;
+mod emission;
 mod events;
 mod fight;
 mod host;
@@ -34,7 +36,8 @@ use arc_swap::{ArcSwap, Guard};
 use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{
-    Chain, ClientFacts, ClientKey, Defaults, DropCause, Event, EventKind, Hook, Message, PluginPublish,
+    Chain, ClientFacts, ClientKey, Defaults, DropCause, Event, EventClass, EventKind, Hook, Message,
+    PluginPublish,
 };
 use hookwire_protocol::QoS;
 use parking_lot::{Mutex, RwLock};
@@ -46,7 +49,7 @@ pub use client::{Client, Standing};
 pub use connect::{Admits, Arrival, Connected};
 pub use disconnect::Departure;
 pub use host::PluginAccess;
-pub use publish::{Publisher, Stop};
+pub use publish::{Published, Publisher, Stop};
 
 use crate::clock;
 use crate::config::{
@@ -65,6 +68,9 @@ use wills::HeldWills;
 
 /// Messages of plugins that may wait to be published; beyond it they are refused.
 const PLUGIN_PUBLISHES_MAX: usize = 4096;
+
+/// Whom an event is about where it is about no client.
+const NOBODY: ClientKey = ClientKey(0);
 
 /// The part of the configuration that the broker itself looks at; a reload replaces it whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -272,12 +278,17 @@ impl Broker {
 
     /// Tells plugins what happened, if any wants to know.
     fn emit(&self, client: ClientKey, client_id: &ByteString, kind: impl FnOnce() -> EventKind) {
-        if self.chain().has(Hook::Events) {
+        let chain = self.chain();
+        if !chain.has(Hook::Events) {
+            return;
+        }
+        let kind = kind();
+        if chain.wants_event(kind.class()) {
             self.0.events.push(Event {
                 at_ms: clock::unix_ms(),
                 client,
                 client_id: client_id.clone(),
-                kind: kind(),
+                kind,
             });
         }
     }
@@ -295,7 +306,7 @@ impl Broker {
                 self.0.metrics.limits.reached(limit);
             }
         }
-        if dropped.is_empty() || !self.chain().has(Hook::Events) {
+        if dropped.is_empty() || !self.chain().wants_event(EventClass::Dropped) {
             return;
         }
         let standing = client.standing();

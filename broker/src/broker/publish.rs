@@ -4,7 +4,7 @@
 //! into a plugin, a wake-up) is paid once for many messages:
 //!
 //! ```text
-//! take (session) ─► authorize ─► on-publish ─► route ─► [safe] ─► answer (session) ─► wake recipients
+//! take (session) ─► authorize ─► on-publish ─► route ─► deliver ─► [safe] ─► answer (session) ─► wake recipients
 //! ```
 //!
 //! `[safe]` is where a durable store commits what was routed: an answer is given only after that.
@@ -14,17 +14,21 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessDecision, Action, Chain, ClientKey, DropCause, Fate, Hook, Message, PluginPublish,
-    Publication, Recipients, Rejection, Routing, SharedGroup,
+    Access, AccessDecision, Action, Chain, ClientKey, EventClass, EventKind, Fate, Hook, Message,
+    PluginPublish, Publication, Recipients, Rejection, Routing, SharedGroup,
 };
-use hookwire_protocol::{Delivery, DisconnectReason, Publish, PublishReason, QoS, SharedFilter, Version};
+use hookwire_protocol::{
+    Delivery, DisconnectReason, Publish, PublishReason, QoS, SharedFilter, TopicName, Version,
+};
 
 use super::access::{self, AccessMemo};
 use super::client::Client;
-use super::{Broker, Connected, Rights, Settings};
+use super::deliver::{Addressee, wants_deliver};
+use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
+use crate::config::Mqtt3Rejected;
 use crate::metrics::Limit;
 use crate::router::{Matches, Memo, Recipient, Subscriber};
-use crate::session::{Delivered, Link, Novelty, Sent, Taken, Violation};
+use crate::session::{Link, Novelty, Taken, Violation};
 
 /// For how long a publisher is not read from after a run that a recipient was too slow for: long enough to write and acknowledge what
 /// it has, short enough that a recipient that does not even try costs its publishers little.
@@ -43,7 +47,7 @@ pub(super) struct Round<'a> {
     /// The present moment.
     pub(super) now: Instant,
     /// Whether the policy wants to be asked about deliveries.
-    asks_deliver: bool,
+    pub(super) asks_deliver: bool,
 }
 
 impl<'a> Round<'a> {
@@ -81,6 +85,21 @@ pub struct Publisher {
     answers: Vec<Answer>,
 }
 
+/// What came of a message that no connection waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// As a PUBACK would tell it.
+    pub reason: PublishReason,
+    /// Reason string.
+    pub text: Option<ByteString>,
+}
+
+impl From<Rejection> for Published {
+    fn from(Rejection { reason, text }: Rejection) -> Self {
+        Self { reason, text }
+    }
+}
+
 /// Why a connection is closed after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
@@ -113,6 +132,21 @@ impl Publisher {
         }
     }
 
+    /// A recipient takes its messages more slowly than they come.
+    pub(super) fn wants_respite(&mut self) {
+        self.respite = self.respite.max(RESPITE);
+    }
+
+    /// The same while memory is scarce.
+    pub(super) fn wants_scarce_respite(&mut self) {
+        self.respite = self.respite.max(SCARCE_RESPITE);
+    }
+
+    /// A connection has something to write.
+    pub(super) fn has_output(&mut self, link: &Arc<Link>) {
+        self.dirty.push(Arc::clone(link));
+    }
+
     /// Forgets what policies have said of the client.
     pub fn forget_access(&mut self) {
         self.access.forget();
@@ -133,7 +167,7 @@ impl Publisher {
 }
 
 impl Broker {
-    /// Publishes a run of messages of one client and answers them.
+    /// Publishes a run of messages of one client and answers them. What plugins publish meanwhile comes after it.
     ///
     /// # Errors
     /// The connection has to be closed; everything before the offending message has been published and
@@ -145,20 +179,26 @@ impl Broker {
         now: Instant,
         packets: &mut Vec<Publish>,
     ) -> Result<Duration, Stop> {
-        let Connected {
-            client,
-            key,
-            rights,
-            version,
-            ..
-        } = connected;
         let (chain, settings) = (self.chain(), self.settings());
         let round = &Round::new(&chain, &settings, now);
+        emission::behind(|| self.publish_run_in(round, connected, publisher, packets))
+    }
+
+    fn publish_run_in(
+        &self,
+        round: &Round<'_>,
+        connected: &Connected,
+        publisher: &mut Publisher,
+        packets: &mut Vec<Publish>,
+    ) -> Result<Duration, Stop> {
+        let Connected {
+            client, key, rights, ..
+        } = connected;
         let mut stop = take(client, *key, publisher, packets);
         judge_format(round, publisher);
         authorize_run(round, rights, publisher);
-        if chain.has(Hook::OnPublish) {
-            chain.on_publish(&mut publisher.run);
+        if round.chain.has(Hook::OnPublish) {
+            round.chain.on_publish(&mut publisher.run);
         }
         let mut throttle = Duration::ZERO;
         let mut run = std::mem::take(&mut publisher.run);
@@ -166,31 +206,14 @@ impl Broker {
         let mut publications = run.drain(..);
         let mut answered = 0;
         for answer in &mut answers {
-            answered += 1;
-            let Some(publication) = answer.is_judged.then(|| publications.next()).flatten() else {
-                continue;
-            };
-            throttle = throttle.max(publication.throttle);
-            match publication.fate {
-                Fate::Pass => {
-                    answer.reason = self.route(round, publisher, publication.message, Some(client.id()));
-                    if answer.reason == PublishReason::QuotaExceeded && is_owed_silently(answer, *version) {
-                        stop = Err(no_room());
-                        answered -= 1;
-                        break;
-                    }
-                }
-                Fate::Drop => {}
-                Fate::Reject(rejection) => (answer.reason, answer.text) = (rejection.reason, rejection.text),
-                Fate::Disconnect(rejection) => {
-                    stop = Err(Stop::Policy {
-                        reason: rejection.disconnect_reason(),
-                        text: rejection.text,
-                    });
-                    answered -= 1;
+            if let Some(publication) = answer.is_judged.then(|| publications.next()).flatten() {
+                throttle = throttle.max(publication.throttle);
+                if let Err(closed) = self.conclude(round, connected, publisher, publication, answer) {
+                    stop = Err(closed);
                     break;
                 }
             }
+            answered += 1;
         }
         drop(publications);
         // What came after a message that ends the connection was not taken: it may be sent again.
@@ -202,25 +225,83 @@ impl Broker {
         stop.map(|()| throttle)
     }
 
-    /// A run of messages that is judged by one policy under one set of settings.
+    /// Routes a message that was judged, or not, and says so in the answer.
+    fn conclude(
+        &self,
+        round: &Round<'_>,
+        connected: &Connected,
+        publisher: &mut Publisher,
+        publication: Publication,
+        answer: &mut Answer,
+    ) -> Result<(), Stop> {
+        let from = Some(connected.client.id());
+        let is_owed_silently = is_owed_silently(answer, connected.version);
+        let rejection = match publication.fate {
+            Fate::Pass => {
+                let reason = self.route(round, publisher, publication.message, from);
+                if reason == PublishReason::QuotaExceeded && is_owed_silently {
+                    return Err(no_room());
+                }
+                Rejection { reason, text: None }
+            }
+            Fate::Drop => return Ok(()),
+            Fate::Reject(rejection) => rejection,
+            Fate::Disconnect(rejection) => return Err(closed_by_policy(rejection)),
+        };
+        let closes = round.settings.session.mqtt_3_rejected == Mqtt3Rejected::Disconnect;
+        if closes && is_owed_silently && rejection.reason.is_error() {
+            return Err(closed_by_policy(rejection));
+        }
+        (answer.reason, answer.text) = (rejection.reason, rejection.text);
+        Ok(())
+    }
+
+    /// Messages that are judged by one policy under one set of settings. What plugins publish meanwhile comes after them.
     pub(super) fn with_round<R>(&self, now: Instant, step: impl FnOnce(&Round<'_>) -> R) -> R {
         let (chain, settings) = (self.0.chain.load_full(), self.0.settings.load_full());
-        step(&Round::new(&chain, &settings, now))
+        emission::behind(|| step(&Round::new(&chain, &settings, now)))
     }
 
     /// A message of a plugin: judged by all other plugins, then routed.
     pub(super) fn publish_of_plugin(&self, publisher: &mut Publisher, now: Instant, publish: PluginPublish) {
-        let mut run = [Publication {
+        let publication = Publication {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
-        }];
-        self.with_round(now, |round| {
-            round.chain.on_publish(&mut run);
-            let [publication] = run;
-            if publication.fate == Fate::Pass {
-                let _ = self.route(round, publisher, publication.message, None);
-            }
-        });
+        };
+        // Whatever is refused here, the plugin has been answered long since.
+        self.with_round(now, |round| self.publish_one(round, publisher, publication));
+    }
+
+    /// A message of an administrator: judged by all plugins, then routed. Its source is [`Source::Admin`].
+    ///
+    /// [`Source::Admin`]: hookwire_hooks::Source::Admin
+    pub fn publish_as_admin(&self, now: Instant, message: Message) -> Published {
+        if access::is_reserved(message.topic.as_str()) {
+            return not_authorized(None).into();
+        }
+        let mut publisher = Publisher::default();
+        let publication = Publication::new(message);
+        let answer = self.with_round(now, |round| self.publish_one(round, &mut publisher, publication));
+        publisher.wake_recipients();
+        answer
+    }
+
+    /// Puts a message that no connection waits for to the policies, and routes it if they let it pass.
+    pub(super) fn publish_one(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        publication: Publication,
+    ) -> Published {
+        let mut run = [publication];
+        round.chain.on_publish(&mut run);
+        let [publication] = run;
+        let reason = match publication.fate {
+            Fate::Pass => self.route(round, publisher, publication.message, None),
+            Fate::Drop => PublishReason::Success,
+            Fate::Reject(rejection) | Fate::Disconnect(rejection) => return rejection.into(),
+        };
+        Published { reason, text: None }
     }
 
     /// Keeps a message if it is to be retained, and puts it into the outboxes of all whom it concerns.
@@ -240,21 +321,29 @@ impl Broker {
         if !self.has_room(round, &message, &matches) {
             return PublishReason::QuotaExceeded;
         }
+        let wants_route = round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
+        let routing = wants_route.then(|| round.chain.route(&message, &recipients_of(&matches)));
+        if routing.as_ref().is_some_and(|routing| routing.withheld) {
+            return PublishReason::ImplementationSpecific;
+        }
         if message.retain && !self.retain(round, &message) {
             return PublishReason::QuotaExceeded;
         }
+        let has_copies = routing.as_ref().is_some_and(|routing| !routing.copies.is_empty());
+        if matches.is_empty() && !has_copies {
+            self.report_unrouted(&message);
+            return PublishReason::NoMatchingSubscribers;
+        }
+        let message = Arc::new(kept(message));
         let audience = Audience {
             matches: &matches,
             from,
-            routing: None,
+            routing: routing.as_ref(),
         };
-        if round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic) {
-            return self.route_by_policy(round, publisher, message, audience);
+        self.fan_out(round, publisher, &message, audience);
+        for topic in routing.iter().flat_map(|routing| &routing.copies) {
+            self.fan_out_copy(round, publisher, &message, topic, from);
         }
-        if matches.is_empty() {
-            return PublishReason::NoMatchingSubscribers;
-        }
-        self.fan_out(round, publisher, &Arc::new(kept(message)), audience);
         PublishReason::Success
     }
 
@@ -273,36 +362,26 @@ impl Broker {
         true
     }
 
-    fn route_by_policy(
+    /// A copy passes `route` no second time.
+    fn fan_out_copy(
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
-        message: Message,
-        audience: Audience<'_>,
-    ) -> PublishReason {
-        let routing = round.chain.route(&message, &recipients_of(audience.matches));
-        let message = Arc::new(kept(message));
-        let routed = Audience {
-            routing: Some(&routing),
-            ..audience
+        message: &Message,
+        topic: &TopicName,
+        from: Option<u64>,
+    ) {
+        let copy = Message {
+            topic: topic.clone(),
+            ..message.clone()
         };
-        self.fan_out(round, publisher, &message, routed);
-        for topic in routing.copies.iter().cloned() {
-            let copy = Message {
-                topic,
-                ..(*message).clone()
-            };
-            let matches = self
-                .0
-                .router
-                .matching(&mut publisher.memo, &copy.topic, audience.from);
-            let copied = Audience {
-                matches: &matches,
-                ..audience
-            };
-            self.fan_out(round, publisher, &Arc::new(copy), copied);
-        }
-        PublishReason::Success
+        let matches = self.0.router.matching(&mut publisher.memo, &copy.topic, from);
+        let audience = Audience {
+            matches: &matches,
+            from,
+            routing: None,
+        };
+        self.fan_out(round, publisher, &Arc::new(copy), audience);
     }
 
     fn fan_out(
@@ -312,6 +391,30 @@ impl Broker {
         message: &Arc<Message>,
         audience: Audience<'_>,
     ) {
+        if !wants_deliver(round.chain, message) {
+            return self.address(round, message, audience, |recipient, shared| {
+                self.hand_over(round, publisher, message, recipient, shared);
+            });
+        }
+        let mut addressees = Vec::with_capacity(audience.matches.recipients.len());
+        self.address(round, message, audience, |recipient, shared| {
+            addressees.push(Addressee {
+                recipient: recipient.clone(),
+                shared: shared.cloned(),
+            });
+        });
+        self.hand_over_all(round, publisher, message, addressees);
+    }
+
+    /// Tells each one who is to get a message, and the shared subscription that chose it.
+    #[inline]
+    fn address(
+        &self,
+        round: &Round<'_>,
+        message: &Message,
+        audience: Audience<'_>,
+        mut to: impl FnMut(&Recipient<Arc<Client>>, Option<&Arc<SharedFilter>>),
+    ) {
         let Audience {
             matches,
             from,
@@ -319,7 +422,7 @@ impl Broker {
         } = audience;
         for recipient in &matches.recipients {
             if routing.is_none_or(|routing| routing.includes(recipient.subscriber.key())) {
-                self.hand_over(round, publisher, message, recipient, None);
+                to(recipient, None);
             }
         }
         for (at, group) in matches.groups.iter().enumerate() {
@@ -328,10 +431,23 @@ impl Broker {
                 .and_then(|key| group.members.iter().find(|member| member.subscriber.key() == key))
                 .or_else(|| self.choose(round, group, message, from));
             if let Some(member) = member {
-                let recipient = Recipient::of(member);
-                self.hand_over(round, publisher, message, &recipient, Some(&group.filter));
+                to(&Recipient::of(member), Some(&group.filter));
             }
         }
+    }
+
+    /// Tells plugins of a message that nobody has subscribed to.
+    fn report_unrouted(&self, message: &Message) {
+        if !self.chain().wants_event(EventClass::Unrouted) {
+            return;
+        }
+        let facts = message.source.client().and_then(|key| self.facts(key));
+        let (key, client_id) = match &facts {
+            Some(facts) => (facts.key, facts.client_id.clone()),
+            None => (NOBODY, ByteString::new()),
+        };
+        let topic = || EventKind::Unrouted(message.topic.as_str().into());
+        self.emit(key, &client_id, topic);
     }
 
     /// A message of the broker itself: kept, and given to those who may have it. Policies about messages do not see it.
@@ -344,73 +460,6 @@ impl Broker {
             routing: None,
         };
         self.fan_out(round, publisher, message, audience);
-    }
-
-    #[inline]
-    pub(super) fn hand_over(
-        &self,
-        round: &Round<'_>,
-        publisher: &mut Publisher,
-        message: &Arc<Message>,
-        recipient: &Recipient<Arc<Client>>,
-        shared: Option<&Arc<SharedFilter>>,
-    ) {
-        let client = &recipient.subscriber;
-        if (round.asks_deliver || client.is_restricted())
-            && !self.may_receive(round.chain, client, message, round.now)
-        {
-            return self.report_dropped(client, vec![(Arc::clone(message), DropCause::Denied)]);
-        }
-        let delivered = Delivered {
-            message: Arc::clone(message),
-            qos: message.qos.min(recipient.qos),
-            retain: message.retain && recipient.retain_as_published,
-            subscription_ids: recipient.subscription_ids.clone(),
-            shared: shared.cloned(),
-        };
-        let mut session = client.session();
-        let sent = session.deliver(round.now, delivered);
-        if session.wants_respite() {
-            publisher.respite = publisher.respite.max(RESPITE);
-        }
-        match sent {
-            Sent::Written => {
-                if let Some(link) = session.link().filter(|link| link.signal()) {
-                    publisher.dirty.push(Arc::clone(link));
-                }
-            }
-            Sent::Queued | Sent::Dropped(_) => {
-                let mut dropped = session.take_dropped();
-                drop(session);
-                if let Sent::Dropped(cause) = sent {
-                    dropped.push((Arc::clone(message), cause));
-                } else if self.0.memory.is_scarce() {
-                    self.0.metrics.limits.reached(Limit::MemoryMax);
-                    publisher.respite = publisher.respite.max(SCARCE_RESPITE);
-                }
-                self.report_dropped(client, dropped);
-            }
-        }
-    }
-
-    /// Rights are looked at again at each delivery: they may have changed since the subscription was made.
-    pub(super) fn may_receive(
-        &self,
-        chain: &Chain,
-        client: &Client,
-        message: &Message,
-        now: Instant,
-    ) -> bool {
-        let standing = client.standing();
-        let asked = Access {
-            client: standing.facts.key,
-            action: Action::Deliver,
-            topic: message.topic.as_str(),
-            qos: message.qos,
-            retain: message.retain,
-        };
-        let mut memo = client.deliveries.lock();
-        access::decide(chain, &standing.rights, &mut memo, &asked, now) == AccessDecision::Allow
     }
 }
 
@@ -466,6 +515,13 @@ fn authorize_run(round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) 
 /// An acknowledgement that can say nothing but that all is well.
 fn is_owed_silently(answer: &Answer, version: Version) -> bool {
     version != Version::V5 && answer.delivery != Delivery::AtMostOnce
+}
+
+fn closed_by_policy(rejection: Rejection) -> Stop {
+    Stop::Policy {
+        reason: rejection.disconnect_reason(),
+        text: rejection.text,
+    }
 }
 
 /// A client of MQTT 3 cannot be told that there is no room: it keeps its message, and comes back with it.

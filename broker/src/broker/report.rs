@@ -72,6 +72,7 @@ impl Broker {
                 .iter()
                 .map(|&limit| (limit, metrics.limits.get(limit)))
                 .collect(),
+            events_dropped: self.0.events.dropped(),
             plugins: self.plugin_reports(),
             ..Snapshot::default()
         };

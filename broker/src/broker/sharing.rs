@@ -53,12 +53,15 @@ impl Broker {
         }
         let mut publisher = Publisher::default();
         self.with_round(now, |round| {
-            for Delivered { message, shared, .. } in messages {
-                let group = shared.and_then(|filter| self.0.router.group(&filter));
+            for delivered in messages {
+                // What a policy made of it for the last recipient is not for the next.
+                let message = delivered.published();
+                let group = delivered.shared.as_ref();
+                let group = group.and_then(|filter| self.0.router.group(filter));
                 let Some(group) = group else { continue };
-                if let Some(member) = self.choose(round, &group, &message, None) {
+                if let Some(member) = self.choose(round, &group, message, None) {
                     let recipient = Recipient::of(member);
-                    self.hand_over(round, &mut publisher, &message, &recipient, Some(&group.filter));
+                    self.hand_over(round, &mut publisher, message, &recipient, Some(&group.filter));
                 }
             }
         });

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytestring::ByteString;
-use hookwire_hooks::{Access, AccessDecision, Action, Chain, EventKind, Hook};
+use hookwire_hooks::{
+    Access, AccessDecision, Action, Chain, EventKind, Hook, SubscribeOutcome, SubscribeRequest,
+    UnsubscribeOutcome,
+};
 use hookwire_protocol::{
     AckProperties, DisconnectReason, QoS, RetainHandling, SharedFilter, Suback, Subscribe, SubscribeFilter,
     SubscribeReason, SubscriptionOptions, TopicFilter, Unsuback, Unsubscribe, UnsubscribeReason, Version,
@@ -17,7 +20,7 @@ use super::{Broker, Connected, Rights};
 use crate::config::Features;
 use crate::metrics::Limit;
 use crate::router::{Subscriber, Subscription};
-use crate::session::{RetainedCopy, SubscriptionIds, Violation};
+use crate::session::{RetainedCopy, SubscriptionIds, Unsubscribed, Violation};
 
 /// A subscription that was made, and the retained messages that it brings.
 struct Made {
@@ -132,29 +135,63 @@ impl Broker {
                 });
             }
         }
-        let options = SubscriptionOptions { qos, ..asked.options };
-        let is_new = self.add(client, &parsed, options, id);
-        let retained = if wants_retained(&parsed, options, is_new) {
-            self.readable_retained(chain, client, &parsed.filter, now)
+        let request = SubscribeRequest {
+            filter: parsed,
+            options: SubscriptionOptions { qos, ..asked.options },
+        };
+        let kept = match judged(chain, client, request.clone())? {
+            Ok(kept) => kept,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let is_changed = kept.filter != request.filter;
+        if is_changed && count >= settings.session.subscriptions_max && !is_subscribed(client, &kept.filter) {
+            self.0.metrics.limits.reached(Limit::SubscriptionsMax);
+            return Ok(Err(SubscribeReason::QuotaExceeded));
+        }
+        Ok(Ok(self.make(chain, client, now, &request.filter, kept, id)))
+    }
+
+    /// Makes a subscription: what the client has asked for, as policies have changed it.
+    fn make(
+        &self,
+        chain: &Chain,
+        client: &Arc<Client>,
+        now: Instant,
+        asked: &SharedFilter,
+        kept: SubscribeRequest,
+        id: Option<u32>,
+    ) -> Made {
+        let SubscribeRequest { filter, options } = kept;
+        let is_new = self.add(client, asked, &filter, options, id);
+        let retained = if wants_retained(&filter, options, is_new) {
+            self.readable_retained(chain, client, &filter.filter, now)
         } else {
             Vec::new()
         };
-        Ok(Ok(Made {
-            qos,
+        Made {
+            qos: options.qos,
             retained,
-            shared: Some(parsed).filter(|parsed| parsed.share.is_some()),
-        }))
+            shared: Some(filter).filter(|filter| filter.share.is_some()),
+        }
     }
 
     fn add(
         &self,
         client: &Arc<Client>,
+        asked: &SharedFilter,
         filter: &SharedFilter,
         options: SubscriptionOptions,
         id: Option<u32>,
     ) -> bool {
         let text = full_text(filter);
-        let is_new = client.session().subscribe(text.clone(), options);
+        let (is_new, replaced) = {
+            let mut session = client.session();
+            let replaced = session.rewrite(&full_text(asked), &text);
+            (session.subscribe(text.clone(), options), replaced)
+        };
+        if let Some(replaced) = replaced {
+            self.remove(client, replaced);
+        }
         self.0.router.subscribe(
             filter,
             Subscription {
@@ -193,20 +230,24 @@ impl Broker {
         if self.settings().session.check_retain_source && chain.has(Hook::Authorize) {
             retained.retain(|copy| self.source_is_good(chain, &copy.message, now));
         }
-        retained
+        self.judge_replay(chain, client, retained, now)
     }
 
     /// Removes the subscriptions of one UNSUBSCRIBE and answers it.
-    pub fn unsubscribe(&self, connected: &Connected, unsubscribe: &Unsubscribe) {
+    ///
+    /// # Errors
+    /// The connection has to be closed.
+    pub fn unsubscribe(&self, connected: &Connected, unsubscribe: &Unsubscribe) -> Result<(), Stop> {
         let Connected { client, key, .. } = connected;
         if client.session_of(*key).is_none() {
-            return;
+            return Ok(());
         }
+        let chain = self.chain();
         let reasons = unsubscribe
             .filters
             .iter()
-            .map(|filter| self.unsubscribe_one(client, filter))
-            .collect();
+            .map(|filter| self.unsubscribe_one(&chain, client, filter))
+            .collect::<Result<_, _>>()?;
         let properties = AckProperties::default();
         if let Some(mut session) = client.session_of(*key) {
             session.answer_unsubscribe(&Unsuback {
@@ -215,22 +256,48 @@ impl Broker {
                 properties,
             });
         }
+        Ok(())
     }
 
-    fn unsubscribe_one(&self, client: &Arc<Client>, filter: &ByteString) -> UnsubscribeReason {
-        let Some(parsed) = self.mounted(client, filter) else {
-            return UnsubscribeReason::TopicFilterInvalid;
+    fn unsubscribe_one(
+        &self,
+        chain: &Chain,
+        client: &Arc<Client>,
+        filter: &ByteString,
+    ) -> Result<UnsubscribeReason, Stop> {
+        let Some(asked) = self.mounted(client, filter) else {
+            return Ok(UnsubscribeReason::TopicFilterInvalid);
         };
-        let text = full_text(&parsed);
-        if !client.session().unsubscribe(&text) {
-            return UnsubscribeReason::NoSubscriptionExisted;
+        let meant = match chain.on_unsubscribe(client.key(), asked.clone()) {
+            UnsubscribeOutcome::Remove(meant) => meant,
+            UnsubscribeOutcome::Reject(reason) => return Ok(reason),
+            UnsubscribeOutcome::Disconnect => return Err(closed_by_failure()),
+        };
+        let text = full_text(&meant);
+        let unsubscribed = if meant == asked {
+            client.session().unsubscribe(&text)
+        } else {
+            client.session().unsubscribe_kept(&text)
+        };
+        Ok(match unsubscribed {
+            Unsubscribed::Ended(kept) => {
+                self.remove(client, kept);
+                UnsubscribeReason::Success
+            }
+            Unsubscribed::StillAsked => UnsubscribeReason::Success,
+            Unsubscribed::Unknown => UnsubscribeReason::NoSubscriptionExisted,
+        })
+    }
+
+    /// A subscription that its session has forgotten is nobody's any more.
+    fn remove(&self, client: &Arc<Client>, kept: ByteString) {
+        if let Ok(filter) = SharedFilter::parse(kept.clone()) {
+            self.0.router.unsubscribe(&filter, client.id());
         }
-        self.0.router.unsubscribe(&parsed, client.id());
         let standing = client.standing();
         self.emit(standing.facts.key, &standing.facts.client_id, || {
-            EventKind::Unsubscribed(text)
+            EventKind::Unsubscribed(kept)
         });
-        UnsubscribeReason::Success
     }
 
     /// The filter that is meant: below the client's mount point, if it has one.
@@ -283,6 +350,38 @@ fn may_subscribe(
         retain: false,
     };
     access::decide(chain, rights, &mut AccessMemo::default(), &asked, now)
+}
+
+fn is_subscribed(client: &Client, filter: &SharedFilter) -> bool {
+    client.session().is_subscribed(&full_text(filter))
+}
+
+/// What policies make of a subscription. They may lower its QoS; more than was asked for, or than the client may have, it is never.
+fn judged(
+    chain: &Chain,
+    client: &Client,
+    asked: SubscribeRequest,
+) -> Result<Result<SubscribeRequest, SubscribeReason>, Stop> {
+    if !chain.has(Hook::OnSubscribe) {
+        return Ok(Ok(asked));
+    }
+    let qos = asked.options.qos;
+    match chain.on_subscribe(client.key(), asked) {
+        SubscribeOutcome::Accept(mut kept) => {
+            kept.options.qos = kept.options.qos.min(qos);
+            Ok(Ok(kept))
+        }
+        SubscribeOutcome::Reject(reason) => Ok(Err(reason)),
+        SubscribeOutcome::Disconnect => Err(closed_by_failure()),
+    }
+}
+
+/// A policy has failed, and the configuration wants its client's connection closed for it.
+fn closed_by_failure() -> Stop {
+    Stop::Policy {
+        reason: DisconnectReason::ImplementationSpecific,
+        text: Some(ByteString::from_static("policy failed")),
+    }
 }
 
 /// [MQTT-3.3.1-9..11]; a shared subscription brings none.

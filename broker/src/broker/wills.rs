@@ -1,16 +1,18 @@
 //! Wills whose connection has ended.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use hashbrown::HashMap;
-use hookwire_hooks::{Access, AccessDecision, Action, ClientKey, Fate, Publication, WillOutcome};
+use hookwire_hooks::{
+    Access, AccessDecision, Action, ClientKey, Message, Publication, WillDelays, WillOutcome,
+};
 use parking_lot::Mutex;
 
 use super::Broker;
 use super::access::{self, AccessMemo};
 use super::client::Standing;
-use super::publish::Publisher;
+use super::publish::{Publisher, Round};
 use super::registry::ById;
 use super::timers::Due;
 use crate::router::Subscriber;
@@ -22,8 +24,8 @@ pub(super) struct HeldWill {
     will: DueWill,
     /// Of the client that left it.
     standing: Standing,
-    /// A policy asked for the wait, not the client.
-    by_policy: bool,
+    /// How often and how long policies have held it back.
+    delays: WillDelays,
 }
 
 /// Wills that wait for their delay, by client id.
@@ -45,7 +47,7 @@ impl Broker {
         let held = HeldWill {
             will,
             standing,
-            by_policy: false,
+            delays: WillDelays::default(),
         };
         if held.will.due_at > now {
             self.hold_will(held);
@@ -67,15 +69,18 @@ impl Broker {
     }
 
     /// A policy has asked for a delay, unless the client has come back while it was asked.
-    fn delay_will(&self, due_at: Instant, held: HeldWill) {
+    fn delay_will(&self, now: Instant, delay: Duration, held: HeldWill) {
         let by_id = self.0.registry.lock();
         let is_back = by_id
             .get(&held.standing.facts.client_id)
             .is_some_and(Subscriber::is_online);
         if !is_back {
             self.hold_will(HeldWill {
-                will: DueWill { due_at, ..held.will },
-                by_policy: true,
+                will: DueWill {
+                    due_at: now + delay,
+                    ..held.will
+                },
+                delays: held.delays.and(delay),
                 ..held
             });
         }
@@ -85,7 +90,7 @@ impl Broker {
     /// a will that only its own delay held is published now.
     pub(super) fn recall_will(&self, now: Instant, client_id: &ByteString, session_ended: bool) {
         let held = self.0.held_wills.0.lock().remove(client_id);
-        if let Some(held) = held.filter(|held| session_ended && !held.by_policy) {
+        if let Some(held) = held.filter(|held| session_ended && held.delays.times == 0) {
             self.publish_will(now, held);
         }
     }
@@ -101,42 +106,50 @@ impl Broker {
     /// over.
     fn publish_will(&self, now: Instant, held: HeldWill) {
         let standing = held.standing.clone();
-        self.with_facts(&standing, || self.judge_will(now, held));
+        let mut publisher = Publisher::default();
+        self.with_facts(&standing, || {
+            self.with_round(now, |round| self.judge_will(round, &mut publisher, held));
+        });
+        publisher.wake_recipients();
     }
 
-    fn judge_will(&self, now: Instant, held: HeldWill) {
-        let HeldWill { will, standing, .. } = &held;
+    fn judge_will(&self, round: &Round<'_>, publisher: &mut Publisher, held: HeldWill) {
+        let HeldWill {
+            will,
+            standing,
+            delays,
+        } = &held;
         let client_id = standing.facts.client_id.escape_debug();
-        let chain = self.0.chain.load_full();
         let mut message = will.message.clone();
-        match chain.on_will(will.client, will.cause, &mut message) {
+        match round
+            .chain
+            .on_will(will.client, will.cause, *delays, &mut message)
+        {
             WillOutcome::Publish => {}
             WillOutcome::Suppress => return tracing::debug!(%client_id, "will suppressed by policy"),
             WillOutcome::Delay(delay) => {
-                return self.delay_will(now + delay.min(self.settings().session.will_delay_max), held);
+                let delay = delay.min(round.settings.session.will_delay_max);
+                return self.delay_will(round.now, delay, held);
             }
         }
-        let asked = Access {
-            client: will.client,
-            action: Action::Will,
-            topic: message.topic.as_str(),
-            qos: message.qos,
-            retain: message.retain,
-        };
-        let decision = access::decide(&chain, &standing.rights, &mut AccessMemo::default(), &asked, now);
-        if decision != AccessDecision::Allow || access::is_reserved(message.topic.as_str()) {
+        if !may_leave(round, standing, &message) {
             return tracing::debug!(%client_id, topic = message.topic.as_str(), "will refused by policy");
         }
-        let mut run = [Publication::new(message)];
-        chain.on_publish(&mut run);
-        let [publication] = run;
-        if publication.fate == Fate::Pass {
-            let mut publisher = Publisher::default();
-            // Whatever is refused here, there is nobody left to tell.
-            self.with_round(now, |round| {
-                let _ = self.route(round, &mut publisher, publication.message, None);
-            });
-            publisher.wake_recipients();
-        }
+        // Whatever is refused from here on, there is nobody left to tell.
+        self.publish_one(round, publisher, Publication::new(message));
     }
+}
+
+/// Rights may have changed since the CONNECT, and the topic since then.
+fn may_leave(round: &Round<'_>, standing: &Standing, message: &Message) -> bool {
+    let asked = Access {
+        client: standing.facts.key,
+        action: Action::Will,
+        topic: message.topic.as_str(),
+        qos: message.qos,
+        retain: message.retain,
+    };
+    let memo = &mut AccessMemo::default();
+    let decision = access::decide(round.chain, &standing.rights, memo, &asked, round.now);
+    decision == AccessDecision::Allow && !access::is_reserved(message.topic.as_str())
 }

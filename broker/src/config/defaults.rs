@@ -7,8 +7,8 @@ use std::time::Duration;
 use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
 
 use super::settings::{
-    BanSettings, Config, Features, FlappingSettings, Limits, Listener, Overlapping, QueueOverflow,
-    RateExcess, RateSettings, SessionSettings, SharedStrategy, TakeoverSettings,
+    BanSettings, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected, Overlapping,
+    QueueOverflow, RateExcess, RateSettings, SessionSettings, SharedStrategy, TakeoverSettings,
 };
 
 const KIB: usize = 1 << 10;
@@ -119,6 +119,7 @@ impl Default for SessionSettings {
             overlapping: Overlapping::Once,
             shared_strategy: SharedStrategy::RoundRobin,
             check_retain_source: false,
+            mqtt_3_rejected: Mqtt3Rejected::AckAndDrop,
             response_information: None,
         }
     }

@@ -37,7 +37,7 @@ pub use changes::{Changes, Part};
 pub use plugin::BundledPlugin;
 pub use problem::{ConfigError, Problem};
 pub use settings::{
-    AccessDefault, BanSettings, Config, Features, FlappingSettings, Limits, Listener, Overlapping,
-    PluginEntry, QueueOverflow, RateExcess, RateSettings, Redirect, SessionSettings, SharedStrategy,
-    TakeoverSettings,
+    AccessDefault, BanSettings, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected,
+    Overlapping, PluginEntry, QueueOverflow, RateExcess, RateSettings, Redirect, SessionSettings,
+    SharedStrategy, TakeoverSettings,
 };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use hookwire_hooks::OnFailure;
+use hookwire_hooks::{FailureRules, Hook, OnFailure};
 use hookwire_plugin_host::{Grants, PluginSource, PluginSpec};
 
 use super::file::open_regular;
@@ -62,7 +62,7 @@ fn read(
     );
     spec.sha256 = section.take("sha256", sha256);
     section.set("topics", &mut spec.topics, list("topic filters", topic_filter));
-    spec.on_failure = section.take("on_failure", choice(ON_FAILURE));
+    section.set("on_failure", &mut spec.on_failure, failure_rules);
     read_budgets(&mut section, &mut spec);
     spec.grants = read_grants(section.section("grant"));
     let mut config = ConfigReader::new(around.folder);
@@ -73,6 +73,22 @@ fn read(
         optional,
         files: config.into_files(),
     }
+}
+
+/// One word for all hooks, or a table with words for some.
+fn failure_rules(item: Item<'_>) -> Option<FailureRules> {
+    if item.entries().is_none() {
+        return choice(ON_FAILURE)(item).map(FailureRules::everywhere);
+    }
+    let mut section = item.section()?;
+    let mut rules = FailureRules::default();
+    for hook in Hook::ALL {
+        if let Some(on_failure) = section.take(hook.as_str(), choice(ON_FAILURE)) {
+            rules = rules.with(hook, on_failure);
+        }
+    }
+    section.finish();
+    Some(rules)
 }
 
 fn read_budgets(section: &mut Section<'_>, spec: &mut PluginSpec) {

@@ -7,7 +7,8 @@ use super::defaults::days;
 use super::kinds::{boolean, choice, duration, integer, size, text};
 use super::reader::Section;
 use super::settings::{
-    AccessDefault, Overlapping, QueueOverflow, SessionSettings, SharedStrategy, TakeoverSettings,
+    AccessDefault, Mqtt3Rejected, Overlapping, QueueOverflow, SessionSettings, SharedStrategy,
+    TakeoverSettings,
 };
 use super::units::show_duration;
 
@@ -29,6 +30,11 @@ const STRATEGY: &[(&str, SharedStrategy)] = &[
     ("hash-client", SharedStrategy::HashClient),
     ("hash-topic", SharedStrategy::HashTopic),
     ("least-inflight", SharedStrategy::LeastInflight),
+];
+
+const MQTT_3_REJECTED: &[(&str, Mqtt3Rejected)] = &[
+    ("ack-and-drop", Mqtt3Rejected::AckAndDrop),
+    ("disconnect", Mqtt3Rejected::Disconnect),
 ];
 
 const ACCESS: &[(&str, AccessDefault)] = &[("allow", AccessDefault::Allow), ("deny", AccessDefault::Deny)];
@@ -76,6 +82,11 @@ pub(super) fn read(mut section: Section<'_>) -> SessionSettings {
     );
     section.set("shared_strategy", &mut session.shared_strategy, choice(STRATEGY));
     section.set("check_retain_source", &mut session.check_retain_source, boolean);
+    section.set(
+        "mqtt_3_rejected",
+        &mut session.mqtt_3_rejected,
+        choice(MQTT_3_REJECTED),
+    );
     session.response_information = section.take("response_information", text("a topic prefix"));
     section.finish();
     session

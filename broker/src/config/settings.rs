@@ -220,6 +220,8 @@ pub struct SessionSettings {
     pub shared_strategy: SharedStrategy,
     /// Whether the publisher of a retained message is asked about again before it is sent.
     pub check_retain_source: bool,
+    /// What happens to a client of MQTT 3 whose message a policy rejects.
+    pub mqtt_3_rejected: Mqtt3Rejected,
     /// Response information for clients that ask for it; `%c` stands for the client id, `%u` for the user name.
     pub response_information: Option<String>,
 }
@@ -259,6 +261,15 @@ pub enum QueueOverflow {
     DropNewest,
     /// None: its publisher is told that there is no room, and it is delivered to nobody.
     RejectPublisher,
+}
+
+/// What happens to a client of MQTT 3 whose QoS 1 or 2 message a policy rejects. There is no packet to tell it with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mqtt3Rejected {
+    /// The message is acknowledged, and nobody gets it.
+    AckAndDrop,
+    /// The connection is closed.
+    Disconnect,
 }
 
 /// A fight: two clients with one client id that keep throwing each other out.

@@ -27,7 +27,7 @@ use crate::broker::{Broker, Connected, Departure, Publisher, Stop, refused};
 use crate::clock;
 use crate::config::RateExcess;
 use crate::metrics::{Limit, Tally};
-use crate::session::{Closure, Ending, Farewell, Outbox, Session, Violation};
+use crate::session::{Closure, Delivered, Ending, Farewell, Outbox, Session, Violation};
 
 /// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others
 /// waiting.
@@ -370,8 +370,8 @@ impl<S: Stream> Connection<S> {
 
     fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
         match packet {
-            Packet::Puback(puback) => self.on_session(|session| session.handle_puback(now, &puback)),
-            Packet::Pubrec(pubrec) => self.on_session(|session| session.handle_pubrec(now, &pubrec)),
+            Packet::Puback(puback) => self.on_ack(|session| session.handle_puback(now, &puback)),
+            Packet::Pubrec(pubrec) => self.on_ack(|session| session.handle_pubrec(now, &pubrec)),
             Packet::Pubrel(pubrel) => self.on_session(|session| session.handle_pubrel(&pubrel)),
             Packet::Pubcomp(pubcomp) => self.on_session(|session| session.handle_pubcomp(now, &pubcomp)),
             Packet::Pingreq => self.on_session(Session::answer_ping),
@@ -381,7 +381,12 @@ impl<S: Stream> Connection<S> {
                     .subscribe(&self.connected, now, &subscribe)
                     .map_err(End::Stop);
             }
-            Packet::Unsubscribe(unsubscribe) => self.broker.unsubscribe(&self.connected, &unsubscribe),
+            Packet::Unsubscribe(unsubscribe) => {
+                return self
+                    .broker
+                    .unsubscribe(&self.connected, &unsubscribe)
+                    .map_err(End::Stop);
+            }
             Packet::Disconnect(disconnect) => return Err(End::Disconnect(disconnect)),
             Packet::Connect(_) => return Err(violation(Violation::SecondConnect)),
             Packet::Auth(auth) => return self.handle_auth(now, *auth),
@@ -397,6 +402,15 @@ impl<S: Stream> Connection<S> {
     fn on_session(&self, step: impl FnOnce(&mut Session)) {
         if let Some(mut session) = self.connected.client.session_of(self.connected.key) {
             step(&mut session);
+        }
+    }
+
+    /// What the client has taken is for plugins to know.
+    fn on_ack(&self, step: impl FnOnce(&mut Session) -> Option<Delivered>) {
+        let session = self.connected.client.session_of(self.connected.key);
+        let taken = session.and_then(|mut session| step(&mut session));
+        if let Some(delivered) = taken {
+            self.broker.report_acked(&self.connected.client, &delivered);
         }
     }
 

@@ -100,7 +100,7 @@ pub async fn serve<S: Stream>(
     let packet_bytes_max = session::packet_bytes_max(&connect);
     let version = connect.version;
     let problem_information = connect.properties.request_problem_information;
-    let client_id = connect.client_id.clone();
+    let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
     let taken_bytes_max = connect.properties.maximum_packet_size;
     let mut interview = Interview::new(
         &mut stream,
@@ -122,6 +122,7 @@ pub async fn serve<S: Stream>(
             let (address, code) = (&arrival.address, denial.reason.code());
             let text = denial.text.as_deref().unwrap_or("");
             tracing::info!(%address, client_id = %client_id.escape_debug(), code, "refused: {} {text}", denial.reason.as_str());
+            broker.report_refused(&client_id, username, arrival.address, version, &denial);
             if has_left {
                 return;
             }

@@ -1,7 +1,6 @@
 //! Retained messages.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use hookwire_hooks::Message;
@@ -91,7 +90,7 @@ impl Retained {
             std::mem::replace(&mut kept.0, copy)
         });
         if let Some(replaced) = replaced {
-            replaced.superseded.store(true, Ordering::Relaxed);
+            replaced.supersede();
             self.count -= 1;
             self.bytes -= cost(&replaced.message);
         }
@@ -121,8 +120,5 @@ fn cost(message: &Message) -> usize {
 
 /// A copy with memory of its own: it may stay for years, the read buffer that the message came in should not.
 fn detached(message: &Message) -> RetainedCopy {
-    RetainedCopy {
-        message: Arc::new(message.clone().detached()),
-        superseded: AtomicBool::new(false),
-    }
+    RetainedCopy::new(Arc::new(message.clone().detached()))
 }

@@ -406,7 +406,7 @@ fn retained_messages_are_bounded_and_replaced() {
     retained
         .keep(&message("a", "2"), &limits)
         .expect("replacing needs no room");
-    assert!(before[0].superseded.load(Ordering::Relaxed));
+    assert!(before[0].is_superseded());
     let bytes = RetainedLimits {
         messages_max: 10,
         bytes_max: 1000,

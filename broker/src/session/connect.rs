@@ -134,6 +134,10 @@ impl Admission {
             .max_inflight
             .map_or(session.inflight_max, |max| max.min(session.inflight_max))
             .max(1);
+        let receive_maximum = grant
+            .receive_maximum
+            .map_or(limits.receive_maximum, |max| max.min(limits.receive_maximum))
+            .max(1);
         let terms = Terms {
             key,
             version: connect.version,
@@ -144,7 +148,7 @@ impl Admission {
                     .map_or(inflight_max, |max| max.get().min(inflight_max)),
             ),
             packet_bytes_max: self::packet_bytes_max(connect),
-            receive_maximum: limits.receive_maximum,
+            receive_maximum,
             topic_alias_maximum: if connect.version == Version::V5 {
                 limits.topic_alias_maximum
             } else {
@@ -158,11 +162,7 @@ impl Admission {
             mount_point: grant.mount_point.clone(),
             will: pending_will(connect, grant, qos_max, limits, session)?,
             outbox_bytes_max: limits.outbox_bytes_max,
-            queue: QueueLimits {
-                messages_max: session.queue_messages_max,
-                bytes_max: session.queue_bytes_max,
-                overflow: session.queue_overflow,
-            },
+            queue: queue_limits(grant, session),
             queue_qos0: session.queue_qos0,
         };
         let mut connack = Connack {
@@ -173,7 +173,7 @@ impl Admission {
         if connect.version == Version::V5 {
             let told = &mut connack.properties;
             told.session_expiry_interval = (expiry != asked_expiry).then(|| secs(expiry));
-            told.receive_maximum = NonZeroU16::new(limits.receive_maximum);
+            told.receive_maximum = NonZeroU16::new(receive_maximum);
             told.maximum_qos = (qos_max < QoS::ExactlyOnce).then_some(qos_max);
             told.retain_available = (!limits.features.retain).then_some(false);
             told.wildcard_subscription_available = (!limits.features.wildcard_subscriptions).then_some(false);
@@ -247,6 +247,18 @@ fn expiry_max(grant: &Grant, session: &SessionSettings) -> Duration {
         .max_session_expiry_secs
         .map(|secs| Duration::from_secs(u64::from(secs)));
     granted.map_or(session.expiry_max, |max| max.min(session.expiry_max))
+}
+
+fn queue_limits(grant: &Grant, session: &SessionSettings) -> QueueLimits {
+    let messages_max = grant.max_queue_messages.map_or(usize::MAX, clamp_usize);
+    let bytes_max = grant
+        .max_queue_bytes
+        .map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    QueueLimits {
+        messages_max: messages_max.min(session.queue_messages_max),
+        bytes_max: bytes_max.min(session.queue_bytes_max),
+        overflow: session.queue_overflow,
+    }
 }
 
 /// [MQTT-3.1.2-21]: an MQTT 5 client is told a shorter one; an older one cannot be, and is refused.

@@ -14,6 +14,7 @@ mod outbound;
 mod outbox;
 mod personal_topic;
 mod queue;
+mod rewrites;
 mod violation;
 mod will;
 
@@ -50,6 +51,7 @@ use aliases::{Aliases, Naming};
 use inbound::Inbound;
 use outbound::{Next, Outbound};
 use queue::Fill;
+use rewrites::Rewrites;
 
 /// What is agreed for one network connection.
 #[derive(Debug, Clone)]
@@ -131,6 +133,17 @@ pub struct Taken {
     pub novelty: Novelty,
 }
 
+/// What came of an UNSUBSCRIBE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsubscribed {
+    /// This subscription is over.
+    Ended(ByteString),
+    /// The subscription goes on, since another filter of the client means it too.
+    StillAsked,
+    /// There was none.
+    Unknown,
+}
+
 /// The state of one client, and its present connection if it has one.
 #[derive(Debug)]
 pub struct Session {
@@ -138,6 +151,7 @@ pub struct Session {
     terms: Terms,
     link: Option<Arc<Link>>,
     subscriptions: HashMap<ByteString, SubscriptionOptions>,
+    rewrites: Rewrites,
     inbound: Inbound,
     outbound: Outbound,
     aliases: Aliases,
@@ -158,6 +172,7 @@ impl Session {
             terms,
             link: None,
             subscriptions: HashMap::new(),
+            rewrites: Rewrites::default(),
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             aliases: Aliases::default(),
@@ -253,6 +268,7 @@ impl Session {
         self.ended = true;
         self.outbound = Outbound::default();
         self.subscriptions.clear();
+        self.rewrites = Rewrites::default();
     }
 
     /// Whether [`Session::end`] was called.
@@ -389,29 +405,32 @@ impl Session {
 
     // ---- acknowledgements from the client
 
-    /// Handles a PUBACK.
+    /// Handles a PUBACK; gives back what the client has taken with it.
     #[inline]
-    pub fn handle_puback(&mut self, now: Instant, puback: &Puback) {
-        if self.outbound.puback(puback.packet_id) {
-            self.pump(now);
-        }
+    pub fn handle_puback(&mut self, now: Instant, puback: &Puback) -> Option<Delivered> {
+        let finished = self.outbound.puback(puback.packet_id)?;
+        self.pump(now);
+        finished.delivered.filter(|_| !puback.reason.is_error())
     }
 
-    /// Handles a PUBREC: PUBREL is due, also for an identifier that is not known. [MQTT-4.3.3-4]
-    pub fn handle_pubrec(&mut self, now: Instant, pubrec: &Pubrec) {
+    /// Handles a PUBREC: PUBREL is due, also for an identifier that is not known [MQTT-4.3.3-4]. Gives back what the client has
+    /// taken with it.
+    pub fn handle_pubrec(&mut self, now: Instant, pubrec: &Pubrec) -> Option<Delivered> {
         let packet_id = pubrec.packet_id;
         if pubrec.reason.is_error() {
             if self.outbound.pubrec_refused(packet_id) {
                 self.pump(now);
             }
-            return;
+            return None;
         }
-        let reason = if self.outbound.pubrec(packet_id) {
+        let known = self.outbound.pubrec(packet_id);
+        let reason = if known.is_some() {
             PubrelReason::Success
         } else {
             PubrelReason::PacketIdentifierNotFound
         };
         self.write_pubrel(packet_id, reason);
+        known.and_then(|known| known.delivered)
     }
 
     /// Handles a PUBCOMP.
@@ -717,9 +736,9 @@ impl Session {
         self.subscriptions.len()
     }
 
-    /// Whether there is a subscription with this filter.
+    /// Whether there is a subscription that the client has made with this filter.
     pub fn is_subscribed(&self, filter: &str) -> bool {
-        self.subscriptions.contains_key(filter)
+        self.subscriptions.contains_key(filter) || self.rewrites.kept(filter).is_some()
     }
 
     /// Takes note of a subscription; true when there was none with this filter. [MQTT-3.8.4-3]
@@ -727,9 +746,37 @@ impl Session {
         self.subscriptions.insert(filter, options).is_none()
     }
 
-    /// Forgets a subscription; false when there was none.
-    pub fn unsubscribe(&mut self, filter: &str) -> bool {
-        self.subscriptions.remove(filter).is_some()
+    /// A policy keeps `kept` where the client has asked for `asked`. Tells which other subscription that replaces; it is
+    /// forgotten. To be called before [`Session::subscribe`].
+    pub fn rewrite(&mut self, asked: &ByteString, kept: &ByteString) -> Option<ByteString> {
+        let subscriptions = &self.subscriptions;
+        let replaced = self
+            .rewrites
+            .note(asked, kept, |filter| subscriptions.contains_key(filter))?;
+        self.subscriptions.remove(&replaced).map(|_| replaced)
+    }
+
+    /// Forgets the subscription that was made when the client subscribed to this filter.
+    pub fn unsubscribe(&mut self, asked: &str) -> Unsubscribed {
+        if self.rewrites.kept(asked).is_none() {
+            return self.unsubscribe_kept(asked);
+        }
+        match self.rewrites.forget(asked) {
+            Some(kept) => {
+                self.subscriptions.remove(&kept);
+                Unsubscribed::Ended(kept)
+            }
+            None => Unsubscribed::StillAsked,
+        }
+    }
+
+    /// Forgets a subscription as the broker keeps it.
+    pub fn unsubscribe_kept(&mut self, kept: &str) -> Unsubscribed {
+        self.rewrites.end(kept);
+        match self.subscriptions.remove_entry(kept) {
+            Some((kept, _)) => Unsubscribed::Ended(kept),
+            None => Unsubscribed::Unknown,
+        }
     }
 
     /// Answers a SUBSCRIBE.

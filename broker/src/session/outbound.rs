@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookwire_hooks::Message;
 use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter, TopicName};
@@ -40,6 +41,13 @@ struct Inflight {
     delivered: Option<Delivered>,
 }
 
+/// What an acknowledgement is about, if it is known.
+#[derive(Debug)]
+pub(super) struct Acknowledged {
+    /// `None` where the client had taken the message before.
+    pub(super) delivered: Option<Delivered>,
+}
+
 impl Inflight {
     fn transferable(&self) -> Option<&Delivered> {
         self.delivered.as_ref().filter(|_| self.awaits == Awaits::Puback)
@@ -57,15 +65,14 @@ struct Replay {
 impl Replay {
     /// The next one that nothing has taken the place of since.
     fn next(&mut self) -> Option<Delivered> {
-        let is_current =
-            |copy: &Arc<RetainedCopy>| !copy.superseded.load(std::sync::atomic::Ordering::Relaxed);
-        let copy = self.messages.find(is_current)?;
+        let copy = self.messages.find(|copy| !copy.is_superseded())?;
         Some(Delivered {
             qos: copy.message.qos.min(self.qos),
             message: Arc::clone(&copy.message),
             retain: true,
             subscription_ids: self.subscription_ids.clone(),
             shared: None,
+            original: None,
         })
     }
 }
@@ -76,8 +83,42 @@ impl Replay {
 pub struct RetainedCopy {
     /// The message.
     pub message: Arc<Message>,
-    /// Set when it is replaced or cleared.
-    pub superseded: std::sync::atomic::AtomicBool,
+    superseded: AtomicBool,
+    /// What this was made of for one recipient; it is superseded with that.
+    original: Option<Arc<Self>>,
+}
+
+impl RetainedCopy {
+    /// A message that is retained from now on.
+    pub fn new(message: Arc<Message>) -> Self {
+        Self {
+            message,
+            superseded: AtomicBool::new(false),
+            original: None,
+        }
+    }
+
+    /// The same as a policy has changed it for one recipient.
+    pub fn changed(self: Arc<Self>, message: Arc<Message>) -> Self {
+        Self {
+            original: Some(self),
+            ..Self::new(message)
+        }
+    }
+
+    /// It is replaced or cleared.
+    pub fn supersede(&self) {
+        self.superseded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was replaced or cleared.
+    pub fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Relaxed)
+            || self
+                .original
+                .as_ref()
+                .is_some_and(|original| original.is_superseded())
+    }
 }
 
 /// The next packet that may go out.
@@ -349,33 +390,33 @@ impl Outbound {
         }
     }
 
-    /// PUBACK: the message has arrived. False when the identifier was not waiting for it.
+    /// PUBACK: the message has arrived. `None` when the identifier was not waiting for it.
     #[inline]
-    pub(super) fn puback(&mut self, id: PacketId) -> bool {
+    pub(super) fn puback(&mut self, id: PacketId) -> Option<Acknowledged> {
         self.finish(id, Awaits::Puback)
     }
 
-    /// PUBREC with success: from here on only PUBCOMP is waited for. False when the identifier is not known.
-    pub(super) fn pubrec(&mut self, id: PacketId) -> bool {
-        let Some(at) = self.position(id) else { return false };
-        match self.window.get_mut(at) {
-            Some(inflight) if inflight.awaits != Awaits::Puback => {
-                inflight.awaits = Awaits::Pubcomp;
-                inflight.delivered = None;
-                true
-            }
-            _ => false,
+    /// PUBREC with success: from here on only PUBCOMP is waited for. `None` when the identifier is not known.
+    pub(super) fn pubrec(&mut self, id: PacketId) -> Option<Acknowledged> {
+        let at = self.position(id)?;
+        let inflight = self.window.get_mut(at)?;
+        if inflight.awaits == Awaits::Puback {
+            return None;
         }
+        inflight.awaits = Awaits::Pubcomp;
+        Some(Acknowledged {
+            delivered: inflight.delivered.take(),
+        })
     }
 
     /// PUBREC with an error: the exchange is over. [MQTT-4.3.3-9]
     pub(super) fn pubrec_refused(&mut self, id: PacketId) -> bool {
-        self.finish(id, Awaits::Pubrec)
+        self.finish(id, Awaits::Pubrec).is_some()
     }
 
     /// PUBCOMP: the message has arrived exactly once.
     pub(super) fn pubcomp(&mut self, id: PacketId) -> bool {
-        self.finish(id, Awaits::Pubcomp)
+        self.finish(id, Awaits::Pubcomp).is_some()
     }
 
     /// The message could not be sent: its identifier is free again.
@@ -386,21 +427,16 @@ impl Outbound {
     }
 
     #[inline]
-    fn finish(&mut self, id: PacketId, awaits: Awaits) -> bool {
-        let Some(at) = self.position(id) else { return false };
-        if !self
-            .window
-            .get(at)
-            .is_some_and(|inflight| inflight.awaits == awaits)
-        {
-            return false;
-        }
-        if let Some(inflight) = self.window.remove(at)
-            && !inflight.sent
-        {
+    fn finish(&mut self, id: PacketId, awaits: Awaits) -> Option<Acknowledged> {
+        let at = self.position(id)?;
+        self.window.get(at).filter(|inflight| inflight.awaits == awaits)?;
+        let inflight = self.window.remove(at)?;
+        if !inflight.sent {
             self.unsent -= 1;
         }
-        true
+        Some(Acknowledged {
+            delivered: inflight.delivered,
+        })
     }
 
     /// Acknowledgements mostly come in order, so the front is tried first.

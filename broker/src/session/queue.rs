@@ -25,12 +25,19 @@ pub struct Delivered {
     pub subscription_ids: SubscriptionIds,
     /// The shared subscription that chose this client, if one did: another member may get it in its place.
     pub shared: Option<Arc<SharedFilter>>,
+    /// The message before a policy changed it for this recipient, where another one may get it.
+    pub original: Option<Arc<Message>>,
 }
 
 impl Delivered {
     /// What it counts for in limits, bytes.
     pub fn cost(&self) -> usize {
         Self::cost_of(&self.message)
+    }
+
+    /// The message as it was published.
+    pub fn published(&self) -> &Arc<Message> {
+        self.original.as_ref().unwrap_or(&self.message)
     }
 
     /// What a message counts for in limits, bytes.

@@ -122,6 +122,7 @@ impl Rig {
                 retain: false,
                 subscription_ids: SubscriptionIds::new(),
                 shared: None,
+                original: None,
             },
         )
     }
@@ -839,10 +840,7 @@ fn retained_messages_come_in_turn_and_never_after_what_replaced_them() {
     let copies: Vec<_> = (0..3)
         .map(|n| {
             let message = Arc::new(message(QoS::AtLeastOnce, n.to_string()));
-            Arc::new(RetainedCopy {
-                message,
-                superseded: false.into(),
-            })
+            Arc::new(RetainedCopy::new(message))
         })
         .collect();
     let now = rig.now;
@@ -861,9 +859,7 @@ fn retained_messages_come_in_turn_and_never_after_what_replaced_them() {
             .map(|values| &values.subscription_identifiers[..]),
         Some(&[7][..])
     );
-    copies[1]
-        .superseded
-        .store(true, std::sync::atomic::Ordering::Relaxed);
+    copies[1].supersede();
     rig.puback(first.delivery.packet_id().expect("an identifier"));
     assert_eq!(rig.payloads(), ["2"]);
 }

@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// Limits that were reached, and how often.
     pub limits: Vec<(Limit, u64)>,
+    /// Events that plugins were too slow for.
+    pub events_dropped: u64,
     /// Figures of each plugin.
     pub plugins: Vec<PluginReport>,
 }

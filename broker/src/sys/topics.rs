@@ -71,7 +71,10 @@ fn kept(snapshot: &Snapshot) -> Vec<Report> {
 
 /// What Mosquitto has not: limits that were reached, and plugins.
 fn own(snapshot: &Snapshot) -> Vec<Report> {
-    let mut topics = vec![at("policy/generation", snapshot.generation)];
+    let mut topics = vec![
+        at("policy/generation", snapshot.generation),
+        at("policy/events/dropped", snapshot.events_dropped),
+    ];
     let reached = snapshot.limits.iter().filter(|(_, times)| *times > 0);
     topics.extend(reached.map(|(limit, times)| at(&format!("limits/{}", limit.key()), times)));
     for plugin in &snapshot.plugins {

@@ -58,6 +58,11 @@ impl Default for Grant {
             max_qos: None,
             max_packet_size: None,
             max_inflight: None,
+            receive_maximum: None,
+            max_queue_messages: None,
+            max_queue_bytes: None,
+            max_messages_per_second: None,
+            max_bytes_per_second: None,
             max_session_expiry_secs: None,
             max_keep_alive_secs: None,
             user_properties: Vec::new(),
@@ -94,6 +99,20 @@ impl Denial {
             ..reason.into()
         }
     }
+
+    /// The client is sent to another server (`host` or `host:port`), from now on or this once. An MQTT 3 client is told no
+    /// more than that this one is not available.
+    pub fn redirect(server: impl Into<String>, permanent: bool) -> Self {
+        let reason = if permanent {
+            ConnectReason::ServerMoved
+        } else {
+            ConnectReason::UseAnotherServer
+        };
+        Self {
+            server_reference: Some(server.into()),
+            ..reason.into()
+        }
+    }
 }
 
 impl From<ConnectReason> for Denial {
@@ -111,6 +130,11 @@ impl Outcome {
     /// Admitted; no further plugin is asked.
     pub const fn allow(grant: Grant) -> Self {
         Self::Allow(grant)
+    }
+
+    /// Sent to another server, from now on or this once; no further plugin is asked.
+    pub fn redirect(server: impl Into<String>, permanent: bool) -> Self {
+        Self::Deny(Denial::redirect(server, permanent))
     }
 
     /// Refused with a text for a person; no further plugin is asked.

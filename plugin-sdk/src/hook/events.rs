@@ -4,7 +4,7 @@ use crate::bindings::events::exports::hookwire::plugin::events as binding;
 use crate::component::{Component, with_plugin};
 use crate::plugin::Plugin;
 
-pub use binding::{Connected, Disconnected, Dropped, Event, Subscribed, What};
+pub use binding::{Acked, Connected, Disconnected, Dropped, Event, Refused, Subscribed, What};
 
 /// The hook `events`. When a plugin is too slow, events are dropped and counted; the broker never waits.
 pub trait Events: Plugin {

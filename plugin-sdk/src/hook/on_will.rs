@@ -6,19 +6,27 @@ use crate::component::{Component, with_plugin};
 use crate::message::Message;
 use crate::plugin::Plugin;
 
-pub use binding::{Cause, Decision};
+pub use binding::{Cause, Decision, Delays};
 
 /// The hook `on-will`. The will then passes `authorize` and `on-publish` like any message.
 pub trait OnWill: Plugin {
     /// Decides what becomes of one will.
-    fn on_will(&self, client: ClientKey, cause: Cause, message: &Message<'_>) -> Decision;
+    fn on_will(&self, client: ClientKey, cause: Cause, delays: Delays, message: &Message<'_>) -> Decision;
 }
 
 impl<C: Component<Plugin: OnWill>> binding::Guest for C {
-    fn on_will(client: ClientKey, cause: Cause, message: types::Message) -> Decision {
+    fn on_will(client: ClientKey, cause: Cause, delays: Delays, message: types::Message) -> Decision {
         with_plugin::<C, _>(|plugin| {
-            plugin.on_will(client, cause, &Message::of(Source::Will(client), &message))
+            let message = Message::of(Source::Will(client), &message);
+            plugin.on_will(client, cause, delays, &message)
         })
+    }
+}
+
+/// The will was not held back yet.
+impl Default for Delays {
+    fn default() -> Self {
+        Self { times: 0, secs: 0 }
     }
 }
 

@@ -8,9 +8,6 @@ use crate::condition::Condition;
 use crate::fields::Fields;
 use crate::pointer::Pointer;
 
-/// Where no client can publish to. Interests in no topic at all would be interests in every topic.
-const NO_TOPIC: &str = "$SYS/content-router/none";
-
 /// Rules that do something of the kind `A`.
 #[derive(Debug)]
 pub(crate) struct Rules<A> {
@@ -73,9 +70,6 @@ impl<A> Rules<A> {
         let mut topics: Vec<_> = self.rules.iter().map(|rule| rule.filter.as_str()).collect();
         topics.sort_unstable();
         topics.dedup();
-        if topics.is_empty() {
-            topics.push(NO_TOPIC);
-        }
         let wants_properties = self
             .rules
             .iter()

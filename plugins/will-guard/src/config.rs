@@ -5,10 +5,12 @@ use hookwire_plugin::{FilterError, TopicFilter};
 
 use crate::WillGuard;
 use crate::cause::NamedCause;
-use crate::delays::Delay;
 
 /// How long a will is held back when nothing is said about it.
 const DELAY_SECS_DEFAULT: u32 = 10;
+
+/// Longest delay that the broker grants.
+const DELAY_SECS_MAX: u32 = 3600;
 
 /// MQTT limits names of user properties to so many bytes.
 const NAME_BYTES_MAX: usize = 65_535;
@@ -38,8 +40,8 @@ impl Config {
     /// The plugin, or all that is wrong with its configuration.
     pub(crate) fn check(self) -> Result<WillGuard, Problems> {
         let mut problems = Vec::new();
-        if self.delay_secs > Delay::SECS_MAX {
-            let text = format!("expected at most {} seconds", Delay::SECS_MAX);
+        if self.delay_secs > DELAY_SECS_MAX {
+            let text = format!("expected at most {DELAY_SECS_MAX} seconds");
             problems.push(Problem::at("delay_secs", text));
         }
         let topics = self
@@ -54,7 +56,7 @@ impl Config {
             return Err(problems.into());
         }
         Ok(WillGuard {
-            delay: Delay::new(self.delay_secs),
+            delay_secs: self.delay_secs,
             suppressed: self
                 .suppress_causes
                 .into_iter()

@@ -3,18 +3,16 @@
 
 mod cause;
 mod config;
-mod delays;
 
 use hookwire_plugin::TopicFilter;
 use hookwire_plugin::prelude::*;
 
 use config::Config;
-use delays::Delay;
 
 /// The plugin.
 pub struct WillGuard {
-    /// None: wills are not delayed.
-    delay: Option<Delay>,
+    /// 0: wills are not delayed.
+    delay_secs: u32,
     suppressed: Vec<Cause>,
     /// None: wills of every topic.
     topics: Option<Vec<TopicFilter>>,
@@ -31,18 +29,15 @@ impl Plugin for WillGuard {
 }
 
 impl OnWill for WillGuard {
-    fn on_will(&self, client: ClientKey, cause: Cause, message: &Message<'_>) -> WillDecision {
+    fn on_will(&self, _: ClientKey, cause: Cause, delays: Delays, message: &Message<'_>) -> WillDecision {
         if !self.is_about(message.topic()) {
             return WillDecision::Publish;
         }
         if self.suppressed.contains(&cause) {
             return WillDecision::Suppress;
         }
-        if let Some(delay) = self.delay
-            && cause::leaves_hope(cause)
-            && delay.begins(client)
-        {
-            return WillDecision::Delay(delay.secs());
+        if self.delay_secs > 0 && delays.times == 0 && cause::leaves_hope(cause) {
+            return WillDecision::Delay(self.delay_secs);
         }
         self.published(cause, message)
     }

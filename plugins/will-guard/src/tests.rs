@@ -1,8 +1,6 @@
 //! Tests of the plugin as the broker sees it.
 
-use std::time::Duration;
-
-use hookwire_plugin::mock::{self, Mock};
+use hookwire_plugin::mock;
 
 use super::*;
 
@@ -22,7 +20,7 @@ fn guard(config: &str) -> WillGuard {
 
 /// What is said of a will of client 7 for the topic `state/7`.
 fn ask(guard: &WillGuard, cause: Cause) -> WillDecision {
-    guard.on_will(7, cause, &Message::new("state/7", "gone"))
+    guard.on_will(7, cause, Delays::default(), &Message::new("state/7", "gone"))
 }
 
 fn problems(config: &str) -> Vec<(String, String)> {
@@ -38,17 +36,12 @@ fn problems(config: &str) -> Vec<(String, String)> {
 
 #[test]
 fn without_configuration_wills_wait_ten_seconds() {
-    let host = Mock::new();
-    let guard = guard("{}");
-    assert_eq!(ask(&guard, Cause::ConnectionLost), WillDecision::Delay(10));
-    host.advance(Duration::from_secs(10));
-    assert_eq!(ask(&guard, Cause::ConnectionLost), WillDecision::Publish);
+    assert_eq!(ask(&guard("{}"), Cause::ConnectionLost), WillDecision::Delay(10));
 }
 
 #[test]
 fn only_clients_that_may_be_back_are_waited_for() {
     let delayed = CAUSES.map(|cause| {
-        let _host = Mock::new();
         let decision = ask(&guard(r#"{"suppress_causes": []}"#), cause);
         assert!(
             matches!(decision, WillDecision::Delay(10) | WillDecision::Publish),
@@ -60,84 +53,25 @@ fn only_clients_that_may_be_back_are_waited_for() {
 }
 
 #[test]
-fn another_instance_knows_of_the_delay() {
-    let _host = Mock::new();
-    let config = r#"{"delay_secs": 3600}"#;
-    assert_eq!(ask(&guard(config), Cause::Kicked), WillDecision::Delay(3600));
-    assert_eq!(ask(&guard(config), Cause::Kicked), WillDecision::Publish);
-}
-
-#[test]
-fn each_connection_is_waited_for() {
-    let _host = Mock::new();
+fn a_will_is_held_back_once_whoever_held_it() {
     let guard = guard("{}");
-    let will = Message::new("state", "gone");
-    assert_eq!(
-        guard.on_will(1, Cause::ConnectionLost, &will),
-        WillDecision::Delay(10)
-    );
-    assert_eq!(
-        guard.on_will(2, Cause::ConnectionLost, &will),
-        WillDecision::Delay(10)
-    );
-    assert_eq!(
-        guard.on_will(1, Cause::ConnectionLost, &will),
-        WillDecision::Publish
-    );
-}
-
-#[test]
-fn a_broker_that_asks_late_or_again_gets_no_second_delay() {
-    for (delay_secs, late_secs) in [(1, 599), (10, 600), (3600, 599), (3600, 0)] {
-        let host = Mock::new();
-        let guard = guard(&format!(r#"{{"delay_secs": {delay_secs}}}"#));
-        assert_eq!(
-            ask(&guard, Cause::ConnectionLost),
-            WillDecision::Delay(delay_secs)
-        );
-        host.advance(Duration::from_secs(u64::from(delay_secs) + late_secs) - Duration::from_millis(1));
-        // Plugins after this one may delay the will for an hour, again and again.
-        for _ in 0..5 {
-            assert_eq!(ask(&guard, Cause::ConnectionLost), WillDecision::Publish);
-            host.advance(Duration::from_secs(3600 + late_secs) - Duration::from_millis(1));
-        }
+    for times in [1, 2] {
+        let delays = Delays { times, secs: 1 };
+        let decision = guard.on_will(7, Cause::ConnectionLost, delays, &Message::new("state/7", "gone"));
+        assert_eq!(decision, WillDecision::Publish);
     }
 }
 
 #[test]
-fn what_is_kept_goes_away() {
-    let host = Mock::new();
-    let guard = guard("{}");
-    assert_eq!(ask(&guard, Cause::ConnectionLost), WillDecision::Delay(10));
-    host.advance(Duration::from_secs(611));
-    assert_eq!(hookwire_plugin::kv::get("7"), None);
-}
-
-/// Without memory a will would be delayed for ever.
-#[test]
-fn a_will_that_cannot_be_remembered_is_published() {
-    let host = Mock::new();
-    host.limit_kv_bytes(0);
-    let guard = guard("{}");
-    assert_eq!(ask(&guard, Cause::ConnectionLost), WillDecision::Publish);
-    let expected = "warn: a will is published without delay: kv: Error::QuotaExceeded; grant it more bytes";
-    assert_eq!(host.log_lines(), [expected]);
-}
-
-#[test]
-fn no_delay_needs_no_memory() {
-    let host = Mock::new();
-    host.limit_kv_bytes(0);
+fn no_delay_is_no_delay() {
     assert_eq!(
         ask(&guard(r#"{"delay_secs": 0}"#), Cause::ConnectionLost),
         WillDecision::Publish
     );
-    assert!(host.log_lines().is_empty());
 }
 
 #[test]
 fn wills_are_suppressed_by_cause() {
-    let _host = Mock::new();
     let is_suppressed = |guard: WillGuard| CAUSES.map(|cause| ask(&guard, cause) == WillDecision::Suppress);
     assert_eq!(
         is_suppressed(guard("{}")),
@@ -153,9 +87,8 @@ fn wills_are_suppressed_by_cause() {
 
 #[test]
 fn other_topics_are_left_alone() {
-    let _host = Mock::new();
     let guard = guard(r##"{"only_topics": ["devices/+/state", "state/#"], "stamp_property": "cause"}"##);
-    let decide = |topic| guard.on_will(7, Cause::TakenOver, &Message::new(topic, ""));
+    let decide = |topic| guard.on_will(7, Cause::TakenOver, Delays::default(), &Message::new(topic, ""));
     assert_eq!(decide("devices/7/state"), WillDecision::Suppress);
     assert_eq!(decide("state/7"), WillDecision::Suppress);
     assert_eq!(decide("devices/7"), WillDecision::Publish);
@@ -163,7 +96,6 @@ fn other_topics_are_left_alone() {
 
 #[test]
 fn the_cause_is_stamped_on_the_will() {
-    let _host = Mock::new();
     let guard = guard(r#"{"stamp_property": "will-cause"}"#);
     let mut properties = PropertiesBuf {
         message_expiry_secs: Some(60),
@@ -172,10 +104,8 @@ fn the_cause_is_stamped_on_the_will() {
     properties.push_user_property("will-cause", "forged");
     properties.push_user_property("site", "x");
     let will = Message::new("state/7", "gone").with_properties(&properties);
-    assert_eq!(
-        guard.on_will(7, Cause::KeepAliveTimeout, &will),
-        WillDecision::Delay(10)
-    );
+    let decide = |delays| guard.on_will(7, Cause::KeepAliveTimeout, delays, &will);
+    assert_eq!(decide(Delays::default()), WillDecision::Delay(10));
 
     let mut expected = PropertiesBuf {
         message_expiry_secs: Some(60),
@@ -183,13 +113,12 @@ fn the_cause_is_stamped_on_the_will() {
     };
     expected.push_user_property("site", "x");
     expected.push_user_property("will-cause", "keep-alive-timeout");
-    let stamped = guard.on_will(7, Cause::KeepAliveTimeout, &will);
+    let stamped = decide(Delays { times: 1, secs: 10 });
     assert_eq!(stamped, Replacement::properties(expected).into());
 }
 
 #[test]
 fn a_will_without_properties_is_stamped_as_well() {
-    let _host = Mock::new();
     let mut expected = PropertiesBuf::default();
     expected.push_user_property("why", "requested");
     let stamped = ask(&guard(r#"{"stamp_property": "why"}"#), Cause::Requested);

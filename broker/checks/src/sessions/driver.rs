@@ -412,7 +412,8 @@ impl Driver {
             filters: vec![filter.into()],
         };
         if let Some(connected) = &self.clients[client].connected {
-            self.broker.unsubscribe(connected, &unsubscribe);
+            let done = self.broker.unsubscribe(connected, &unsubscribe);
+            assert_eq!(done, Ok(()), "no policy closes connections here");
         }
         let existed = self.model.unsubscribe(client, filter);
         let reason = if existed {
@@ -486,22 +487,26 @@ impl Driver {
             let mut session = connected.client.session();
             let success = PublishReason::Success;
             match ack {
-                Ack::Puback => session.handle_puback(
-                    now,
-                    &Puback {
-                        packet_id,
-                        reason: success,
-                        properties,
-                    },
-                ),
-                Ack::Pubrec => session.handle_pubrec(
-                    now,
-                    &Pubrec {
-                        packet_id,
-                        reason: success,
-                        properties,
-                    },
-                ),
+                Ack::Puback => {
+                    session.handle_puback(
+                        now,
+                        &Puback {
+                            packet_id,
+                            reason: success,
+                            properties,
+                        },
+                    );
+                }
+                Ack::Pubrec => {
+                    session.handle_pubrec(
+                        now,
+                        &Pubrec {
+                            packet_id,
+                            reason: success,
+                            properties,
+                        },
+                    );
+                }
                 Ack::Refusal => {
                     let reason = PublishReason::QuotaExceeded;
                     session.handle_pubrec(

@@ -63,7 +63,14 @@ fn authentication(outcome: Outcome) -> Result<Authentication, Invalid> {
 }
 
 pub(super) fn grant(grant: wit::Grant) -> Result<Grant, Invalid> {
-    if grant.max_packet_size == Some(0) || grant.max_inflight == Some(0) {
+    let zeros = [
+        grant.max_packet_size == Some(0),
+        grant.max_inflight == Some(0),
+        grant.receive_maximum == Some(0),
+        grant.max_messages_per_second == Some(0),
+        grant.max_bytes_per_second == Some(0),
+    ];
+    if zeros.contains(&true) {
         return Err(Invalid::new("a maximum of 0 would let nothing through"));
     }
     if grant.rules.len() > RULES_MAX {
@@ -83,6 +90,11 @@ pub(super) fn grant(grant: wit::Grant) -> Result<Grant, Invalid> {
         max_qos: grant.max_qos.map(convert::qos_in),
         max_packet_size: grant.max_packet_size,
         max_inflight: grant.max_inflight,
+        receive_maximum: grant.receive_maximum,
+        max_queue_messages: grant.max_queue_messages,
+        max_queue_bytes: grant.max_queue_bytes,
+        max_messages_per_second: grant.max_messages_per_second,
+        max_bytes_per_second: grant.max_bytes_per_second,
         max_session_expiry_secs: grant.max_session_expiry_secs,
         max_keep_alive_secs: grant.max_keep_alive_secs,
         user_properties: convert::user_properties_in(grant.user_properties)?,

@@ -72,8 +72,9 @@ pub(crate) fn source(source: Source) -> wit::Source {
     match source {
         Source::Client(key) => wit::Source::Client(key.0),
         Source::Will(key) => wit::Source::Will(key.0),
+        Source::Plugin { .. } => wit::Source::Plugin,
         // The broker's own messages are not shown to plugins.
-        Source::Plugin { .. } | Source::Broker => wit::Source::Plugin,
+        Source::Admin | Source::Broker => wit::Source::Admin,
     }
 }
 

@@ -56,6 +56,24 @@ fn what(kind: &EventKind) -> wit::What<'_> {
             qos: convert::qos_out(*qos),
         }),
         EventKind::Unsubscribed(filter) => wit::What::Unsubscribed(filter),
+        EventKind::Acked { topic, qos } => wit::What::Acked(wit::Acked {
+            topic,
+            qos: convert::qos_out(*qos),
+        }),
+        EventKind::Unrouted(topic) => wit::What::Unrouted(topic),
+        EventKind::Refused {
+            username,
+            address,
+            version,
+            reason,
+            text,
+        } => wit::What::Refused(wit::Refused {
+            username: username.as_deref(),
+            address,
+            protocol: convert::protocol(*version),
+            reason: reason.code(),
+            text: text.as_deref().unwrap_or_default(),
+        }),
         EventKind::Dropped { topic, cause } => wit::What::Dropped(wit::Dropped {
             topic,
             why: cause.as_str(),

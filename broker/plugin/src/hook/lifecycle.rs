@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookwire_hooks::{Action, EventKind, Failure, Hook};
+use hookwire_hooks::{Action, EventClass, Failure, Hook};
 use hookwire_protocol::{TopicFilter, TopicName};
 
 use super::convert::Shown;
@@ -19,6 +19,7 @@ const TICK_MIN: Duration = Duration::from_millis(100);
 pub(crate) struct Interests {
     pub(crate) on_publish: MessageInterest,
     pub(crate) route: MessageInterest,
+    pub(crate) deliver: MessageInterest,
     pub(crate) access: AccessInterest,
     pub(crate) events: EventInterest,
     pub(crate) tick: Option<Duration>,
@@ -27,17 +28,19 @@ pub(crate) struct Interests {
 /// Which messages, and what of them.
 #[derive(Debug)]
 pub(crate) struct MessageInterest {
-    filters: Vec<TopicFilter>,
+    /// None: every message.
+    filters: Option<Vec<TopicFilter>>,
     pub(crate) shown: Shown,
 }
 
 impl MessageInterest {
     pub(crate) fn wants(&self, topic: &TopicName) -> bool {
-        matches_any(&self.filters, topic)
+        let matches_one = |filters: &Vec<TopicFilter>| filters.iter().any(|filter| filter.matches(topic));
+        self.filters.as_ref().is_none_or(matches_one)
     }
 }
 
-/// Whether one of the filters matches; no filters match everything.
+/// Whether the operator leaves a plugin the messages of this topic; without filters all of them.
 pub(crate) fn matches_any(filters: &[TopicFilter], topic: &TopicName) -> bool {
     filters.is_empty() || filters.iter().any(|filter| filter.matches(topic))
 }
@@ -62,16 +65,16 @@ impl AccessInterest {
 pub(crate) struct EventInterest(wit::EventInterest);
 
 impl EventInterest {
-    pub(crate) fn wants(self, event: &EventKind) -> bool {
-        self.0.contains(match event {
-            EventKind::Connected { .. } => wit::EventInterest::CONNECTED,
-            EventKind::Disconnected { .. } => wit::EventInterest::DISCONNECTED,
-            EventKind::SessionCreated
-            | EventKind::SessionResumed
-            | EventKind::SessionTakenOver
-            | EventKind::SessionExpired => wit::EventInterest::SESSION,
-            EventKind::Subscribed { .. } | EventKind::Unsubscribed(_) => wit::EventInterest::SUBSCRIBED,
-            EventKind::Dropped { .. } => wit::EventInterest::DROPPED,
+    pub(crate) fn wants(self, class: EventClass) -> bool {
+        self.0.contains(match class {
+            EventClass::Connected => wit::EventInterest::CONNECTED,
+            EventClass::Disconnected => wit::EventInterest::DISCONNECTED,
+            EventClass::Session => wit::EventInterest::SESSION,
+            EventClass::Subscribed => wit::EventInterest::SUBSCRIBED,
+            EventClass::Dropped => wit::EventInterest::DROPPED,
+            EventClass::Acked => wit::EventInterest::ACKED,
+            EventClass::Unrouted => wit::EventInterest::UNROUTED,
+            EventClass::Refused => wit::EventInterest::REFUSED,
         })
     }
 }
@@ -96,6 +99,7 @@ pub(crate) fn configure(
     Ok(Interests {
         on_publish: message_interest(Hook::OnPublish, interests.on_publish)?,
         route: message_interest(Hook::Route, interests.route)?,
+        deliver: message_interest(Hook::Deliver, interests.deliver)?,
         access: AccessInterest(interests.authorize),
         events: EventInterest(interests.events),
         tick: interests
@@ -112,15 +116,18 @@ fn problem(problem: wit::Problem) -> ConfigProblem {
 }
 
 fn message_interest(hook: Hook, interest: wit::MessageInterest) -> Result<MessageInterest, LoadError> {
-    let filters = interest.topics.into_iter().map(|filter| {
+    let filter = |filter: String| {
         TopicFilter::new(filter.clone()).map_err(|error| LoadError::BadInterest {
             interface: hook.as_str(),
             filter,
             reason: error.to_string(),
         })
-    });
+    };
+    let filters = interest
+        .topics
+        .map(|topics| topics.into_iter().map(filter).collect::<Result<_, _>>());
     Ok(MessageInterest {
-        filters: filters.collect::<Result<_, _>>()?,
+        filters: filters.transpose()?,
         shown: Shown {
             payload: interest.payload,
             properties: interest.properties,

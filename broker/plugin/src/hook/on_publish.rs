@@ -2,11 +2,12 @@
 
 use std::mem;
 
-use hookwire_hooks::{Failure, FailureKind, Message, Verdict};
+use hookwire_hooks::{Failure, Message, Verdict};
 
+use super::batch::BatchFailure;
 use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::imports::types as wit;
-use crate::frame::{self, Unusable};
+use crate::frame;
 use crate::guest::Budget;
 use crate::instance::{Instance, exported};
 use crate::stats::VerdictIndex;
@@ -26,39 +27,6 @@ pub(crate) fn ask(
         exported(&exports.on_publish)?.call_on_publish(store, convert::source(message.source), view.param())
     })?;
     Ok(verdict(answer)?)
-}
-
-/// A batch that brought no verdicts.
-pub(crate) struct BatchFailure {
-    pub(crate) failure: Failure,
-    /// It may be the fault of one of the messages, so that the others deserve a hearing of their own. Not so if the
-    /// answer was no frame: whatever gave it is not to be trusted with any of them.
-    pub(crate) of_one_message: bool,
-}
-
-impl From<Failure> for BatchFailure {
-    fn from(failure: Failure) -> Self {
-        let of_one_message = failure.kind != FailureKind::NoInstance;
-        Self {
-            failure,
-            of_one_message,
-        }
-    }
-}
-
-impl From<Unusable> for BatchFailure {
-    fn from(unusable: Unusable) -> Self {
-        match unusable {
-            Unusable::Layout(reason) => Self {
-                failure: Invalid(reason).into(),
-                of_one_message: false,
-            },
-            Unusable::Verdict(invalid) => Self {
-                failure: invalid.into(),
-                of_one_message: true,
-            },
-        }
-    }
 }
 
 /// Asks about many messages in one call. A message that this plugin publishes meanwhile is an answer to the one that

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookwire_hooks::{ClientKey, Failure, Message, WillCause, WillDecision};
+use hookwire_hooks::{ClientKey, Failure, Message, WillCause, WillDecision, WillDelays};
 
 use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::hooks::on_will as wit;
@@ -24,11 +24,18 @@ pub(crate) fn ask(
     budget: Budget,
     client: ClientKey,
     cause: WillCause,
+    delays: WillDelays,
     message: &Message,
 ) -> Result<WillDecision, Failure> {
     let view = MessageView::new(message, SHOWN);
     let answer = instance.call(budget, |exports, store| {
-        exported(&exports.on_will)?.call_on_will(store, client.0, self::cause(cause), view.param())
+        exported(&exports.on_will)?.call_on_will(
+            store,
+            client.0,
+            self::cause(cause),
+            self::delays(delays),
+            view.param(),
+        )
     })?;
     Ok(decision(answer)?)
 }
@@ -39,6 +46,13 @@ pub(crate) fn index(answer: &WillDecision) -> VerdictIndex {
         WillDecision::Replace(_) => 1,
         WillDecision::Suppress => 2,
         WillDecision::Delay(_) => 3,
+    }
+}
+
+fn delays(delays: WillDelays) -> wit::Delays {
+    wit::Delays {
+        times: delays.times,
+        secs: u32::try_from(delays.total.as_secs()).unwrap_or(u32::MAX),
     }
 }
 

@@ -78,6 +78,7 @@ fn routing(routing: wit::Routing, offered: &Recipients) -> Result<Routing, Inval
             .map(|pick| self::pick(&pick, offered))
             .collect::<Result<_, _>>()?,
         local_only: routing.local_only,
+        withheld: false,
     })
 }
 

@@ -118,18 +118,43 @@ impl Peer {
     }
 
     pub(super) async fn publish(&mut self, topic_name: &str, payload: &str, delivery: Delivery) {
+        self.send(Packet::Publish(message(topic_name, payload, delivery)))
+            .await;
+    }
+
+    /// Sends a message once more.
+    pub(super) async fn publish_again(&mut self, topic_name: &str, payload: &str, delivery: Delivery) {
         self.send(Packet::Publish(Publish {
-            dup: false,
-            retain: false,
-            delivery,
-            topic: PublishTopic::Name {
-                topic: topic(topic_name),
-                alias: None,
-            },
-            payload: Bytes::from(payload.to_owned()),
-            properties: PublishProperties::default(),
+            dup: true,
+            ..message(topic_name, payload, delivery)
         }))
         .await;
+    }
+
+    /// Publishes with QoS 1 and the RETAIN flag.
+    pub(super) async fn retain(&mut self, topic_name: &str, payload: &str) {
+        self.retain_with(topic_name, payload, PublishProperties::default())
+            .await;
+    }
+
+    pub(super) async fn retain_with(
+        &mut self,
+        topic_name: &str,
+        payload: &str,
+        properties: PublishProperties,
+    ) {
+        self.send(Packet::Publish(Publish {
+            retain: true,
+            properties,
+            ..message(topic_name, payload, Delivery::AtLeastOnce(id(1)))
+        }))
+        .await;
+        let answer = self.next().await;
+        assert!(matches!(answer, Some(Packet::Puback(_))), "{answer:?}");
+    }
+
+    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.expect("the broker reads");
     }
 
     /// Publishes with QoS 1 and tells the reason code of the answer.
@@ -228,6 +253,20 @@ impl Peer {
         }))
         .await;
         while self.next().await.is_some() {}
+    }
+}
+
+pub(super) fn message(topic_name: &str, payload: &str, delivery: Delivery) -> Publish {
+    Publish {
+        dup: false,
+        retain: false,
+        delivery,
+        topic: PublishTopic::Name {
+            topic: topic(topic_name),
+            alias: None,
+        },
+        payload: Bytes::from(payload.to_owned()),
+        properties: PublishProperties::default(),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use hookwire_hooks::{
-    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, EnhancedStep,
-    Event, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Routing, Verdict,
-    WillCause, WillDecision,
+    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, DeliverDecision,
+    EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel, Plugin,
+    Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause,
+    WillDecision, WillDelays,
 };
-use hookwire_protocol::TopicName;
+use hookwire_protocol::{SharedFilter, TopicName};
 use parking_lot::Mutex;
 
 type Ask<Q, A> = Option<Box<dyn Fn(Q) -> Result<A, Failure> + Send + Sync>>;
@@ -26,7 +27,10 @@ pub(super) struct Policy {
     pub(super) asks_deliver: bool,
     pub(super) on_publish: Ask<Message, Verdict>,
     pub(super) route: Ask<(Message, Recipients), Routing>,
-    pub(super) on_will: Ask<WillCause, WillDecision>,
+    pub(super) on_subscribe: Ask<SubscribeRequest, SubscribeDecision>,
+    pub(super) on_unsubscribe: Ask<SharedFilter, UnsubscribeDecision>,
+    pub(super) deliver: Ask<Parcel, DeliverDecision>,
+    pub(super) on_will: Ask<(WillCause, WillDelays), WillDecision>,
     pub(super) events: Option<Arc<Mutex<Vec<Event>>>>,
     pub(super) on_failure: Option<OnFailure>,
 }
@@ -48,8 +52,11 @@ impl Plugin for Policy {
             (Hook::Authenticate, self.authenticate.is_some()),
             (Hook::AuthenticateEnhanced, self.exchange.is_some()),
             (Hook::Authorize, self.authorize.is_some()),
+            (Hook::OnSubscribe, self.on_subscribe.is_some()),
+            (Hook::OnUnsubscribe, self.on_unsubscribe.is_some()),
             (Hook::OnPublish, self.on_publish.is_some()),
             (Hook::Route, self.route.is_some()),
+            (Hook::Deliver, self.deliver.is_some()),
             (Hook::OnWill, self.on_will.is_some()),
             (Hook::Events, self.events.is_some()),
         ];
@@ -115,8 +122,30 @@ impl Plugin for Policy {
         self.route.as_ref().expect("asked only if implemented")((message.clone(), recipients.clone()))
     }
 
-    fn on_will(&self, _: ClientKey, cause: WillCause, _: &Message) -> Result<WillDecision, Failure> {
-        self.on_will.as_ref().expect("asked only if implemented")(cause)
+    fn on_subscribe(&self, _: ClientKey, request: &SubscribeRequest) -> Result<SubscribeDecision, Failure> {
+        self.on_subscribe.as_ref().expect("asked only if implemented")(request.clone())
+    }
+
+    fn on_unsubscribe(&self, _: ClientKey, filter: &SharedFilter) -> Result<UnsubscribeDecision, Failure> {
+        self.on_unsubscribe.as_ref().expect("asked only if implemented")(filter.clone())
+    }
+
+    fn deliver(&self, parcels: &[&Parcel]) -> Vec<Result<DeliverDecision, Failure>> {
+        let judge = self.deliver.as_ref().expect("asked only if implemented");
+        parcels
+            .iter()
+            .map(|parcel| judge(Parcel::clone(parcel)))
+            .collect()
+    }
+
+    fn on_will(
+        &self,
+        _: ClientKey,
+        cause: WillCause,
+        delays: WillDelays,
+        _: &Message,
+    ) -> Result<WillDecision, Failure> {
+        self.on_will.as_ref().expect("asked only if implemented")((cause, delays))
     }
 
     fn events(&self, events: &[Event]) {
@@ -127,7 +156,7 @@ impl Plugin for Policy {
             .extend_from_slice(events);
     }
 
-    fn wants_event(&self, _: &Event) -> bool {
+    fn wants_event(&self, _: EventClass) -> bool {
         true
     }
 }

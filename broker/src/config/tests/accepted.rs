@@ -1,14 +1,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use hookwire_hooks::OnFailure;
+use hookwire_hooks::{FailureRules, Hook, OnFailure};
 use hookwire_plugin_host::PluginSource;
 use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
 use super::super::{
-    AccessDefault, Config, Features, FlappingSettings, Overlapping, QueueOverflow, RateExcess, RateSettings,
-    Redirect, SharedStrategy,
+    AccessDefault, Config, Features, FlappingSettings, Mqtt3Rejected, Overlapping, QueueOverflow, RateExcess,
+    RateSettings, Redirect, SharedStrategy,
 };
 use super::{Folder, parse};
 
@@ -138,6 +138,7 @@ fn every_key() {
 
     assert!(session.check_retain_source);
     assert_eq!(session.overlapping, Overlapping::Each);
+    assert_eq!(session.mqtt_3_rejected, Mqtt3Rejected::Disconnect);
     assert_eq!(session.shared_strategy, SharedStrategy::LeastInflight);
     assert_eq!(session.response_information.as_deref(), Some("answers/%c/"));
     admission(&config);
@@ -161,7 +162,10 @@ fn every_key() {
     assert_eq!(first.spec.source, PluginSource::Path(folder.path("p.wasm")));
     assert_eq!(first.spec.sha256.unwrap()[..3], [0x01, 0xab, 0xcd]);
     assert_eq!(first.spec.topics, [filter("a/#"), filter("b/+")]);
-    assert_eq!(first.spec.on_failure, Some(OnFailure::Disconnect));
+    assert_eq!(
+        first.spec.on_failure,
+        FailureRules::everywhere(OnFailure::Disconnect)
+    );
     assert_eq!(
         (first.spec.deadline, first.spec.deadline_slow),
         (Duration::from_millis(41), Duration::from_millis(42))
@@ -180,6 +184,10 @@ fn every_key() {
     assert_eq!(first.spec.config["rules"], "text");
     assert_eq!(first.files, [folder.path("sub/rules.txt")]);
 
+    assert_eq!(
+        second.spec.on_failure,
+        FailureRules::default().with(Hook::OnWill, OnFailure::Deny)
+    );
     assert_eq!(
         second.spec.source,
         PluginSource::Bundled {
@@ -272,6 +280,7 @@ will_delay_max = "36s"
 overlapping_subscriptions = "each"
 shared_strategy = "least-inflight"
 check_retain_source = true
+mqtt_3_rejected = "disconnect"
 response_information = "answers/%c/"
 [takeover]
 fight_after = 37
@@ -308,6 +317,7 @@ rules = { file = "sub/rules.txt" }
 [[plugin]]
 name = "second"
 bundled = "will-guard"
+on_failure = { on-will = "deny" }
 "#;
 
 #[test]

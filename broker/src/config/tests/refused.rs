@@ -214,6 +214,15 @@ fn words() {
         r#"4: plugin.0.on_failure: expected "deny", "pass" or "disconnect", found "ignore""#,
     );
     refused(
+        plugin("on_failure = { on-publish = \"ignore\" }"),
+        r#"4: plugin.0.on_failure.on-publish: expected "deny", "pass" or "disconnect", found "ignore""#,
+    );
+    refused(
+        plugin("on_failure = { publish = \"deny\" }"),
+        "4: plugin.0.on_failure.publish: unknown key (allowed here: authenticate, authenticate-enhanced, authorize, \
+         on-subscribe, on-unsubscribe, on-publish, route, deliver, on-will, events)",
+    );
+    refused(
         "log = \"a=b=c\"",
         r#"1: log: expected a log filter such as "info" or "info,hookwire=debug", found "a=b=c""#,
     );

@@ -41,6 +41,10 @@ pub(crate) enum Behaviour {
     ShortFrame,
     /// Refuses politely: no failure, to be told apart from one.
     Refuse,
+    /// At `configure`: the first instance is made and every other refused.
+    RefuseLater,
+    /// Counts in `kv` and says how often so far.
+    Count,
 }
 
 /// How much goes wrong.
@@ -105,13 +109,15 @@ impl Behaviour {
             Self::LogFlood => flood_log(sizes.count),
             Self::PublishFlood => flood_publish(sizes.count),
             Self::KvFlood => flood_kv(sizes.count),
+            Self::Count => log::info!("counted {:?}", kv::increment("count", 1, None)),
             Self::HugeAnswer
             | Self::HugeText
             | Self::HugeList
             | Self::InvalidTopic
             | Self::GarbageFrame
             | Self::ShortFrame
-            | Self::Refuse => {}
+            | Self::Refuse
+            | Self::RefuseLater => {}
         }
     }
 }

@@ -7,6 +7,7 @@ mod behaviour;
 mod raw;
 
 use hookwire_plugin::authenticate::{RuleAction, TopicRule};
+use hookwire_plugin::kv;
 use hookwire_plugin::prelude::*;
 
 use behaviour::Behaviour;
@@ -23,6 +24,11 @@ struct Config {
     /// What triggers it.
     #[serde(default = "default_suffix")]
     suffix: String,
+    /// Of the questions to `authorize`, only those about this go wrong: `publish`, `subscribe`, `deliver` or `will`.
+    only_action: Option<String>,
+    /// Tells one configuration of this plugin from the next.
+    #[serde(default)]
+    nonce: u32,
     #[serde(flatten)]
     sizes: behaviour::Sizes,
 }
@@ -36,7 +42,11 @@ struct Hooks {
     stop: Option<Behaviour>,
     on_publish: Option<Behaviour>,
     authenticate: Option<Behaviour>,
+    authenticate_enhanced: Option<Behaviour>,
     authorize: Option<Behaviour>,
+    on_subscribe: Option<Behaviour>,
+    on_unsubscribe: Option<Behaviour>,
+    deliver: Option<Behaviour>,
     route: Option<Behaviour>,
     on_will: Option<Behaviour>,
     events: Option<Behaviour>,
@@ -59,6 +69,14 @@ impl Hostile {
     fn run(&self, behaviour: Option<Behaviour>) {
         if let Some(behaviour) = behaviour {
             behaviour.run(&self.0.sizes);
+        }
+    }
+
+    /// The first instance of a configuration is made, and no other.
+    fn first_only(self) -> Result<Self, Problems> {
+        match kv::increment(&format!("made-{}", self.0.nonce), 1, None) {
+            Ok(1) => Ok(self),
+            _ => Err(Problem::at("behaviour.configure", "refused from the second on").into()),
         }
     }
 
@@ -88,6 +106,7 @@ impl Plugin for Hostile {
         match hostile.0.behaviour.configure {
             Some(Behaviour::HugeAnswer) => Err(Problem::at("", hostile.huge_text()).into()),
             Some(Behaviour::Refuse) => Err(Problem::at("behaviour.configure", "refused as asked").into()),
+            Some(Behaviour::RefuseLater) => hostile.first_only(),
             _ => Ok(hostile),
         }
     }
@@ -97,9 +116,12 @@ impl Plugin for Hostile {
         match self.0.behaviour.configure {
             Some(Behaviour::InvalidTopic) => interests.on_publish = MessageInterest::topics([INVALID_TOPIC]),
             Some(Behaviour::HugeList) => {
-                interests.on_publish.topics = self.0.sizes.huge_list(|| "a/b".to_owned());
+                interests.on_publish.topics = Some(self.0.sizes.huge_list(|| "a/b".to_owned()));
             }
             _ => {}
+        }
+        if self.0.behaviour.authorize.is_some() {
+            interests.authorize = interests.authorize | AccessInterest::DELIVER;
         }
         if self.0.behaviour.tick.is_some() {
             interests.tick_ms = Some(100);
@@ -162,12 +184,75 @@ impl Authenticate for Hostile {
     }
 }
 
+impl AuthenticateEnhanced for Hostile {
+    fn begin(&self, _method: &str, _data: Option<&[u8]>, who: &Credentials) -> Step {
+        let grant = match self.misbehave(self.0.behaviour.authenticate_enhanced, &who.client_id) {
+            Some(Behaviour::InvalidTopic) => Grant {
+                mount_point: Some(INVALID_TOPIC.to_owned()),
+                ..Grant::default()
+            },
+            _ => Grant::default(),
+        };
+        Step::Allow { grant, data: None }
+    }
+
+    fn proceed(&self, _method: &str, _data: Option<&[u8]>, _state: &[u8]) -> Step {
+        Step::Next
+    }
+}
+
+impl OnSubscribe for Hostile {
+    fn on_subscribe(&self, _: ClientKey, request: &SubscribeRequest) -> SubscribeDecision {
+        match self.misbehave(self.0.behaviour.on_subscribe, &request.filter) {
+            Some(Behaviour::HugeAnswer | Behaviour::HugeText) => request.with_filter(self.huge_text()).into(),
+            Some(Behaviour::InvalidTopic) => request.with_filter(INVALID_TOPIC).into(),
+            Some(Behaviour::Refuse) => SubscribeReason::NotAuthorized.into(),
+            _ => SubscribeDecision::Pass,
+        }
+    }
+}
+
+impl OnUnsubscribe for Hostile {
+    fn on_unsubscribe(&self, _: ClientKey, request: &UnsubscribeRequest) -> UnsubscribeDecision {
+        match self.misbehave(self.0.behaviour.on_unsubscribe, &request.filter) {
+            Some(Behaviour::HugeAnswer | Behaviour::HugeText) => {
+                UnsubscribeRequest::new(self.huge_text()).into()
+            }
+            Some(Behaviour::InvalidTopic) => UnsubscribeRequest::new(INVALID_TOPIC).into(),
+            Some(Behaviour::Refuse) => UnsubscribeReason::NotAuthorized.into(),
+            _ => UnsubscribeDecision::Pass,
+        }
+    }
+}
+
+impl Deliver for Hostile {
+    fn deliver(&self, _: ClientKey, message: &Message<'_>) -> DeliverDecision {
+        let behaviour = self.misbehave(self.0.behaviour.deliver, message.topic());
+        raw::spoil_frame(behaviour);
+        match behaviour {
+            Some(Behaviour::Refuse) => DeliverDecision::Drop,
+            _ => self
+                .bad_replacement(behaviour)
+                .map_or(DeliverDecision::Pass, DeliverDecision::Replace),
+        }
+    }
+}
+
 impl Authorize for Hostile {
     fn authorize(&self, access: &Access) -> Answer {
-        match self.misbehave(self.0.behaviour.authorize, &access.topic) {
+        let action = match access.action {
+            Action::Publish => "publish",
+            Action::Subscribe => "subscribe",
+            Action::Deliver => "deliver",
+            Action::Will => "will",
+        };
+        let is_meant = self.0.only_action.as_deref().is_none_or(|only| only == action);
+        let behaviour = self.0.behaviour.authorize.filter(|_| is_meant);
+        match self.misbehave(behaviour, &access.topic) {
             Some(Behaviour::HugeAnswer | Behaviour::HugeText) => {
                 Decision::Deny(Some(self.huge_text())).into()
             }
+            Some(Behaviour::InvalidTopic) => Decision::Deny(Some("\0".to_owned())).into(),
             Some(Behaviour::Refuse) => Answer::deny(),
             _ => Answer::allow(),
         }
@@ -198,7 +283,7 @@ impl Route for Hostile {
 }
 
 impl OnWill for Hostile {
-    fn on_will(&self, _client: ClientKey, _cause: Cause, message: &Message<'_>) -> WillDecision {
+    fn on_will(&self, _: ClientKey, _: Cause, _: Delays, message: &Message<'_>) -> WillDecision {
         let behaviour = self.misbehave(self.0.behaviour.on_will, message.topic());
         match behaviour {
             Some(Behaviour::Refuse) => WillDecision::Suppress,

@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, OnceCell};
 
+use hookwire_plugin::bindings::deliver::exports::hookwire::plugin::{deliver, deliver_batch};
 use hookwire_plugin::bindings::on_publish::exports::hookwire::plugin::{on_publish, on_publish_batch};
-use hookwire_plugin::bindings::types::{Message, Source, Verdict};
+use hookwire_plugin::bindings::types::{ClientKey, Message, Source, Verdict};
 use hookwire_plugin::component::Component;
 
 use crate::Hostile;
@@ -43,15 +44,30 @@ impl on_publish::Guest for Raw {
 
 impl on_publish_batch::Guest for Raw {
     fn on_publish_batch(messages: Vec<u8>) -> Vec<u8> {
-        let mut verdicts = <Honest as on_publish_batch::Guest>::on_publish_batch(messages);
-        match SPOILT.take() {
-            Some(Behaviour::GarbageFrame) => (0..=255).rev().collect(),
-            Some(Behaviour::ShortFrame) => {
-                verdicts.pop();
-                verdicts
-            }
-            _ => verdicts,
+        spoilt(<Honest as on_publish_batch::Guest>::on_publish_batch(messages))
+    }
+}
+
+impl deliver::Guest for Raw {
+    fn deliver(recipient: ClientKey, source: Source, message: Message) -> deliver::Decision {
+        <Honest as deliver::Guest>::deliver(recipient, source, message)
+    }
+}
+
+impl deliver_batch::Guest for Raw {
+    fn deliver_batch(deliveries: Vec<u8>) -> Vec<u8> {
+        spoilt(<Honest as deliver_batch::Guest>::deliver_batch(deliveries))
+    }
+}
+
+fn spoilt(mut answers: Vec<u8>) -> Vec<u8> {
+    match SPOILT.take() {
+        Some(Behaviour::GarbageFrame) => (0..=255).rev().collect(),
+        Some(Behaviour::ShortFrame) => {
+            answers.pop();
+            answers
         }
+        _ => answers,
     }
 }
 
@@ -60,7 +76,11 @@ const _: () = {
     hookwire_plugin::__export_hook!(Lifecycle, Honest);
     hookwire_plugin::__export_hook!(OnPublish, Raw);
     hookwire_plugin::__export_hook!(Authenticate, Honest);
+    hookwire_plugin::__export_hook!(AuthenticateEnhanced, Honest);
     hookwire_plugin::__export_hook!(Authorize, Honest);
+    hookwire_plugin::__export_hook!(OnSubscribe, Honest);
+    hookwire_plugin::__export_hook!(OnUnsubscribe, Honest);
+    hookwire_plugin::__export_hook!(Deliver, Raw);
     hookwire_plugin::__export_hook!(Route, Honest);
     hookwire_plugin::__export_hook!(OnWill, Honest);
     hookwire_plugin::__export_hook!(Events, Honest);

@@ -1,0 +1,223 @@
+//! The last step to a recipient: whether it may have the message, what policies make of it, and into its outbox.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hookwire_hooks::{
+    Access, AccessDecision, Action, Chain, DropCause, EventClass, EventKind, Hook, Message, Parcel, Source,
+};
+use hookwire_protocol::SharedFilter;
+
+use super::Broker;
+use super::access;
+use super::client::Client;
+use super::publish::{Publisher, Round};
+use crate::metrics::Limit;
+use crate::router::Recipient;
+use crate::session::{Delivered, RetainedCopy, Sent};
+
+/// One who is to get a message, and the shared subscription that chose it.
+pub(super) struct Addressee {
+    pub(super) recipient: Recipient<Arc<Client>>,
+    pub(super) shared: Option<Arc<SharedFilter>>,
+}
+
+/// A message as one recipient is to get it.
+struct Consignment<'a> {
+    message: &'a Arc<Message>,
+    /// Before policies changed it for this recipient.
+    published: &'a Arc<Message>,
+    shared: Option<&'a Arc<SharedFilter>>,
+}
+
+impl Broker {
+    /// Gives a message to somebody, if policies let it through.
+    #[inline]
+    pub(super) fn hand_over(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        message: &Arc<Message>,
+        recipient: &Recipient<Arc<Client>>,
+        shared: Option<&Arc<SharedFilter>>,
+    ) {
+        if wants_deliver(round.chain, message) {
+            let addressee = Addressee {
+                recipient: recipient.clone(),
+                shared: shared.cloned(),
+            };
+            return self.hand_over_all(round, publisher, message, vec![addressee]);
+        }
+        if self.lets_through(round, message, &recipient.subscriber) {
+            let consignment = Consignment {
+                message,
+                published: message,
+                shared,
+            };
+            self.put(round, publisher, recipient, &consignment);
+        }
+    }
+
+    /// Gives a message to many, after policies have judged all of these deliveries in as few calls as possible.
+    pub(super) fn hand_over_all(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        message: &Arc<Message>,
+        mut addressees: Vec<Addressee>,
+    ) {
+        addressees.retain(|addressee| self.lets_through(round, message, &addressee.recipient.subscriber));
+        let parcel =
+            |addressee: &Addressee| Parcel::new(addressee.recipient.subscriber.key(), Arc::clone(message));
+        let mut parcels: Vec<_> = addressees.iter().map(parcel).collect();
+        round.chain.deliver(&mut parcels, round.now);
+        for (addressee, parcel) in addressees.iter().zip(&parcels) {
+            let Addressee { recipient, shared } = addressee;
+            if let Some(cause) = refusal(round, message, parcel) {
+                self.report_dropped(&recipient.subscriber, vec![(Arc::clone(message), cause)]);
+                continue;
+            }
+            let consignment = Consignment {
+                message: &parcel.message,
+                published: message,
+                shared: shared.as_ref(),
+            };
+            self.put(round, publisher, recipient, &consignment);
+        }
+    }
+
+    /// Whether a client has the right to get a message; where not, it is reported.
+    #[inline]
+    fn lets_through(&self, round: &Round<'_>, message: &Arc<Message>, client: &Arc<Client>) -> bool {
+        let is_asked = round.asks_deliver || client.is_restricted();
+        if !is_asked || self.may_receive(round.chain, client, message, round.now) {
+            return true;
+        }
+        self.report_dropped(client, vec![(Arc::clone(message), DropCause::Denied)]);
+        false
+    }
+
+    #[inline]
+    fn put(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        recipient: &Recipient<Arc<Client>>,
+        consignment: &Consignment<'_>,
+    ) {
+        let (client, message) = (&recipient.subscriber, consignment.message);
+        let is_changed = !Arc::ptr_eq(message, consignment.published);
+        let delivered = Delivered {
+            message: Arc::clone(message),
+            qos: message.qos.min(recipient.qos),
+            retain: message.retain && recipient.retain_as_published,
+            subscription_ids: recipient.subscription_ids.clone(),
+            shared: consignment.shared.cloned(),
+            original: (is_changed && consignment.shared.is_some()).then(|| Arc::clone(consignment.published)),
+        };
+        let mut session = client.session();
+        let sent = session.deliver(round.now, delivered);
+        if session.wants_respite() {
+            publisher.wants_respite();
+        }
+        match sent {
+            Sent::Written => {
+                if let Some(link) = session.link().filter(|link| link.signal()) {
+                    publisher.has_output(link);
+                }
+            }
+            Sent::Queued | Sent::Dropped(_) => {
+                let mut dropped = session.take_dropped();
+                drop(session);
+                if let Sent::Dropped(cause) = sent {
+                    dropped.push((Arc::clone(message), cause));
+                } else if self.0.memory.is_scarce() {
+                    self.0.metrics.limits.reached(Limit::MemoryMax);
+                    publisher.wants_scarce_respite();
+                }
+                self.report_dropped(client, dropped);
+            }
+        }
+    }
+
+    /// Rights are looked at again at each delivery: they may have changed since the subscription was made.
+    pub(super) fn may_receive(
+        &self,
+        chain: &Chain,
+        client: &Client,
+        message: &Message,
+        now: Instant,
+    ) -> bool {
+        let standing = client.standing();
+        let asked = Access {
+            client: standing.facts.key,
+            action: Action::Deliver,
+            topic: message.topic.as_str(),
+            qos: message.qos,
+            retain: message.retain,
+        };
+        let mut memo = client.deliveries.lock();
+        access::decide(chain, &standing.rights, &mut memo, &asked, now) == AccessDecision::Allow
+    }
+
+    /// What policies make of retained messages that a subscription brings.
+    pub(super) fn judge_replay(
+        &self,
+        chain: &Chain,
+        client: &Arc<Client>,
+        copies: Vec<Arc<RetainedCopy>>,
+        now: Instant,
+    ) -> Vec<Arc<RetainedCopy>> {
+        if !chain.has(Hook::Deliver) {
+            return copies;
+        }
+        let (judged, rest): (Vec<_>, Vec<_>) = copies
+            .into_iter()
+            .partition(|copy| wants_deliver(chain, &copy.message));
+        let parcel = |copy: &Arc<RetainedCopy>| Parcel::new(client.key(), Arc::clone(&copy.message));
+        let mut parcels: Vec<_> = judged.iter().map(parcel).collect();
+        chain.deliver(&mut parcels, now);
+        let judged = judged.into_iter().zip(parcels);
+        let let_through = judged.filter(|(_, parcel)| !parcel.is_dropped);
+        let changed = let_through.map(|(copy, parcel)| {
+            if Arc::ptr_eq(&copy.message, &parcel.message) {
+                copy
+            } else {
+                Arc::new(copy.changed(parcel.message))
+            }
+        });
+        rest.into_iter().chain(changed).collect()
+    }
+
+    /// A client has acknowledged what it was sent.
+    pub fn report_acked(&self, client: &Client, delivered: &Delivered) {
+        if !self.chain().wants_event(EventClass::Acked) {
+            return;
+        }
+        let standing = client.standing();
+        self.emit(standing.facts.key, &standing.facts.client_id, || {
+            EventKind::Acked {
+                topic: delivered.message.topic.as_str().into(),
+                qos: delivered.qos,
+            }
+        });
+    }
+}
+
+/// Whether policies want to judge the deliveries of a message. The broker's own are not shown to them.
+#[inline]
+pub(super) fn wants_deliver(chain: &Chain, message: &Message) -> bool {
+    chain.has(Hook::Deliver) && message.source != Source::Broker && chain.wants_deliver(&message.topic)
+}
+
+/// Why a delivery is not to be, after policies have judged it.
+fn refusal(round: &Round<'_>, published: &Arc<Message>, parcel: &Parcel) -> Option<DropCause> {
+    let is_changed = !Arc::ptr_eq(published, &parcel.message);
+    if parcel.is_dropped {
+        Some(DropCause::Denied)
+    } else if is_changed && parcel.message.payload.len() > round.settings.limits.decode.packet_bytes_max {
+        Some(DropCause::TooLarge)
+    } else {
+        None
+    }
+}
