@@ -5,10 +5,11 @@ use std::process::Command;
 use std::{env, fs};
 
 /// Name in the configuration, and package.
-const BUNDLED: [(&str, &str); 5] = [
+const BUNDLED: [(&str, &str); 6] = [
     ("acl", "hookwire-acl"),
     ("password-file", "hookwire-password-file"),
     ("scram", "hookwire-scram"),
+    ("http-auth", "hookwire-http-auth"),
     ("content-router", "hookwire-content-router"),
     ("will-guard", "hookwire-will-guard"),
 ];

@@ -44,7 +44,7 @@ pub mod host {
 }
 
 pub use host::hookwire::plugin::{admission, types};
-pub use host::hookwire::plugin::{clients, kv, publish};
+pub use host::hookwire::plugin::{clients, http, kv, publish};
 #[cfg(target_family = "wasm")]
 pub use host::hookwire::plugin::{clock, log, metrics, random, topics};
 

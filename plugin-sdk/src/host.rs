@@ -3,6 +3,7 @@
 
 pub mod clients;
 pub mod clock;
+pub mod http;
 pub mod kv;
 pub mod log;
 pub mod metrics;

@@ -76,7 +76,7 @@ pub use hook::{
     authenticate, authenticate_enhanced, authorize, deliver, events, on_publish, on_subscribe,
     on_unsubscribe, on_will, route,
 };
-pub use host::{clients, clock, kv, log, metrics, publish, random, topics};
+pub use host::{clients, clock, http, kv, log, metrics, publish, random, topics};
 pub use message::Message;
 pub use plugin::{NoConfig, Plugin};
 pub use problem::Problems;

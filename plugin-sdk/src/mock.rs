@@ -27,10 +27,11 @@
 pub(crate) mod host;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::bindings::clients::Client;
+use crate::bindings::http;
 use crate::bindings::publish;
 use crate::bindings::types::{ClientKey, Message as MessageBuf};
 use crate::plugin::Plugin;
@@ -103,6 +104,16 @@ impl Mock {
         HOST.with_borrow(|host| host.gauges.get(name).copied())
     }
 
+    /// What the next HTTP request is answered that has no answer yet; one beyond them finds no server.
+    pub fn answer_http(&self, answer: Result<http::Response, http::Error>) {
+        HOST.with_borrow_mut(|host| host.http_answers.push_back(answer));
+    }
+
+    /// The HTTP requests so far, in order.
+    pub fn http_requests(&self) -> Vec<http::Request> {
+        HOST.with_borrow(|host| host.http_requests.clone())
+    }
+
     /// Limits the keys and values of `kv` to so many bytes in all.
     pub fn limit_kv_bytes(&self, bytes: usize) {
         HOST.with_borrow_mut(|host| host.kv_bytes_max = bytes);
@@ -124,6 +135,8 @@ struct Host {
     kv: BTreeMap<String, Entry>,
     kv_bytes_max: usize,
     random_state: u64,
+    http_answers: VecDeque<Result<http::Response, http::Error>>,
+    http_requests: Vec<http::Request>,
 }
 
 /// A value of `kv`.
@@ -151,6 +164,8 @@ impl Host {
         kv: BTreeMap::new(),
         kv_bytes_max: 1024 * 1024,
         random_state: 0x9E37_79B9_7F4A_7C15,
+        http_answers: VecDeque::new(),
+        http_requests: Vec::new(),
     };
 }
 
@@ -220,6 +235,26 @@ mod tests {
         host.refuse_publish(publish::Error::NotGranted);
         assert_eq!(publish::publish(&message), Err(publish::Error::NotGranted));
         assert_eq!(host.published(), [message]);
+    }
+
+    #[test]
+    fn requests_are_recorded_and_answered_in_turn() {
+        let host = Mock::new();
+        host.answer_http(Ok(http::Response::new(200, r#"{"ok":true}"#)));
+        host.answer_http(Err(http::Error::Timeout));
+        let request = http::Request::post("https://h/x").bearer("t").json(&[1]);
+        let answer = request.send().unwrap();
+        assert!(answer.is_success() && answer.json::<serde_json::Value>().unwrap()["ok"] == true);
+        assert_eq!(request.send(), Err(http::Error::Timeout));
+        assert!(matches!(request.send(), Err(http::Error::Connect(_))));
+        let [first, ..] = &host.http_requests()[..] else {
+            panic!("no request");
+        };
+        assert_eq!(
+            (first.method.as_str(), first.body.as_slice()),
+            ("POST", b"[1]".as_slice())
+        );
+        assert_eq!(first.headers[0].value, "Bearer t");
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! - [`Broker`] is a process of its own with a folder, a port and a log of its own, so tests run beside each other.
 //! - [`Client`] is synchronous and strict: a packet that was not expected fails the test.
 //! - [`Witness`] is a pair of clients that goes on talking while a test does something nasty.
+//! - [`Server`] is an HTTP server that answers as a test wants it to, or does not.
 //! - [`RealClient`] is a program that other people wrote: paho-mqtt, mosquitto, MQTT.js.
 //!
 //! **Nothing here sleeps.** What is waited for is an event: a line in the log, a packet, the end of a process. That nothing comes is shown
@@ -30,6 +31,7 @@ mod lines;
 mod message;
 mod plugin;
 mod real_client;
+mod server;
 mod setup;
 mod witness;
 
@@ -45,6 +47,7 @@ pub use lines::Lines;
 pub use message::{Message, publish};
 pub use plugin::{bundled, plugin};
 pub use real_client::RealClient;
+pub use server::{Asked, Gate, Reply, Server};
 pub use setup::{Outcome, Setup};
 pub use witness::Witness;
 

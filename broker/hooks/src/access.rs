@@ -35,6 +35,46 @@ pub struct Access<'a> {
     pub retain: bool,
 }
 
+/// A question that outlives its asker, for policies that may wait.
+#[derive(Debug, Clone)]
+pub struct AskedAccess {
+    /// As in [`Access`], and so are the others.
+    pub client: ClientKey,
+    /// What the client wants.
+    pub action: Action,
+    /// Topic name or filter.
+    pub topic: ByteString,
+    /// QoS of the message or subscription.
+    pub qos: QoS,
+    /// RETAIN flag of the message.
+    pub retain: bool,
+}
+
+impl AskedAccess {
+    /// The question by reference.
+    pub fn as_access(&self) -> Access<'_> {
+        Access {
+            client: self.client,
+            action: self.action,
+            topic: &self.topic,
+            qos: self.qos,
+            retain: self.retain,
+        }
+    }
+}
+
+impl From<&Access<'_>> for AskedAccess {
+    fn from(access: &Access<'_>) -> Self {
+        Self {
+            client: access.client,
+            action: access.action,
+            topic: access.topic.into(),
+            qos: access.qos,
+            retain: access.retain,
+        }
+    }
+}
+
 /// One plugin's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessDecision {

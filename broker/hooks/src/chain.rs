@@ -13,9 +13,9 @@ use bytestring::ByteString;
 use hookwire_protocol::{ConnectReason, PublishReason, TopicName};
 
 use crate::{
-    Access, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event, EventClass, Grant,
-    Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing, Verdict, WillCause,
-    WillDecision, WillDelays,
+    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event,
+    EventClass, Failure, Grant, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing,
+    Verdict, WillCause, WillDecision, WillDelays,
 };
 
 /// How long an answer holds that no plugin had a part in: until the chain changes.
@@ -80,6 +80,8 @@ pub struct Publication {
     pub throttle: Duration,
     /// The plugin that published it, which is not asked.
     pub origin: Option<Arc<str>>,
+    /// What was said about its recipients, if that was asked before it is routed, since a plugin had to be waited for.
+    pub routing: Option<Routing>,
 }
 
 impl Publication {
@@ -90,6 +92,7 @@ impl Publication {
             fate: Fate::Pass,
             throttle: Duration::ZERO,
             origin: None,
+            routing: None,
         }
     }
 
@@ -194,11 +197,11 @@ impl Chain {
             .filter(move |plugin| plugin.hooks().contains(hook))
     }
 
-    /// Who may connect. Blocks as long as the plugins take: call it from a thread that may wait.
-    pub fn authenticate(&self, who: &Credentials) -> AuthenticationOutcome {
+    /// Who may connect.
+    pub async fn authenticate(&self, who: &Arc<Credentials>) -> AuthenticationOutcome {
         let unavailable = || AuthenticationOutcome::Deny(Denial::new(ConnectReason::ServerUnavailable));
         for plugin in self.asked(Hook::Authenticate) {
-            match plugin.authenticate(who) {
+            match Arc::clone(plugin).authenticate(Arc::clone(who)).await {
                 Ok(Authentication::Next) => {}
                 Ok(Authentication::Allow(grant)) => return AuthenticationOutcome::Allow(grant),
                 Ok(Authentication::Deny(denial)) => return AuthenticationOutcome::Deny(denial),
@@ -214,10 +217,7 @@ impl Chain {
 
     /// Whether any plugin wants to be asked about an action.
     pub fn wants_access(&self, action: Action) -> bool {
-        self.has(Hook::Authorize)
-            && self
-                .asked(Hook::Authorize)
-                .any(|plugin| plugin.wants_access(action))
+        self.has(Hook::Authorize) && self.asked_about(action).next().is_some()
     }
 
     /// Whether an action can be refused at all: a plugin wants to be asked about it, or the configuration
@@ -228,35 +228,48 @@ impl Chain {
 
     /// Whether an access is allowed.
     pub fn authorize(&self, access: &Access<'_>) -> AccessOutcome {
-        let mut cache_for = FOR_EVER;
-        let mut asked = false;
-        for plugin in self
-            .asked(Hook::Authorize)
-            .filter(|plugin| plugin.wants_access(access.action))
-        {
-            match plugin.authorize(access) {
-                Ok(answer) => {
-                    asked = true;
-                    cache_for = cache_for.min(answer.cache_for);
-                    if answer.decision != AccessDecision::Next {
-                        return AccessOutcome {
-                            decision: answer.decision,
-                            cache_for,
-                        };
-                    }
-                }
-                Err(_) => match plugin.on_failure(Hook::Authorize) {
-                    OnFailure::Pass => cache_for = Duration::ZERO,
-                    OnFailure::Deny => return failed_access(AccessDecision::Deny(Some(POLICY_FAILED))),
-                    OnFailure::Disconnect => {
-                        return failed_access(AccessDecision::Disconnect(Some(POLICY_FAILED)));
-                    }
-                },
+        let mut hearing = Hearing::default();
+        for plugin in self.asked_about(access.action) {
+            if let Some(outcome) = hearing.heed(&**plugin, plugin.authorize(access)) {
+                return outcome;
             }
         }
+        self.undecided(access.action, &hearing)
+    }
+
+    /// Whether any plugin may wait for others when it is asked about an action.
+    pub fn waits_for_access(&self, action: Action) -> bool {
+        self.has(Hook::Authorize)
+            && self
+                .asked_about(action)
+                .any(|plugin| plugin.waits_for_access(action))
+    }
+
+    /// The same as [`authorize`](Self::authorize), for a client that can be made to wait.
+    pub async fn authorize_waiting(&self, access: &Access<'_>) -> AccessOutcome {
+        let mut hearing = Hearing::default();
+        for plugin in self.asked_about(access.action) {
+            let answer = if plugin.waits_for_access(access.action) {
+                Arc::clone(plugin).authorize_waiting(access.into()).await
+            } else {
+                plugin.authorize(access)
+            };
+            if let Some(outcome) = hearing.heed(&**plugin, answer) {
+                return outcome;
+            }
+        }
+        self.undecided(access.action, &hearing)
+    }
+
+    fn asked_about(&self, action: Action) -> impl Iterator<Item = &Arc<dyn Plugin>> {
+        self.asked(Hook::Authorize)
+            .filter(move |plugin| plugin.wants_access(action))
+    }
+
+    fn undecided(&self, action: Action, hearing: &Hearing) -> AccessOutcome {
         AccessOutcome {
-            decision: self.default_access(access.action, asked),
-            cache_for,
+            decision: self.default_access(action, hearing.asked),
+            cache_for: hearing.cache_for,
         }
     }
 
@@ -276,49 +289,74 @@ impl Chain {
 
     /// Judges a run of messages of one connection, in order.
     pub fn on_publish(&self, run: &mut [Publication]) {
-        let mut wanted = Vec::new();
         for plugin in self.asked(Hook::OnPublish) {
-            wanted.clear();
-            wanted.extend((0..run.len()).filter(|&at| run[at].is_for(&**plugin)));
+            let wanted = wanted(&**plugin, run);
+            if !wanted.is_empty() {
+                let messages: Vec<&Message> = wanted.iter().map(|&at| &run[at].message).collect();
+                let verdicts = plugin.on_publish(&messages);
+                apply(&**plugin, run, &wanted, verdicts);
+            }
+        }
+    }
+
+    /// Whether any plugin may wait for others when it is asked about messages.
+    pub fn waits_for_messages(&self) -> bool {
+        [Hook::OnPublish, Hook::Route]
+            .into_iter()
+            .any(|hook| self.has(hook) && self.asked(hook).any(|plugin| plugin.waits_for_messages(hook)))
+    }
+
+    /// The same as [`on_publish`](Self::on_publish), for a connection that can be made to wait.
+    pub async fn on_publish_waiting(&self, run: &mut [Publication]) {
+        for plugin in self.asked(Hook::OnPublish) {
+            let wanted = wanted(&**plugin, run);
             if wanted.is_empty() {
                 continue;
             }
-            let messages: Vec<&Message> = wanted.iter().map(|&at| &run[at].message).collect();
-            let verdicts = plugin.on_publish(&messages);
-            debug_assert_eq!(verdicts.len(), wanted.len(), "a verdict for each message");
-            for (&at, verdict) in wanted.iter().zip(verdicts) {
-                match verdict {
-                    Ok(verdict) => run[at].apply(verdict),
-                    Err(_) => run[at].fate = failed_publish(plugin.on_failure(Hook::OnPublish)),
-                }
-            }
+            let verdicts = if plugin.waits_for_messages(Hook::OnPublish) {
+                let messages = wanted.iter().map(|&at| run[at].message.clone()).collect();
+                Arc::clone(plugin).on_publish_waiting(messages).await
+            } else {
+                let messages: Vec<&Message> = wanted.iter().map(|&at| &run[at].message).collect();
+                plugin.on_publish(&messages)
+            };
+            apply(&**plugin, run, &wanted, verdicts);
         }
     }
 
     /// Whether any plugin wants to route messages of this topic.
     pub fn wants_route(&self, topic: &TopicName) -> bool {
-        self.has(Hook::Route)
-            && self
-                .asked(Hook::Route)
-                .any(|plugin| plugin.wants_topic(Hook::Route, topic))
+        self.has(Hook::Route) && self.routers(topic).next().is_some()
     }
 
     /// How the recipients of a message change.
     pub fn route(&self, message: &Message, recipients: &Recipients) -> Routing {
         let mut routing = Routing::default();
-        for plugin in self
-            .asked(Hook::Route)
-            .filter(|plugin| plugin.wants_topic(Hook::Route, &message.topic))
-        {
-            match plugin.route(message, recipients) {
-                Ok(next) => routing.then(next),
-                Err(_) => match plugin.on_failure(Hook::Route) {
-                    OnFailure::Pass => {}
-                    OnFailure::Deny | OnFailure::Disconnect => routing.withheld = true,
-                },
-            }
+        for plugin in self.routers(&message.topic) {
+            reroute(&**plugin, &mut routing, plugin.route(message, recipients));
         }
         routing
+    }
+
+    /// The same as [`route`](Self::route), for a connection that can be made to wait.
+    pub async fn route_waiting(&self, message: &Message, recipients: &Recipients) -> Routing {
+        let mut routing = Routing::default();
+        for plugin in self.routers(&message.topic) {
+            let answer = if plugin.waits_for_messages(Hook::Route) {
+                Arc::clone(plugin)
+                    .route_waiting(message.clone(), recipients.clone())
+                    .await
+            } else {
+                plugin.route(message, recipients)
+            };
+            reroute(&**plugin, &mut routing, answer);
+        }
+        routing
+    }
+
+    fn routers(&self, topic: &TopicName) -> impl Iterator<Item = &Arc<dyn Plugin>> {
+        self.asked(Hook::Route)
+            .filter(move |plugin| plugin.wants_topic(Hook::Route, topic))
     }
 
     /// Whether and how a will is published; changes are written into `message`.
@@ -344,8 +382,9 @@ impl Chain {
         WillOutcome::Publish
     }
 
-    /// Tells every plugin of the events that it wants. Blocks as long as the plugins take.
-    pub fn events(&self, events: &[Event]) {
+    /// Tells every plugin of the events that it wants, all at the same time.
+    pub async fn events(&self, events: &[Event]) {
+        let mut told = Vec::new();
         for plugin in self.asked(Hook::Events) {
             let wanted: Vec<Event> = events
                 .iter()
@@ -353,9 +392,81 @@ impl Chain {
                 .cloned()
                 .collect();
             if !wanted.is_empty() {
-                plugin.events(&wanted);
+                told.push(Arc::clone(plugin).events(wanted));
             }
         }
+        for telling in told {
+            telling.await;
+        }
+    }
+}
+
+/// The answers to one question about an access so far.
+struct Hearing {
+    cache_for: Duration,
+    asked: bool,
+}
+
+impl Default for Hearing {
+    fn default() -> Self {
+        Self {
+            cache_for: FOR_EVER,
+            asked: false,
+        }
+    }
+}
+
+impl Hearing {
+    /// Takes a plugin's answer in; `None` unless it decides.
+    fn heed(&mut self, plugin: &dyn Plugin, answer: Result<AccessAnswer, Failure>) -> Option<AccessOutcome> {
+        match answer {
+            Ok(answer) => {
+                self.asked = true;
+                self.cache_for = self.cache_for.min(answer.cache_for);
+                (answer.decision != AccessDecision::Next).then_some(AccessOutcome {
+                    decision: answer.decision,
+                    cache_for: self.cache_for,
+                })
+            }
+            Err(_) => match plugin.on_failure(Hook::Authorize) {
+                OnFailure::Pass => {
+                    self.cache_for = Duration::ZERO;
+                    None
+                }
+                OnFailure::Deny => Some(failed_access(AccessDecision::Deny(Some(POLICY_FAILED)))),
+                OnFailure::Disconnect => Some(failed_access(AccessDecision::Disconnect(Some(POLICY_FAILED)))),
+            },
+        }
+    }
+}
+
+/// Which messages of a run a plugin wants to see.
+fn wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
+    (0..run.len()).filter(|&at| run[at].is_for(plugin)).collect()
+}
+
+fn apply(
+    plugin: &dyn Plugin,
+    run: &mut [Publication],
+    wanted: &[usize],
+    verdicts: Vec<Result<Verdict, Failure>>,
+) {
+    debug_assert_eq!(verdicts.len(), wanted.len(), "a verdict for each message");
+    for (&at, verdict) in wanted.iter().zip(verdicts) {
+        match verdict {
+            Ok(verdict) => run[at].apply(verdict),
+            Err(_) => run[at].fate = failed_publish(plugin.on_failure(Hook::OnPublish)),
+        }
+    }
+}
+
+fn reroute(plugin: &dyn Plugin, routing: &mut Routing, answer: Result<Routing, Failure>) {
+    match answer {
+        Ok(next) => routing.then(next),
+        Err(_) => match plugin.on_failure(Hook::Route) {
+            OnFailure::Pass => {}
+            OnFailure::Deny | OnFailure::Disconnect => routing.withheld = true,
+        },
     }
 }
 

@@ -62,11 +62,12 @@ impl std::fmt::Debug for Exchange {
 }
 
 impl Exchange {
-    /// Puts the client's answer to the plugin. Blocks as long as it takes: call it from a thread that may wait.
-    pub fn proceed(self, data: Option<&[u8]>) -> EnhancedOutcome {
-        let answer = self
-            .plugin
-            .continue_authentication(&self.method, data, &self.state);
+    /// Puts the client's answer to the plugin.
+    pub async fn proceed(self, data: Option<Bytes>) -> EnhancedOutcome {
+        let plugin = Arc::clone(&self.plugin);
+        let answer = plugin
+            .continue_authentication(self.method.clone(), data, self.state)
+            .await;
         // Whatever a failure means elsewhere: here nobody else can go on.
         answer.map_or_else(
             |_| unavailable(),
@@ -76,15 +77,17 @@ impl Exchange {
 }
 
 impl Chain {
-    /// Begins an exchange with the first plugin that knows the method. Blocks as long as the plugins take.
-    pub fn begin_authentication(
+    /// Begins an exchange with the first plugin that knows the method.
+    pub async fn begin_authentication(
         &self,
         method: &ByteString,
-        data: Option<&[u8]>,
-        who: &Credentials,
+        data: Option<Bytes>,
+        who: &Arc<Credentials>,
     ) -> EnhancedOutcome {
         for plugin in self.asked(Hook::AuthenticateEnhanced) {
-            let step: Result<_, Failure> = plugin.begin_authentication(method, data, who);
+            let step: Result<_, Failure> = Arc::clone(plugin)
+                .begin_authentication(method.clone(), data.clone(), Arc::clone(who))
+                .await;
             match step {
                 Ok(step) => {
                     if let Some(outcome) = outcome(step, plugin, method) {

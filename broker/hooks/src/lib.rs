@@ -22,7 +22,7 @@ mod route;
 mod subscribe;
 mod will;
 
-pub use access::{Access, AccessAnswer, AccessDecision, Action};
+pub use access::{Access, AccessAnswer, AccessDecision, Action, AskedAccess};
 pub use authenticate::{Authentication, Credentials, Denial, Grant, RuleAction, TopicRule};
 pub use chain::{AccessOutcome, AuthenticationOutcome, Chain, Defaults, Fate, Publication, WillOutcome};
 pub use client::{ClientFacts, ClientKey};
@@ -32,7 +32,7 @@ pub use event::{DropCause, Event, EventClass, EventKind};
 pub use failure::{Failure, FailureKind, FailureRules, OnFailure};
 pub use host::{Host, NoHost, PluginPublish};
 pub use message::{Message, Source};
-pub use plugin::{Hook, HookSet, Plugin};
+pub use plugin::{Hook, HookSet, Pending, Plugin};
 pub use publish::{Rejection, Replacement, Verdict};
 pub use route::{Pick, Recipients, Routing, SharedGroup};
 pub use subscribe::{

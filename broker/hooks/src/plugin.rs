@@ -1,13 +1,18 @@
 //! One loaded plugin, as the chain sees it.
 
 use std::fmt;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use hookwire_protocol::{SharedFilter, TopicName};
 
 use crate::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep,
-    Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients, Routing, SubscribeDecision,
-    SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
+    Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Credentials, DeliverDecision,
+    EnhancedStep, Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients, Routing,
+    SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
 };
 
 /// The hooks that a chain calls.
@@ -67,6 +72,21 @@ impl Hook {
         }
     }
 
+    /// Whether it is asked where a call may take long, hash passwords or wait for others; the other hooks are asked in the
+    /// middle of a client's traffic.
+    pub fn may_take_long(self) -> bool {
+        match self {
+            Self::Authenticate | Self::AuthenticateEnhanced | Self::Events => true,
+            Self::Authorize
+            | Self::OnSubscribe
+            | Self::OnUnsubscribe
+            | Self::OnPublish
+            | Self::Route
+            | Self::Deliver
+            | Self::OnWill => false,
+        }
+    }
+
     /// What a failure means where the configuration does not say: hooks that grant something (a connection, an access, a
     /// subscription, a message) refuse, the rest let pass.
     pub fn default_on_failure(self) -> OnFailure {
@@ -114,7 +134,14 @@ impl fmt::Debug for HookSet {
     }
 }
 
+/// An answer that may take its time. Whoever waits for it holds no thread, and may give up: the call goes on to its end, or
+/// its deadline, by itself.
+pub type Pending<A> = Pin<Box<dyn Future<Output = A> + Send>>;
+
 /// A policy, ready to be asked. One object is called from many threads.
+///
+/// Methods that return [`Pending`] may take long: nothing of theirs runs on the caller's thread. The others answer at
+/// once, on the caller's thread.
 pub trait Plugin: Send + Sync {
     /// Its name in the configuration.
     fn name(&self) -> &str;
@@ -131,24 +158,24 @@ pub trait Plugin: Send + Sync {
     /// Whether `hook` ([`Hook::OnPublish`], [`Hook::Route`] or [`Hook::Deliver`]) wants to see messages of this topic.
     fn wants_topic(&self, hook: Hook, topic: &TopicName) -> bool;
 
-    /// May take long: never called on a thread that serves clients.
-    fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure>;
+    /// Who may connect.
+    fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>>;
 
-    /// The first step of an exchange. May take long, as [`authenticate`](Self::authenticate) may.
+    /// The first step of an exchange.
     fn begin_authentication(
-        &self,
-        method: &str,
-        data: Option<&[u8]>,
-        who: &Credentials,
-    ) -> Result<EnhancedStep, Failure>;
+        self: Arc<Self>,
+        method: ByteString,
+        data: Option<Bytes>,
+        who: Arc<Credentials>,
+    ) -> Pending<Result<EnhancedStep, Failure>>;
 
     /// A further step; `state` is what came with its last challenge.
     fn continue_authentication(
-        &self,
-        method: &str,
-        data: Option<&[u8]>,
-        state: &[u8],
-    ) -> Result<EnhancedStep, Failure>;
+        self: Arc<Self>,
+        method: ByteString,
+        data: Option<Bytes>,
+        state: Vec<u8>,
+    ) -> Pending<Result<EnhancedStep, Failure>>;
 
     /// Asked about one access.
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure>;
@@ -185,11 +212,41 @@ pub trait Plugin: Send + Sync {
         message: &Message,
     ) -> Result<WillDecision, Failure>;
 
-    /// Told what happened; called from a thread of its own, never from one that serves clients.
-    fn events(&self, events: &[Event]);
+    /// Told what happened.
+    fn events(self: Arc<Self>, events: Vec<Event>) -> Pending<()>;
 
     /// Whether its events hook wants to be told of events of this class.
     fn wants_event(&self, class: EventClass) -> bool;
+
+    /// Whether it may wait for others when it is asked about such an access: then it is asked by
+    /// [`authorize_waiting`](Self::authorize_waiting) wherever the client can be made to wait.
+    fn waits_for_access(&self, _: Action) -> bool {
+        false
+    }
+
+    /// The same for `hook` ([`Hook::OnPublish`] or [`Hook::Route`]).
+    fn waits_for_messages(&self, _: Hook) -> bool {
+        false
+    }
+
+    /// As [`authorize`](Self::authorize), and may wait.
+    fn authorize_waiting(self: Arc<Self>, access: AskedAccess) -> Pending<Result<AccessAnswer, Failure>> {
+        Box::pin(ready(self.authorize(&access.as_access())))
+    }
+
+    /// As [`on_publish`](Self::on_publish), and may wait.
+    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Vec<Result<Verdict, Failure>>> {
+        Box::pin(ready(self.on_publish(&messages.iter().collect::<Vec<_>>())))
+    }
+
+    /// As [`route`](Self::route), and may wait.
+    fn route_waiting(
+        self: Arc<Self>,
+        message: Message,
+        recipients: Recipients,
+    ) -> Pending<Result<Routing, Failure>> {
+        Box::pin(ready(self.route(&message, &recipients)))
+    }
 
     /// What it did so far, for people: names, of which `/` makes levels, and values.
     fn figures(&self) -> Vec<(String, String)> {

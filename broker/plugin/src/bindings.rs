@@ -16,6 +16,7 @@ wasmtime::component::bindgen!({
             import hookwire:plugin/clock@0.1.0;
             import hookwire:plugin/random@0.1.0;
             import hookwire:plugin/topics@0.1.0;
+            import hookwire:plugin/http@0.1.0;
 
             export hookwire:plugin/lifecycle@0.1.0;
             export hookwire:plugin/authenticate@0.1.0;
@@ -34,7 +35,7 @@ wasmtime::component::bindgen!({
     ",
     world: "hookwire:host/contract",
     ownership: Borrowing { duplicate_if_necessary: true },
-    imports: { "hookwire:plugin/random": trappable },
+    imports: { "hookwire:plugin/random": trappable, "hookwire:plugin/http": async | trappable },
 });
 
 /// The interfaces that plugins export.

@@ -5,22 +5,29 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hookwire_hooks::{Failure, FailureKind};
-use wasmtime::component::InstancePre;
+use wasmtime::component::{self, InstancePre};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
-use crate::guest::{Budget, Guest};
+use crate::guest::{Budget, Guest, Pace};
 use crate::hook::lifecycle::{self, Interests};
-use crate::instance::{self, ExportIndices, Instance};
+use crate::instance::{self, ExportIndices, Instance, at_once};
 use crate::services::Services;
 use crate::{LoadError, failure};
 
-/// All that it takes to make one more instance of a plugin.
-pub(crate) struct Blueprint {
+/// A component that is linked with the functions of the host.
+pub(crate) struct Linked {
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: ExportIndices,
+    /// Some of the functions wait, so that every call needs a stack of its own.
+    pub(crate) needs_fiber: bool,
+}
+
+/// All that it takes to make one more instance of a plugin.
+pub(crate) struct Blueprint {
+    pub(crate) linked: Linked,
     pub(crate) services: Arc<Services>,
     /// The plugin's configuration, as JSON.
-    pub(crate) config: String,
+    pub(crate) config: Arc<str>,
     pub(crate) memory_bytes_max: usize,
     /// CPU time for instantiating, and once more for configuring.
     pub(crate) deadline: Duration,
@@ -28,21 +35,29 @@ pub(crate) struct Blueprint {
 
 impl Blueprint {
     /// Makes an instance and configures it.
+    ///
+    /// It does so at once: a plugin that waited for others before it has its configuration would be loaded or not as
+    /// those others please.
     pub(crate) fn build(&self) -> Result<(Instance, Interests), LoadError> {
         let budget = Budget::new(self.deadline);
         let mut store = self.store();
         instance::begin(&mut store, budget);
-        let component = self
-            .pre
-            .instantiate(&mut store)
-            .map_err(|error| LoadError::Failed {
-                stage: "instantiation",
-                failure: failure::of_start(&error, store.data_mut()),
-            })?;
-        let exports = self.exports.load(&mut store, &component)?;
+        let component = self.instantiate(&mut store).map_err(|error| LoadError::Failed {
+            stage: "instantiation",
+            failure: failure::of_start(&error, store.data_mut()),
+        })?;
+        let exports = self.linked.exports.load(&mut store, &component)?;
         let mut instance = Instance::new(store, exports);
-        let interests = lifecycle::configure(&mut instance, budget, &self.config)?;
+        let interests = at_once(lifecycle::configure(&mut instance, budget, &self.config))?;
         Ok((instance, interests))
+    }
+
+    fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<component::Instance> {
+        if self.linked.needs_fiber {
+            at_once(self.linked.pre.instantiate_async(store))
+        } else {
+            self.linked.pre.instantiate(store)
+        }
     }
 
     /// Makes one more instance while the plugin is in force.
@@ -63,8 +78,12 @@ impl Blueprint {
     /// A store with every limit in place.
     fn store(&self) -> Store<Guest> {
         let limits = self.services.limits();
-        let guest = Guest::new(self.services.clone(), self.memory_bytes_max);
-        let mut store = Store::new(self.pre.engine(), guest);
+        let guest = Guest::new(
+            self.services.clone(),
+            self.memory_bytes_max,
+            self.linked.needs_fiber,
+        );
+        let mut store = Store::new(self.linked.pre.engine(), guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.answer_bytes_max);
         store.set_max_component_handles(limits.handles_max);
@@ -85,9 +104,12 @@ impl Blueprint {
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
     guest.services.foundation.ticker.mark();
-    if guest.watch.tick() {
-        Ok(UpdateDeadline::Continue(1))
-    } else {
-        Ok(UpdateDeadline::Interrupt)
+    let meter = guest.meter.clone();
+    if !guest.watch.tick(&meter) {
+        return Ok(UpdateDeadline::Interrupt);
     }
+    Ok(match guest.pace() {
+        Pace::AtOnce => UpdateDeadline::Continue(1),
+        Pace::Waiting => UpdateDeadline::Yield(1),
+    })
 }

@@ -57,6 +57,10 @@ static METRICS: Grant = Grant {
     add: "grant = { metrics = true }",
     given: |grants| grants.metrics,
 };
+static HTTP: Grant = Grant {
+    add: "grant = { http = [\"https://host\"] }",
+    given: |grants| grants.http.is_some(),
+};
 static RANDOM: Grant = Grant {
     add: "grant = { random = true }",
     given: |grants| grants.random,
@@ -74,6 +78,7 @@ fn import(name: &InterfaceName<'_>) -> Import {
             "kv" => Import::Granted(&KV),
             "metrics" => Import::Granted(&METRICS),
             "random" => Import::Granted(&RANDOM),
+            "http" => Import::Granted(&HTTP),
             _ => Import::Unknown,
         },
         _ if !name.is_compatible(WASI_VERSION) => Import::Unknown,
@@ -122,6 +127,14 @@ impl Surface {
         self.contract_exports()
             .filter_map(|name| contract::hook(name.interface))
             .fold(HookSet::EMPTY, HookSet::with)
+    }
+
+    /// Whether it imports functions that wait for others.
+    pub(crate) fn waits(&self) -> bool {
+        self.imports
+            .iter()
+            .filter_map(|name| InterfaceName::parse(name))
+            .any(|name| name.package == contract::PACKAGE && contract::waits(name.interface))
     }
 
     /// What the configuration has to grant.

@@ -24,6 +24,11 @@ pub(crate) const HOOKS: &[&str] = &[
     "events",
 ];
 
+/// Whether the functions of an imported interface wait for others, so that only calls that may wait can use them.
+pub(crate) fn waits(interface: &str) -> bool {
+    interface == "http"
+}
+
 /// The hook behind an exported interface.
 pub(crate) fn hook(interface: &str) -> Option<Hook> {
     match interface {

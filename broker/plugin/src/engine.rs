@@ -10,10 +10,15 @@ const BACKTRACE_FRAMES: usize = 8;
 /// Address space that each linear memory reserves.
 const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
 
+/// What the host's own functions may use of the stack of a call that may wait, beyond the guest's part. Address space:
+/// only what is touched takes memory.
+const HOST_STACK_BYTES: usize = 512 << 10;
+
 /// The engine that all plugins of a host share.
 ///
 /// - Epochs interrupt, fuel does not count: fuel would cost every call 5 to 10 %, epochs cost next to nothing there.
-/// - Everything asynchronous is off: it is not in the contract, and costs each call 0.6 µs.
+/// - The component model's own concurrency is off: it is not in the contract, and costs each call 0.6 µs. A call that
+///   may wait runs on a stack of its own (a fiber), which the guest does not notice; other calls do not.
 /// - Code is compiled by one thread (the feature is not even built in): a reload must not take the machine from the
 ///   clients.
 /// - A memory reserves 4 GiB of address space, not of memory. Then no access needs a bounds check and growing never
@@ -27,6 +32,7 @@ pub(crate) fn new(limits: &HostLimits) -> Result<Engine, EngineError> {
         .epoch_interruption(true)
         .consume_fuel(false)
         .max_wasm_stack(limits.stack_bytes)
+        .async_stack_size(limits.stack_bytes + HOST_STACK_BYTES)
         .memory_reservation(MEMORY_RESERVATION_BYTES)
         .wasm_memory64(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES))

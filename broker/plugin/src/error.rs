@@ -139,6 +139,12 @@ pub enum LoadError {
         /// The function, and how it differs.
         reason: String,
     },
+    /// It is granted a server over TLS, and nobody is trusted to vouch for it.
+    #[error("no certificates to trust: {reason}")]
+    NoTrust {
+        /// Why.
+        reason: String,
+    },
     /// The plugin refuses its configuration.
     #[error("the plugin refuses its configuration: {}", list(problems))]
     ConfigRefused {

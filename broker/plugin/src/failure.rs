@@ -5,6 +5,7 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use crate::guest::Guest;
 use crate::journal;
+use crate::ticker::Overrun;
 
 /// Longest text of a failure, bytes.
 const DETAIL_BYTES_MAX: usize = 2 << 10;
@@ -19,11 +20,13 @@ const FRAMES_MAX: usize = 4;
 pub(crate) fn of_call(error: &wasmtime::Error, guest: &mut Guest) -> Failure {
     let refused = guest.memory.take_refused();
     let words = last_words(&guest.console.errors());
-    let (kind, detail) = if guest.watch.overran() {
-        (
-            FailureKind::Deadline,
-            format!("used more than {:?} of CPU time", guest.watch.deadline()),
-        )
+    let (kind, detail) = if let Some(overrun) = guest.watch.overrun() {
+        let deadline = guest.watch.deadline();
+        let detail = match overrun {
+            Overrun::Cpu => format!("used more than {deadline:?} of CPU time"),
+            Overrun::Waiting => format!("waited longer than {deadline:?}"),
+        };
+        (FailureKind::Deadline, detail)
     } else if !is_trap(error) {
         (FailureKind::InvalidAnswer, reason(error))
     } else if let Some(refused) = refused {

@@ -7,26 +7,49 @@ use hookwire_hooks::PluginPublish;
 
 use crate::memory::MemoryLimiter;
 use crate::services::Services;
-use crate::ticker::Stopwatch;
+use crate::ticker::{Meter, Stopwatch};
 use crate::wasi::Console;
 
 /// How long a call may take, and what led to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
-    /// CPU time.
+    /// CPU time; and, for a call that may wait, the time that it may spend waiting in functions of the host.
     pub(crate) deadline: Duration,
+    pub(crate) pace: Pace,
     /// [`Source::hops`](hookwire_hooks::Source::hops) of the message in question; 0 where there is none.
     pub(crate) hops: u8,
 }
 
 impl Budget {
     pub(crate) fn new(deadline: Duration) -> Self {
-        Self { deadline, hops: 0 }
+        Self {
+            deadline,
+            pace: Pace::AtOnce,
+            hops: 0,
+        }
+    }
+
+    /// Of a call that may wait.
+    pub(crate) fn waiting(self) -> Self {
+        Self {
+            pace: Pace::Waiting,
+            ..self
+        }
     }
 
     pub(crate) fn with_hops(self, hops: u8) -> Self {
         Self { hops, ..self }
     }
+}
+
+/// Whether a call may give its thread away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It keeps its thread from its begin to its end. What would have to wait fails instead.
+    #[default]
+    AtOnce,
+    /// It is suspended while it waits, and at each tick, so that others get their turn.
+    Waiting,
 }
 
 /// The state of one instance, as its host functions see it.
@@ -35,7 +58,13 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryLimiter,
     pub(crate) console: Console,
     pub(crate) watch: Stopwatch,
+    /// CPU time of calls that change their thread.
+    pub(crate) meter: Arc<Meter>,
     pub(crate) outbox: Outbox,
+    /// It was linked with functions that wait, so that every call needs a stack of its own.
+    needs_fiber: bool,
+    /// What the running call has spent waiting.
+    waited: Duration,
 }
 
 /// Messages that the running call published so far.
@@ -47,19 +76,48 @@ pub(crate) struct Outbox {
 }
 
 impl Guest {
-    pub(crate) fn new(services: Arc<Services>, memory_bytes_max: usize) -> Self {
+    pub(crate) fn new(services: Arc<Services>, memory_bytes_max: usize, needs_fiber: bool) -> Self {
         Self {
             memory: MemoryLimiter::new(memory_bytes_max, services.limits()),
             console: Console::default(),
             watch: Stopwatch::default(),
+            meter: Arc::default(),
             outbox: Outbox::default(),
+            needs_fiber,
+            waited: Duration::ZERO,
             services,
+        }
+    }
+
+    /// Whether the running call has a stack of its own.
+    pub(crate) fn is_on_fiber(&self) -> bool {
+        self.needs_fiber || self.pace() == Pace::Waiting
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        self.watch.pace()
+    }
+
+    /// How long the running call may still wait; `None` where it may not at all.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        (self.pace() == Pace::Waiting).then(|| self.watch.deadline().saturating_sub(self.waited))
+    }
+
+    /// The running call has waited.
+    pub(crate) fn has_waited(&mut self, time: Duration) {
+        self.waited += time;
+        if self.waited >= self.watch.deadline() {
+            self.watch.waited_too_long();
         }
     }
 
     /// Prepares for a call: nothing of the last one is left.
     pub(crate) fn begin(&mut self, budget: Budget) {
-        self.watch = Stopwatch::new(budget.deadline);
+        self.watch = Stopwatch::new(budget);
+        self.waited = Duration::ZERO;
+        if budget.pace == Pace::Waiting {
+            self.meter.reset();
+        }
         self.outbox.hops = budget.hops;
         self.outbox.bytes = 0;
         self.outbox.messages.clear();
@@ -73,6 +131,7 @@ pub(crate) mod tests {
     use hookwire_hooks::NoHost;
 
     use super::*;
+    use crate::executor::Executor;
     use crate::services::{Foundation, Lasting};
     use crate::ticker::Ticker;
     use crate::{Grants, HostLimits, engine};
@@ -84,9 +143,10 @@ pub(crate) mod tests {
             limits,
             broker: Arc::new(NoHost),
             ticker,
+            executor: Executor::start().unwrap(),
         });
         let services = Services::new("test", grants, Arc::new(Lasting::default()), foundation);
-        let mut guest = Guest::new(Arc::new(services), 1 << 20);
+        let mut guest = Guest::new(Arc::new(services), 1 << 20, false);
         guest.begin(Budget::new(Duration::from_millis(5)));
         guest
     }

@@ -5,6 +5,7 @@
 
 mod clients;
 mod clock;
+mod http;
 mod kv;
 mod log;
 pub(crate) mod metrics;
@@ -17,11 +18,22 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::bindings::imports;
 use crate::guest::Guest;
 
-/// Offers every interface of the contract to components.
+fn guest(guest: &mut Guest) -> &mut Guest {
+    guest
+}
+
+/// The interfaces whose functions wait, as they are where nobody may.
+pub(crate) fn add_refusing(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    http::add_refusing(linker)
+}
+
+/// The interfaces whose functions wait.
+pub(crate) fn add_waiting(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    imports::http::add_to_linker::<_, HasSelf<_>>(linker, guest)
+}
+
+/// Offers every other interface of the contract to components.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    fn guest(guest: &mut Guest) -> &mut Guest {
-        guest
-    }
     imports::log::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
     imports::clients::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
     imports::publish::add_to_linker::<_, HasSelf<_>>(linker, guest)?;

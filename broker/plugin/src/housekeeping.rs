@@ -14,7 +14,7 @@ use crate::LoadedPlugin;
 use crate::clock;
 use crate::guest::Budget;
 use crate::hook::lifecycle;
-use crate::instance::Instance;
+use crate::instance::{Instance, at_once};
 
 /// Where plugins leave work for the thread.
 #[derive(Default)]
@@ -58,7 +58,7 @@ impl Retired {
                 return;
             }
             // What it has to say about its end changes nothing.
-            let _ = lifecycle::stop(&mut instance, Budget::new(left));
+            let _ = at_once(lifecycle::stop(&mut instance, Budget::new(left)));
         }
     }
 }

@@ -1,15 +1,23 @@
 //! One instance of a component: a memory of its own, one call at a time.
 
-use wasmtime::Store;
-use wasmtime::component::{Instance as ComponentInstance, InstancePre};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use hookwire_hooks::Failure;
+use wasmtime::Store;
+use wasmtime::component::{
+    ComponentNamedList, Instance as ComponentInstance, InstancePre, Lift, Lower, TypedFunc,
+};
+
+use hookwire_hooks::{Failure, FailureKind, PluginPublish};
 
 use crate::LoadError;
 use crate::bindings::hooks;
 use crate::contract;
 use crate::failure;
 use crate::guest::{Budget, Guest};
+use crate::ticker::Meter;
 
 /// Capacity that the buffer for frames keeps between calls; a rare large run must not hold its memory for ever.
 const FRAME_BYTES_KEPT: usize = 64 << 10;
@@ -32,7 +40,7 @@ impl Instance {
         }
     }
 
-    /// Calls into the guest. After a failure the instance must not be called again.
+    /// Calls into the guest, at once. After a failure the instance must not be called again.
     pub(crate) fn call<R>(
         &mut self,
         budget: Budget,
@@ -40,6 +48,27 @@ impl Instance {
     ) -> Result<R, Failure> {
         begin(&mut self.store, budget);
         call(&self.exports, &mut self.store).map_err(|error| failure::of_call(&error, self.store.data_mut()))
+    }
+
+    /// Prepares for a call that may wait: what to call, and where. After it comes [`enter`], and then [`Self::finish`].
+    pub(crate) fn begin(&mut self, budget: Budget) -> (&Exports, &mut Store<Guest>) {
+        begin(&mut self.store, budget);
+        (&self.exports, &mut self.store)
+    }
+
+    /// What came of a call. After a failure the instance must not be called again.
+    pub(crate) fn finish<R>(&mut self, answer: wasmtime::Result<R>) -> Result<R, Failure> {
+        answer.map_err(|error| failure::of_call(&error, self.store.data_mut()))
+    }
+
+    /// The clock of its calls that may wait.
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        self.store.data().meter.clone()
+    }
+
+    /// What the last call published; to be taken once its answer is known to be good.
+    pub(crate) fn take_published(&mut self) -> Vec<PluginPublish> {
+        std::mem::take(&mut self.store.data_mut().outbox.messages)
     }
 
     /// Hands over what the last call published; to be called once its answer is known to be good.
@@ -71,6 +100,40 @@ pub(crate) fn begin(store: &mut Store<Guest>, budget: Budget) {
     guest.begin(budget);
     guest.services.foundation.ticker.mark();
     store.set_epoch_deadline(1);
+}
+
+/// Calls a function of the guest: on a stack of its own if the call may wait, otherwise on that of the thread.
+pub(crate) async fn enter<P, R>(
+    store: &mut Store<Guest>,
+    function: TypedFunc<P, R>,
+    parameters: P,
+) -> wasmtime::Result<R>
+where
+    P: ComponentNamedList + Lower + Send,
+    R: ComponentNamedList + Lift + Send + 'static,
+{
+    if store.data().is_on_fiber() {
+        function.call_async(store, parameters).await
+    } else {
+        function.call(store, parameters)
+    }
+}
+
+/// The answer to a question whose budget lets nobody wait.
+pub(crate) fn at_once<F: Future>(question: F) -> F::Output {
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(question).poll(&mut cx) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => unreachable!("only calls of the pace `Waiting` are ever suspended"),
+    }
+}
+
+/// As [`exported`], for calls that may wait.
+pub(crate) fn present<G>(guest: &Option<G>) -> Result<&G, Failure> {
+    guest.as_ref().ok_or_else(|| Failure {
+        kind: FailureKind::Trap,
+        detail: "the hook is not exported".into(),
+    })
 }
 
 /// An export that the caller knows to be there from the component's type.

@@ -8,10 +8,11 @@
 //! | `plugin_host` | loading: file, digest, compilation, checks, first instance |
 //! | `contract`, `bindings`, `check` | the WIT contract: names, types, and what a component imports and exports of it |
 //! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
-//! | `blueprint`, `instance`, `pool`, `guest` | making instances, calling them, keeping them, what the host holds for each |
+//! | `link`, `blueprint`, `instance`, `pool`, `pools`, `guest` | making instances, calling them, keeping them, what the host holds for each |
+//! | `executor` | the threads of calls that may wait |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
-//! | `host/…`, `kv`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
-//! | `loaded`, `deliveries`, `stats`, `housekeeping` | the plugin in force, its counters, its ticks and its end |
+//! | `host/…`, `kv`, `http`, `origin`, `reach`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
+//! | `loaded`, `deliveries`, `waiting`, `stats`, `housekeeping` | the plugin in force, its calls that may wait, its counters, its ticks and its end |
 //!
 //! What holds, whatever a guest does:
 //!
@@ -39,33 +40,41 @@ mod deliveries;
 mod delivery_frame;
 mod engine;
 mod error;
+mod executor;
 mod failure;
 mod frame;
 mod guest;
 mod hook;
 mod host;
 mod housekeeping;
+mod http;
 mod inspect;
 mod instance;
 mod journal;
 mod kv;
 mod limits;
+mod link;
 mod loaded;
 mod memory;
+mod origin;
 mod plugin_host;
 mod pool;
+mod pools;
 mod random;
+mod reach;
 mod run;
 mod services;
 mod spec;
 mod stats;
 mod ticker;
+mod waiting;
 mod wasi;
 
 pub use error::{ConfigProblem, EngineError, LoadError, MissingGrant};
 pub use inspect::Inspection;
 pub use limits::HostLimits;
 pub use loaded::LoadedPlugin;
+pub use origin::HttpOrigin;
 pub use plugin_host::PluginHost;
-pub use spec::{Grants, PluginSource, PluginSpec};
-pub use stats::{HookStats, InstanceStats, MetricValue, PluginStats};
+pub use spec::{Grants, HttpGrant, PluginSource, PluginSpec};
+pub use stats::{HookStats, HttpStats, InstanceStats, MetricValue, PluginStats};

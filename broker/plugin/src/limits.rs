@@ -8,9 +8,13 @@ pub struct HostLimits {
     /// Most instances of one plugin, where [`PluginSpec::instances_max`](crate::PluginSpec::instances_max) asks for
     /// more: each holds its memory for as long as the plugin is loaded.
     pub instances_max: usize,
+    /// The same for [`PluginSpec::instances_slow_max`](crate::PluginSpec::instances_slow_max).
+    pub instances_slow_max: usize,
     /// How long a call waits for an instance when all are busy, if its own deadline is shorter. Instances come back
     /// within microseconds, so only a starved machine ever waits this long, and that is not the plugin's fault.
     pub instance_wait: Duration,
+    /// The same for a call that may wait: it holds no thread while it does, and whoever asked may give up before.
+    pub instance_wait_slow: Duration,
     /// Longest log line of a plugin, bytes: enough for a message with a stack trace, too little to fill a disk.
     pub log_line_bytes_max: usize,
     /// Log lines of one plugin in a second; more are counted, not written, so that a plugin that logs every message
@@ -46,7 +50,9 @@ impl Default for HostLimits {
     fn default() -> Self {
         Self {
             instances_max: 64,
+            instances_slow_max: 1024,
             instance_wait: Duration::from_millis(100),
+            instance_wait_slow: Duration::from_secs(10),
             log_line_bytes_max: 4 << 10,
             log_lines_per_second_max: 50,
             publishes_per_call_max: 64,

@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep,
-    Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel, Plugin, Recipients,
-    Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision,
-    WillDelays,
+    Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Credentials, DeliverDecision,
+    EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel,
+    Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict,
+    WillCause, WillDecision, WillDelays,
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 use tracing::Level;
@@ -24,12 +27,12 @@ use crate::hook::{
     on_unsubscribe, on_will, route,
 };
 use crate::housekeeping::{Housekeeper, Retired};
-use crate::instance::Instance;
+use crate::instance::{Instance, at_once};
 use crate::pool::Pool;
 use crate::run::RunLength;
 use crate::services::Services;
 use crate::stats::{HookCounters, VerdictIndex};
-use crate::{PluginSpec, PluginStats, clock, frame};
+use crate::{InstanceStats, PluginSpec, PluginStats, clock, frame};
 
 /// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.
 ///
@@ -44,8 +47,15 @@ pub struct LoadedPlugin {
     pub(crate) typed: bool,
     /// Exports `on-publish-batch`.
     pub(crate) batch: bool,
+    /// Imports functions that wait.
+    pub(crate) waits: bool,
     pub(crate) interests: Interests,
-    pub(crate) pool: Pool,
+    /// For calls that keep their thread.
+    pub(crate) quick_pool: Arc<Pool>,
+    /// For calls that may take long; may be the same.
+    pub(crate) slow_pool: Arc<Pool>,
+    /// A tick is not over yet.
+    pub(crate) is_ticking: AtomicBool,
     pub(crate) run_length: RunLength,
     pub(crate) deliveries: Deliveries,
     pub(crate) services: Arc<Services>,
@@ -69,7 +79,7 @@ impl LoadedPlugin {
         let (kv_entries, kv_bytes) = self.services.lasting.kv.size();
         PluginStats {
             hooks: self.hooks.iter().map(|hook| counters.hook_stats(hook)).collect(),
-            instances: self.pool.stats(),
+            instances: self.instance_stats(),
             batch: self.batch,
             batch_retries: counters.batch_retries.load(Relaxed),
             publishes: counters.publishes.load(Relaxed),
@@ -79,26 +89,51 @@ impl LoadedPlugin {
             tick_failures: counters.tick_failures.load(Relaxed),
             kv_entries,
             kv_bytes,
+            http: counters.http.read(),
             last_error: counters.last_error(),
             metrics: self.services.lasting.metrics.all(),
         }
     }
 
-    /// Calls `tick`, then `health`.
-    pub(crate) fn tick(&self) {
-        let counters = &self.services.counters;
-        counters.ticks.fetch_add(1, Relaxed);
-        let budget = self.slow();
-        let healthy = self.pool.with(self.wait(budget), |instance| {
-            lifecycle::tick(instance, budget)?;
-            instance.publish();
-            lifecycle::health(instance, budget)
-        });
+    fn instance_stats(&self) -> InstanceStats {
+        let (quick, slow) = (self.quick_pool.stats(), self.slow_pool.stats());
+        if Arc::ptr_eq(&self.quick_pool, &self.slow_pool) {
+            return quick;
+        }
+        InstanceStats {
+            live: quick.live + slow.live,
+            created: quick.created + slow.created,
+            discarded: quick.discarded + slow.discarded,
+            memory_bytes_peak: quick.memory_bytes_peak.max(slow.memory_bytes_peak),
+        }
+    }
+
+    /// Begins a tick: `tick`, then `health`. One that comes while the last is not over is left out.
+    pub(crate) fn tick(self: &Arc<Self>) {
+        if self.is_ticking.swap(true, Acquire) {
+            return;
+        }
+        self.services.counters.ticks.fetch_add(1, Relaxed);
+        let (plugin, budget) = (Arc::clone(self), self.slow());
+        let task = async move {
+            let lent = plugin.lend().await;
+            let (healthy, published) = plugin
+                .put_waiting(lent, budget, |instance| Box::pin(visit(instance, budget)))
+                .await;
+            plugin.services.publish(published);
+            plugin.ticked(healthy);
+            plugin.is_ticking.store(false, Release);
+        };
+        drop(self.services.foundation.executor.spawn(task));
+    }
+
+    fn ticked(&self, healthy: Result<Result<(), String>, Failure>) {
         let trouble = match healthy {
             Ok(Ok(())) => return,
             Ok(Err(complaint)) => format!("health: {complaint}"),
             Err(failure) => format!("tick: {failure}"),
         };
+        let counters = &self.services.counters;
         counters.tick_failures.fetch_add(1, Relaxed);
         self.services
             .incidents
@@ -106,12 +141,14 @@ impl LoadedPlugin {
         counters.error(trouble);
     }
 
+    /// Of a call that keeps its thread.
     pub(crate) fn quick(&self) -> Budget {
         Budget::new(self.spec.deadline)
     }
 
+    /// Of a call that may take long.
     fn slow(&self) -> Budget {
-        Budget::new(self.spec.deadline_slow)
+        Budget::new(self.spec.deadline_slow).waiting()
     }
 
     fn wait(&self, budget: Budget) -> Duration {
@@ -126,7 +163,7 @@ impl LoadedPlugin {
         question: impl FnOnce(&mut Instance) -> Result<A, E>,
     ) -> Result<A, E> {
         let start = clock::now();
-        let answer = self.pool.with(self.wait(budget), |instance| {
+        let answer = self.quick_pool.with(self.wait(budget), |instance| {
             let answer = question(instance)?;
             instance.publish();
             Ok(answer)
@@ -222,28 +259,57 @@ impl LoadedPlugin {
             let shown = self.interests.on_publish.shown;
             let budget = self.quick();
             self.ask(Hook::OnPublish, budget, |instance| {
-                on_publish::ask(instance, budget, message, shown)
+                at_once(on_publish::ask(instance, budget, message, shown))
             })
         } else {
-            self.ask_batch(&[message])
-                .map_err(|batch| batch.failure)
-                .and_then(|mut verdicts| {
-                    verdicts.pop().ok_or_else(|| Failure {
-                        kind: FailureKind::InvalidAnswer,
-                        detail: "no verdict".into(),
-                    })
-                })
+            only_one(self.ask_batch(&[message]))
         };
         self.counted(Hook::OnPublish, verdict, on_publish::index)
+    }
+
+    /// As [`judge_one`](Self::judge_one), of a plugin that may wait.
+    fn judge_waiting(self: &Arc<Self>, message: Message) -> Pending<Result<Verdict, Failure>> {
+        let (budget, shown) = (self.slow(), self.interests.on_publish.shown);
+        let typed = self.typed;
+        self.ask_waiting(
+            Hook::OnPublish,
+            budget,
+            move |instance| {
+                Box::pin(async move {
+                    if typed {
+                        return on_publish::ask(instance, budget, &message, shown).await;
+                    }
+                    let verdicts = on_publish::ask_batch(instance, budget, &[&message], shown).await;
+                    only_one(verdicts)
+                })
+            },
+            |plugin, answer| plugin.counted(Hook::OnPublish, answer, on_publish::index),
+        )
     }
 
     fn ask_batch(&self, run: &[&Message]) -> Result<Vec<Verdict>, BatchFailure> {
         let shown = self.interests.on_publish.shown;
         let budget = self.quick();
         self.ask(Hook::OnPublish, budget, |instance| {
-            on_publish::ask_batch(instance, budget, run, shown)
+            at_once(on_publish::ask_batch(instance, budget, run, shown))
         })
     }
+}
+
+/// The verdict of a batch of one message.
+fn only_one(verdicts: Result<Vec<Verdict>, BatchFailure>) -> Result<Verdict, Failure> {
+    let mut verdicts = verdicts.map_err(|batch| batch.failure)?;
+    verdicts.pop().ok_or_else(|| Failure {
+        kind: FailureKind::InvalidAnswer,
+        detail: "no verdict".into(),
+    })
+}
+
+/// One round of `tick` and `health`.
+async fn visit(instance: &mut Instance, budget: Budget) -> Result<Result<(), String>, Failure> {
+    lifecycle::tick(instance, budget).await?;
+    instance.publish();
+    lifecycle::health(instance, budget).await
 }
 
 impl Plugin for LoadedPlugin {
@@ -280,44 +346,58 @@ impl Plugin for LoadedPlugin {
         self.hooks.contains(hook) && interest.wants(topic) && matches_any(&self.spec.topics, topic)
     }
 
-    fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure> {
+    fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>> {
         let budget = self.slow();
-        let answer = self.ask(Hook::Authenticate, budget, |instance| {
-            authenticate::ask(instance, budget, who)
-        });
-        self.counted(Hook::Authenticate, answer, authenticate::index)
+        self.ask_waiting(
+            Hook::Authenticate,
+            budget,
+            move |instance| Box::pin(async move { authenticate::ask(instance, budget, &who).await }),
+            |plugin, answer| plugin.counted(Hook::Authenticate, answer, authenticate::index),
+        )
     }
 
     fn begin_authentication(
-        &self,
-        method: &str,
-        data: Option<&[u8]>,
-        who: &Credentials,
-    ) -> Result<EnhancedStep, Failure> {
+        self: Arc<Self>,
+        method: ByteString,
+        data: Option<Bytes>,
+        who: Arc<Credentials>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
         let budget = self.slow();
-        let answer = self.ask(Hook::AuthenticateEnhanced, budget, |instance| {
-            authenticate_enhanced::begin(instance, budget, method, data, who)
-        });
-        self.counted(Hook::AuthenticateEnhanced, answer, authenticate_enhanced::index)
+        self.ask_waiting(
+            Hook::AuthenticateEnhanced,
+            budget,
+            move |instance| {
+                Box::pin(async move {
+                    authenticate_enhanced::begin(instance, budget, &method, data.as_deref(), &who).await
+                })
+            },
+            |plugin, answer| plugin.counted(Hook::AuthenticateEnhanced, answer, authenticate_enhanced::index),
+        )
     }
 
     fn continue_authentication(
-        &self,
-        method: &str,
-        data: Option<&[u8]>,
-        state: &[u8],
-    ) -> Result<EnhancedStep, Failure> {
+        self: Arc<Self>,
+        method: ByteString,
+        data: Option<Bytes>,
+        state: Vec<u8>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
         let budget = self.slow();
-        let answer = self.ask(Hook::AuthenticateEnhanced, budget, |instance| {
-            authenticate_enhanced::proceed(instance, budget, method, data, state)
-        });
-        self.counted(Hook::AuthenticateEnhanced, answer, authenticate_enhanced::index)
+        self.ask_waiting(
+            Hook::AuthenticateEnhanced,
+            budget,
+            move |instance| {
+                Box::pin(async move {
+                    authenticate_enhanced::proceed(instance, budget, &method, data.as_deref(), &state).await
+                })
+            },
+            |plugin, answer| plugin.counted(Hook::AuthenticateEnhanced, answer, authenticate_enhanced::index),
+        )
     }
 
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
         let budget = self.quick();
         let answer = self.ask(Hook::Authorize, budget, |instance| {
-            authorize::ask(instance, budget, access)
+            at_once(authorize::ask(instance, budget, access))
         });
         self.counted(Hook::Authorize, answer, authorize::index)
     }
@@ -365,7 +445,7 @@ impl Plugin for LoadedPlugin {
         let budget = self.quick();
         let shown = self.interests.route.shown;
         let answer = self.ask(Hook::Route, budget, |instance| {
-            route::ask(instance, budget, message, recipients, shown)
+            at_once(route::ask(instance, budget, message, recipients, shown))
         });
         self.counted(Hook::Route, answer, route::index)
             .map(Option::unwrap_or_default)
@@ -389,15 +469,72 @@ impl Plugin for LoadedPlugin {
         self.counted(Hook::OnWill, answer, on_will::index)
     }
 
-    fn events(&self, events: &[Event]) {
+    fn events(self: Arc<Self>, events: Vec<Event>) -> Pending<()> {
         let budget = self.slow();
-        let told = self.ask(Hook::Events, budget, |instance| {
-            events::tell(instance, budget, events)
-        });
-        self.counters(Hook::Events).messages(events.len());
-        if let Err(failure) = told {
-            self.failed(Hook::Events, &failure, events.len());
-        }
+        let count = events.len();
+        let told = self.ask_waiting(
+            Hook::Events,
+            budget,
+            move |instance| Box::pin(async move { events::tell(instance, budget, &events).await }),
+            move |plugin, told: Result<(), Failure>| {
+                plugin.counters(Hook::Events).messages(count);
+                if let Err(failure) = &told {
+                    plugin.failed(Hook::Events, failure, count);
+                }
+                told
+            },
+        );
+        Box::pin(async move { drop(told.await) })
+    }
+
+    /// Where its functions wait, a question that a client can wait for is one of those that may take long.
+    fn waits_for_access(&self, action: Action) -> bool {
+        let is_rare = matches!(action, Action::Subscribe | Action::Will);
+        self.waits && (is_rare || self.spec.may_wait) && self.wants_access(action)
+    }
+
+    fn waits_for_messages(&self, hook: Hook) -> bool {
+        self.waits && self.spec.may_wait && self.hooks.contains(hook)
+    }
+
+    fn authorize_waiting(self: Arc<Self>, access: AskedAccess) -> Pending<Result<AccessAnswer, Failure>> {
+        let budget = self.slow();
+        self.ask_waiting(
+            Hook::Authorize,
+            budget,
+            move |instance| {
+                Box::pin(async move { authorize::ask(instance, budget, &access.as_access()).await })
+            },
+            |plugin, answer| plugin.counted(Hook::Authorize, answer, authorize::index),
+        )
+    }
+
+    /// One by one and in order, as the client's own input.
+    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Vec<Result<Verdict, Failure>>> {
+        Box::pin(async move {
+            let mut verdicts = Vec::with_capacity(messages.len());
+            for message in messages {
+                verdicts.push(self.judge_waiting(message).await);
+            }
+            verdicts
+        })
+    }
+
+    fn route_waiting(
+        self: Arc<Self>,
+        message: Message,
+        recipients: Recipients,
+    ) -> Pending<Result<Routing, Failure>> {
+        let (budget, shown) = (self.slow(), self.interests.route.shown);
+        let answer = self.ask_waiting(
+            Hook::Route,
+            budget,
+            move |instance| {
+                Box::pin(async move { route::ask(instance, budget, &message, &recipients, shown).await })
+            },
+            |plugin, answer| plugin.counted(Hook::Route, answer, route::index),
+        );
+        Box::pin(async move { answer.await.map(Option::unwrap_or_default) })
     }
 
     fn figures(&self) -> Vec<(String, String)> {
@@ -420,9 +557,11 @@ impl fmt::Debug for LoadedPlugin {
 
 impl Drop for LoadedPlugin {
     fn drop(&mut self) {
+        let mut instances = self.quick_pool.retire();
+        instances.extend(self.slow_pool.retire());
         self.housekeeper.retire(Retired {
-            instances: self.pool.retire(),
-            budget: self.slow(),
+            instances,
+            budget: Budget::new(self.spec.deadline_slow),
         });
     }
 }

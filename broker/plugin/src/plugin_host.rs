@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use hookwire_hooks::Host;
@@ -12,28 +13,24 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::Component;
 
-use crate::blueprint::Blueprint;
 use crate::check::Surface;
 use crate::deliveries::Deliveries;
-use crate::guest::{Budget, Guest};
-use crate::hook::lifecycle;
+use crate::executor::Executor;
 use crate::housekeeping::HousekeepingThread;
-use crate::instance::ExportIndices;
-use crate::pool::Pool;
+use crate::http::Http;
+use crate::link::Linkers;
+use crate::pools::Pools;
 use crate::run::RunLength;
 use crate::services::{Foundation, Lasting, Services};
 use crate::ticker::Ticker;
-use crate::{
-    ConfigProblem, EngineError, HostLimits, Inspection, LoadError, LoadedPlugin, PluginSource, PluginSpec,
-    engine, host, wasi,
-};
+use crate::{EngineError, HostLimits, Inspection, LoadError, LoadedPlugin, PluginSource, PluginSpec, engine};
 
 /// Compiles components and brings them to life. One for a broker.
 pub struct PluginHost {
     engine: Engine,
-    linker: Linker<Guest>,
+    linkers: Linkers,
     foundation: Arc<Foundation>,
     housekeeping: HousekeepingThread,
     /// The plugins that were loaded and are still in use: in force, or on their way in or out.
@@ -48,15 +45,17 @@ impl PluginHost {
         let engine = engine::new(&limits)?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| EngineError(error.to_string()))?;
         let housekeeping = HousekeepingThread::start().map_err(|error| EngineError(error.to_string()))?;
-        let linker = linker(&engine).map_err(|error| EngineError(format!("{error:#}")))?;
+        let executor = Executor::start().map_err(|error| EngineError(error.to_string()))?;
+        let linkers = Linkers::new(&engine).map_err(|error| EngineError(format!("{error:#}")))?;
         let foundation = Arc::new(Foundation {
             limits,
             broker,
             ticker,
+            executor,
         });
         Ok(Self {
             engine,
-            linker,
+            linkers,
             foundation,
             housekeeping,
             live: Mutex::default(),
@@ -149,19 +148,7 @@ impl PluginHost {
         })
     }
 
-    fn link(&self, component: &Component, surface: &Surface) -> Result<InstancePre<Guest>, LoadError> {
-        self.linker.instantiate_pre(component).map_err(|error| {
-            let reason = format!("{error:#}");
-            // All imports are known by name, so what is left is a difference in type.
-            let interface = surface.imports.iter().find(|name| reason.contains(name.as_str()));
-            LoadError::WrongType {
-                interface: interface.map_or("an import", String::as_str).into(),
-                reason,
-            }
-        })
-    }
-
-    /// Makes the first instance and asks it how it is.
+    /// Makes the first instances and asks them how they are.
     fn start(
         &self,
         spec: &PluginSpec,
@@ -169,29 +156,16 @@ impl PluginHost {
         component: &Component,
         surface: &Surface,
     ) -> Result<LoadedPlugin, LoadError> {
-        let pre = self.link(component, surface)?;
-        let services = Arc::new(Services::new(
+        let http = spec.grants.http.as_ref().filter(|_| surface.waits());
+        let http = http.map(Http::new).transpose()?.map(Arc::new);
+        let services = Services::new(
             &spec.name,
             spec.grants.clone(),
             self.lasting.lock().entry(spec.name.clone()).or_default().clone(),
             self.foundation.clone(),
-        ));
-        let blueprint = Blueprint {
-            exports: ExportIndices::new(&pre, |interface| surface.has(interface))?,
-            pre,
-            services: services.clone(),
-            config: config_text(spec)?,
-            memory_bytes_max: spec.memory_bytes_max,
-            deadline: spec.deadline_slow,
-        };
-        let (mut first, interests) = blueprint.build()?;
-        lifecycle::health(&mut first, Budget::new(spec.deadline_slow))
-            .map_err(|failure| LoadError::Failed {
-                stage: "health",
-                failure,
-            })?
-            .map_err(LoadError::Unhealthy)?;
-        let instances_max = spec.instances_max.min(self.foundation.limits.instances_max);
+        );
+        let services = Arc::new(services.with_http(http));
+        let pools = Pools::new(&self.linkers, spec, component, surface, &services)?;
         Ok(LoadedPlugin {
             spec: spec.clone(),
             component: component.clone(),
@@ -199,8 +173,11 @@ impl PluginHost {
             hooks: surface.hooks(),
             typed: surface.has("on-publish"),
             batch: surface.has("on-publish-batch"),
-            interests,
-            pool: Pool::new(blueprint, instances_max, first),
+            waits: surface.waits(),
+            interests: pools.interests,
+            quick_pool: pools.quick,
+            slow_pool: pools.slow,
+            is_ticking: AtomicBool::new(false),
             run_length: RunLength::new(self.foundation.limits.batch_messages_max),
             deliveries: Deliveries {
                 typed: surface.has("deliver"),
@@ -219,27 +196,6 @@ impl fmt::Debug for PluginHost {
             .field("limits", &self.foundation.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// Everything that any component may import. Which component may import what was checked before it gets here.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    host::add_to_linker(&mut linker)?;
-    wasi::add_to_linker(&mut linker)?;
-    Ok(linker)
-}
-
-fn config_text(spec: &PluginSpec) -> Result<String, LoadError> {
-    if !spec.config.is_object() {
-        let problem = ConfigProblem {
-            path: String::new(),
-            message: "config must be a table".into(),
-        };
-        return Err(LoadError::ConfigRefused {
-            problems: vec![problem],
-        });
-    }
-    Ok(spec.config.to_string())
 }
 
 /// Reads no more than is allowed, whatever the file system says its size is.

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hookwire_hooks::{Host, PluginPublish};
 
+use crate::executor::Executor;
 use crate::host::metrics::Metrics;
+use crate::http::Http;
 use crate::journal::Journal;
 use crate::kv::Kv;
 use crate::stats::Counters;
@@ -17,6 +19,7 @@ pub(crate) struct Foundation {
     pub(crate) limits: HostLimits,
     pub(crate) broker: Arc<dyn Host>,
     pub(crate) ticker: Ticker,
+    pub(crate) executor: Executor,
 }
 
 /// What a plugin has by its name alone: a reload does not touch it.
@@ -36,6 +39,8 @@ pub(crate) struct Services {
     pub(crate) incidents: Journal,
     pub(crate) counters: Counters,
     pub(crate) lasting: Arc<Lasting>,
+    /// Where it is granted.
+    pub(crate) http: Option<Arc<Http>>,
     pub(crate) foundation: Arc<Foundation>,
 }
 
@@ -54,8 +59,13 @@ impl Services {
             grants,
             counters: Counters::default(),
             lasting,
+            http: None,
             foundation,
         }
+    }
+
+    pub(crate) fn with_http(self, http: Option<Arc<Http>>) -> Self {
+        Self { http, ..self }
     }
 
     pub(crate) fn limits(&self) -> &HostLimits {
@@ -64,6 +74,9 @@ impl Services {
 
     /// Hands over what a call published, now that its answer is known to be good.
     pub(crate) fn publish(&self, messages: Vec<PluginPublish>) {
+        if messages.is_empty() {
+            return;
+        }
         let count = messages.len() as u64;
         let queued = self.foundation.broker.publish(messages);
         let counter = if queued {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use hookwire_hooks::FailureRules;
 use hookwire_protocol::TopicFilter;
 
+use crate::HttpOrigin;
+
 /// Where a component comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PluginSource {
@@ -43,6 +45,48 @@ pub struct Grants {
     pub metrics: bool,
     /// Unpredictable random bytes.
     pub random: bool,
+    /// Requests to servers.
+    pub http: Option<HttpGrant>,
+}
+
+/// Which servers a plugin may ask, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpGrant {
+    /// The servers.
+    pub origins: Vec<HttpOrigin>,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// Most requests at a time; others wait.
+    pub concurrent_max: usize,
+    /// Largest body of an answer.
+    pub response_bytes_max: usize,
+    /// Names may lead to addresses of this machine and of networks that are not public.
+    pub private: bool,
+    /// Certificates, in PEM, of those who vouch for servers, in the place of the system's.
+    pub ca: Option<String>,
+}
+
+impl HttpGrant {
+    /// Default of [`timeout`](Self::timeout): half the time that a call may wait, so that the plugin can still answer.
+    pub const TIMEOUT: Duration = Duration::from_secs(1);
+
+    /// Default of [`concurrent_max`](Self::concurrent_max): as many as there are calls that may wait.
+    pub const CONCURRENT_MAX: usize = PluginSpec::INSTANCES_WAITING_MAX;
+
+    /// Default of [`response_bytes_max`](Self::response_bytes_max): a decision is short.
+    pub const RESPONSE_BYTES_MAX: usize = 64 << 10;
+
+    /// A grant with every setting at its default.
+    pub fn new(origins: Vec<HttpOrigin>) -> Self {
+        Self {
+            origins,
+            timeout: Self::TIMEOUT,
+            concurrent_max: Self::CONCURRENT_MAX,
+            response_bytes_max: Self::RESPONSE_BYTES_MAX,
+            private: false,
+            ca: None,
+        }
+    }
 }
 
 /// One plugin, as the configuration describes it.
@@ -58,14 +102,21 @@ pub struct PluginSpec {
     pub topics: Vec<TopicFilter>,
     /// What a failure means at each hook.
     pub on_failure: FailureRules,
-    /// CPU time of one call about an access, a subscription, a message, a delivery or a will.
+    /// CPU time of one call about an access, a subscription, a message, a delivery or a will, unless it may wait.
     pub deadline: Duration,
-    /// CPU time of one call of authenticate, lifecycle or events.
+    /// The same of a call that may take long (authenticate, lifecycle, events), and how long such a call may wait for
+    /// others.
     pub deadline_slow: Duration,
     /// Linear memory of one instance, bytes.
     pub memory_bytes_max: usize,
     /// Most instances at a time; 1 gives the plugin one memory at the cost of parallelism.
     pub instances_max: usize,
+    /// The same for the hooks that may take long; none: many for a plugin that may wait for others, otherwise as
+    /// `instances_max`.
+    pub instances_slow_max: Option<usize>,
+    /// Its hooks about messages and accesses may wait for others too; the input of the client in question waits with
+    /// them.
+    pub may_wait: bool,
     /// What it may use.
     pub grants: Grants,
     /// Its own configuration, a JSON object.
@@ -85,6 +136,10 @@ impl PluginSpec {
     /// Default of [`instances_max`](Self::instances_max).
     pub const INSTANCES_MAX: usize = 8;
 
+    /// Default of [`instances_slow_max`](Self::instances_slow_max) for plugins that wait: each is worth some tens of KiB,
+    /// and a client.
+    pub const INSTANCES_WAITING_MAX: usize = 256;
+
     /// A plugin with every setting at its default.
     pub fn new(name: impl Into<String>, source: PluginSource) -> Self {
         Self {
@@ -97,6 +152,8 @@ impl PluginSpec {
             deadline_slow: Self::DEADLINE_SLOW,
             memory_bytes_max: Self::MEMORY_BYTES_MAX,
             instances_max: Self::INSTANCES_MAX,
+            instances_slow_max: None,
+            may_wait: false,
             grants: Grants::default(),
             config: serde_json::Value::Object(serde_json::Map::new()),
         }
@@ -115,6 +172,8 @@ impl fmt::Debug for PluginSpec {
             .field("deadline_slow", &self.deadline_slow)
             .field("memory_bytes_max", &self.memory_bytes_max)
             .field("instances_max", &self.instances_max)
+            .field("instances_slow_max", &self.instances_slow_max)
+            .field("may_wait", &self.may_wait)
             .field("grants", &self.grants)
             .finish_non_exhaustive()
     }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use hookwire_hooks::{Failure, FailureKind, Hook};
 use parking_lot::Mutex;
 
+use crate::clock;
+use crate::http::HttpError;
+
 /// What a plugin did since it was loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginStats {
@@ -31,6 +34,8 @@ pub struct PluginStats {
     pub kv_entries: usize,
     /// Bytes of keys and values in its store.
     pub kv_bytes: usize,
+    /// Its HTTP requests.
+    pub http: HttpStats,
     /// The last failure of any kind.
     pub last_error: Option<String>,
     /// Figures of its own, by name.
@@ -58,6 +63,7 @@ impl PluginStats {
         for hook in &self.hooks {
             figures.extend(hook.figures());
         }
+        figures.extend(self.http.figures());
         let own = self.metrics.iter();
         figures.extend(own.map(|(name, value)| (format!("metrics/{name}"), value.to_string())));
         figures
@@ -106,6 +112,35 @@ impl HookStats {
         let verdicts = verdicts.map(move |(name, times)| (format!("{hook}/verdicts/{name}"), *times));
         let all = counts.into_iter().chain(failures).chain(verdicts);
         all.map(|(name, count)| (name, count.to_string()))
+    }
+}
+
+/// The HTTP requests of a plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpStats {
+    /// All, whatever came of them.
+    pub requests: u64,
+    /// Those that brought no answer, by kind; kinds that never occurred are left out.
+    pub errors: Vec<(&'static str, u64)>,
+    /// Time in requests.
+    pub total_ns: u64,
+}
+
+impl HttpStats {
+    fn figures(&self) -> Vec<(String, String)> {
+        if self.requests == 0 {
+            return Vec::new();
+        }
+        let mut figures = vec![
+            ("http/requests".to_owned(), self.requests.to_string()),
+            (
+                "http/milliseconds".to_owned(),
+                (self.total_ns / 1_000_000).to_string(),
+            ),
+        ];
+        let errors = self.errors.iter();
+        figures.extend(errors.map(|(kind, times)| (format!("http/errors/{kind}"), times.to_string())));
+        figures
     }
 }
 
@@ -223,6 +258,56 @@ fn counted<T>(names: impl Iterator<Item = T>, counters: &[AtomicU64]) -> Vec<(T,
         .collect()
 }
 
+/// Kinds of failed requests, as the contract spells them.
+const HTTP_ERRORS: [&str; 7] = [
+    "denied",
+    "not-in-this-hook",
+    "invalid-request",
+    "timeout",
+    "too-large",
+    "connect",
+    "protocol",
+];
+
+/// The counters of one plugin's requests.
+#[derive(Default)]
+pub(crate) struct HttpCounters {
+    requests: AtomicU64,
+    errors: [AtomicU64; HTTP_ERRORS.len()],
+    total_ns: AtomicU64,
+}
+
+impl HttpCounters {
+    pub(crate) fn count(&self, took: Duration, error: Option<&HttpError>) {
+        self.requests.fetch_add(1, Relaxed);
+        self.total_ns.fetch_add(clock::nanos(took), Relaxed);
+        let kind = error.map(|error| match error {
+            HttpError::Denied(_) => 0,
+            HttpError::Invalid(_) => 2,
+            HttpError::Timeout => 3,
+            HttpError::TooLarge => 4,
+            HttpError::Connect(_) => 5,
+            HttpError::Protocol(_) => 6,
+        });
+        if let Some(kind) = kind {
+            self.errors[kind].fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(crate) fn not_in_this_hook(&self) {
+        self.requests.fetch_add(1, Relaxed);
+        self.errors[1].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> HttpStats {
+        HttpStats {
+            requests: self.requests.load(Relaxed),
+            errors: counted(HTTP_ERRORS.iter().copied(), &self.errors),
+            total_ns: self.total_ns.load(Relaxed),
+        }
+    }
+}
+
 /// The counters of one loaded plugin.
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -232,6 +317,7 @@ pub(crate) struct Counters {
     pub(crate) publishes_dropped: AtomicU64,
     pub(crate) ticks: AtomicU64,
     pub(crate) tick_failures: AtomicU64,
+    pub(crate) http: HttpCounters,
     pub(crate) memory_bytes_peak: AtomicUsize,
     last_error: Mutex<Option<String>>,
 }

@@ -5,11 +5,16 @@
 //! time of the guest, not time on the wall: on an overloaded machine an innocent plugin is not punished for having to
 //! wait for its turn.
 //!
+//! A call that may wait hands its thread over at each tick, and its time is the sum of its turns ([`Meter`]). The time that
+//! it waits in functions of the host is counted by itself, against the same deadline.
+//!
 //! A call says that it is there by setting a flag, usually set already; each tick clears it, and a guest that runs on
 //! sets it again when the tick reaches it. When the flag stayed clear for [`LINGER_TICKS`], the thread parks, and the
 //! next call wakes it. An idle broker has no ticks.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
@@ -18,6 +23,7 @@ use std::time::Duration;
 use wasmtime::Engine;
 
 use crate::clock;
+use crate::guest::{Budget, Pace};
 
 /// Resolution of deadlines: an endless loop is found within its deadline and two of these.
 const TICK: Duration = Duration::from_millis(1);
@@ -123,41 +129,106 @@ impl Shared {
     }
 }
 
-/// CPU time of one call. It starts at the first tick, so that a quick call never reads a clock; a call is thus given
-/// up to one tick more than its deadline.
+/// The time of one call.
+///
+/// A call that keeps its thread is on it from the first tick on, so that a quick call never reads a clock; it is thus given
+/// up to one tick more than its deadline. One that may wait is measured by its [`Meter`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stopwatch {
     deadline: Duration,
+    pace: Pace,
     started: Option<Duration>,
-    overran: bool,
+    overrun: Option<Overrun>,
+}
+
+/// Of which time a call has used more than its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overrun {
+    Cpu,
+    Waiting,
 }
 
 impl Stopwatch {
-    pub(crate) fn new(deadline: Duration) -> Self {
+    pub(crate) fn new(budget: Budget) -> Self {
         Self {
-            deadline,
+            deadline: budget.deadline,
+            pace: budget.pace,
             started: None,
-            overran: false,
+            overrun: None,
         }
     }
 
     /// A tick has come. Whether the call may go on.
-    pub(crate) fn tick(&mut self) -> bool {
-        self.tick_at(clock::thread_cpu())
+    pub(crate) fn tick(&mut self, meter: &Meter) -> bool {
+        match self.pace {
+            Pace::AtOnce => self.tick_at(clock::thread_cpu()),
+            Pace::Waiting => self.used(meter.used()),
+        }
     }
 
     fn tick_at(&mut self, cpu: Duration) -> bool {
         let started = *self.started.get_or_insert(cpu);
-        self.overran = cpu.saturating_sub(started) >= self.deadline;
-        !self.overran
+        self.used(cpu.saturating_sub(started))
     }
 
-    pub(crate) fn overran(&self) -> bool {
-        self.overran
+    fn used(&mut self, cpu: Duration) -> bool {
+        if cpu >= self.deadline {
+            self.overrun = Some(Overrun::Cpu);
+        }
+        self.overrun.is_none()
+    }
+
+    pub(crate) fn waited_too_long(&mut self) {
+        self.overrun = Some(Overrun::Waiting);
+    }
+
+    pub(crate) fn overrun(&self) -> Option<Overrun> {
+        self.overrun
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
     }
 
     pub(crate) fn deadline(&self) -> Duration {
         self.deadline
+    }
+}
+
+/// CPU time of a call that may be suspended and go on on another thread: the sum of its turns.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// Of the turns before this one, nanoseconds.
+    used: AtomicU64,
+    /// What the thread had used when this turn began.
+    since: AtomicU64,
+}
+
+impl Meter {
+    pub(crate) fn reset(&self) {
+        self.used.store(0, Ordering::Relaxed);
+        self.since
+            .store(clock::nanos(clock::thread_cpu()), Ordering::Relaxed);
+    }
+
+    /// To be asked in the middle of a turn, on its thread.
+    fn used(&self) -> Duration {
+        let turn = clock::nanos(clock::thread_cpu()).saturating_sub(self.since.load(Ordering::Relaxed));
+        Duration::from_nanos(self.used.load(Ordering::Relaxed) + turn)
+    }
+
+    fn turn<R>(&self, step: impl FnOnce() -> R) -> R {
+        self.since
+            .store(clock::nanos(clock::thread_cpu()), Ordering::Relaxed);
+        let result = step();
+        let used = self.used();
+        self.used.store(clock::nanos(used), Ordering::Relaxed);
+        result
+    }
+
+    /// Runs a call so that each of its turns is measured.
+    pub(crate) async fn measure<F: Future + Unpin>(&self, mut call: F) -> F::Output {
+        poll_fn(|cx| self.turn(|| Pin::new(&mut call).poll(cx))).await
     }
 }
 
@@ -177,12 +248,12 @@ mod tests {
 
     #[test]
     fn a_stopwatch_starts_at_its_first_tick() {
-        let mut watch = Stopwatch::new(5 * MS);
+        let mut watch = Stopwatch::new(Budget::new(5 * MS));
         assert!(watch.tick_at(1000 * MS));
         assert!(watch.tick_at(1004 * MS));
-        assert!(!watch.overran());
+        assert_eq!(watch.overrun(), None);
         assert!(!watch.tick_at(1005 * MS));
-        assert!(watch.overran());
+        assert_eq!(watch.overrun(), Some(Overrun::Cpu));
     }
 
     #[test]

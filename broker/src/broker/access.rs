@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use hookwire_hooks::{Access, AccessDecision, AccessOutcome, Action, Chain, Grant, RuleAction, TopicRule};
 use hookwire_protocol::{TopicFilter, TopicName};
 
+use crate::clock;
 use crate::session::personal_topic;
 
 /// Answers remembered for one client; beyond it the memo starts anew.
@@ -117,6 +118,23 @@ pub(super) struct AccessMemo {
 }
 
 impl AccessMemo {
+    /// Answers of one chain only.
+    pub(super) fn of(chain: &Chain) -> Self {
+        Self {
+            generation: chain.generation(),
+            answers: HashMap::new(),
+        }
+    }
+
+    /// Keeps an answer whatever its plugin says about keeping it, for a question that is asked now and answered at once.
+    pub(super) fn remember(&mut self, access: &Access<'_>, decision: AccessDecision, now: Instant) {
+        let outcome = AccessOutcome {
+            decision,
+            cache_for: A_DAY,
+        };
+        self.put(access, &outcome, now);
+    }
+
     /// Forgets everything.
     pub(super) fn forget(&mut self) {
         self.answers = HashMap::new();
@@ -186,6 +204,32 @@ pub(super) fn decide(
     let outcome = chain.authorize(access);
     memo.put(access, &outcome, now);
     outcome.decision
+}
+
+/// The same for a client that can be made to wait.
+pub(super) async fn decide_waiting(
+    chain: &Chain,
+    rights: &Rights,
+    memo: &mut AccessMemo,
+    access: &Access<'_>,
+) -> AccessDecision {
+    if let Some(decision) = rights.decide(access) {
+        return decision;
+    }
+    if let Some(decision) = memo.get(chain.generation(), access, clock::now()) {
+        return decision;
+    }
+    let outcome = chain.authorize_waiting(access).await;
+    memo.put(access, &outcome, clock::now());
+    outcome.decision
+}
+
+/// The same for a question that is put once.
+pub(super) async fn decide_once(chain: &Chain, rights: &Rights, access: &Access<'_>) -> AccessDecision {
+    match rights.decide(access) {
+        Some(decision) => decision,
+        None => chain.authorize_waiting(access).await.decision,
+    }
 }
 
 /// Whether an action of a client needs no asking at all.

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{Credentials, Denial, EnhancedOutcome, Exchange, Grant};
 use hookwire_protocol::{ConnackProperties, ConnectReason, DisconnectReason};
-use tokio::task::spawn_blocking;
 
 use super::client::Standing;
 use super::{Broker, Connected, Rights, Stop};
@@ -116,7 +115,7 @@ impl Broker {
     ) -> impl Future<Output = EnhancedOutcome> + Send + use<> {
         let Enrolment { method, credentials } = enrolment.clone();
         let chain = self.0.chain.load_full();
-        self.ask(move || chain.begin_authentication(&method, data.as_deref(), &credentials))
+        self.ask(async move { chain.begin_authentication(&method, data, &credentials).await })
     }
 
     /// Puts an answer of the client to the plugin that asked.
@@ -125,28 +124,41 @@ impl Broker {
         exchange: Exchange,
         data: Option<Bytes>,
     ) -> impl Future<Output = EnhancedOutcome> + Send + use<> {
-        self.ask(move || exchange.proceed(data.as_deref()))
+        self.ask(exchange.proceed(data))
     }
 
-    /// Asks on a thread that may wait, so many at a time. Only the call counts: a client that is slow to answer keeps
-    /// nobody else from being asked about.
+    /// Asks, so many at a time. Only the call counts: a client that is slow to answer keeps nobody else from being asked
+    /// about.
     fn ask<Q>(&self, question: Q) -> impl Future<Output = EnhancedOutcome> + Send + use<Q>
     where
-        Q: FnOnce() -> EnhancedOutcome + Send + 'static,
+        Q: Future<Output = EnhancedOutcome> + Send,
     {
         let broker = self.clone();
-        let limit = self.settings().limits.connect_timeout;
         async move {
-            let asking = async {
-                let _permit = broker.0.authentications.acquire().await.ok()?;
-                spawn_blocking(question).await.ok()
-            };
-            match tokio::time::timeout(limit, asking).await {
-                Ok(Some(outcome)) => outcome,
-                Ok(None) => EnhancedOutcome::Deny(Denial::new(ConnectReason::ServerUnavailable)),
-                Err(_) => EnhancedOutcome::Deny(Denial::new(ConnectReason::ServerBusy)),
-            }
+            broker
+                .with_authentication_permit(question)
+                .await
+                .unwrap_or_else(EnhancedOutcome::Deny)
         }
+    }
+
+    /// Waits for a place among those that plugins are deciding about, and then for their decision.
+    ///
+    /// # Errors
+    /// It takes longer than a client is given to connect.
+    pub(super) async fn with_authentication_permit<F: Future>(
+        &self,
+        question: F,
+    ) -> Result<F::Output, Denial> {
+        let limit = self.settings().limits.connect_timeout;
+        let asking = async {
+            let unavailable = |_| Denial::new(ConnectReason::ServerUnavailable);
+            let _permit = self.0.authentications.acquire().await.map_err(unavailable)?;
+            Ok(question.await)
+        };
+        tokio::time::timeout(limit, asking)
+            .await
+            .unwrap_or_else(|_| Err(Denial::new(ConnectReason::ServerBusy)))
     }
 
     /// A client has authenticated again: the rights and the end of its admission are those of the new grant. What was

@@ -10,9 +10,8 @@ use hookwire_hooks::{
     EventKind, Grant, WillCause,
 };
 use hookwire_protocol::{Connect, ConnectReason, SharedFilter, Version};
-use tokio::task::spawn_blocking;
 
-use super::access::{self, AccessMemo};
+use super::access;
 use super::authentication::{Dialogue, Enrolment, Proof};
 use super::client::{Client, Standing};
 use super::registry::ById;
@@ -158,7 +157,7 @@ impl Broker {
                 attributes: grant.attributes.clone(),
             }),
         };
-        self.authorize_will(clock::now(), &standing, &admission)?;
+        self.authorize_will(&standing, &admission).await?;
         let enrolment = proof.enrolment(Credentials {
             client_id: identity.client_id,
             password: None,
@@ -266,7 +265,7 @@ impl Broker {
         Denial::from(refusal)
     }
 
-    /// Asks the authenticating plugins, on a thread that may wait, so many at a time.
+    /// Asks the authenticating plugins, so many at a time.
     async fn authenticate(
         &self,
         connect: &Connect,
@@ -288,21 +287,9 @@ impl Broker {
         if !chain.authenticates() {
             return anonymous(arrival.admits_anonymous.without_authenticator);
         }
-        let unavailable = || Denial::new(ConnectReason::ServerUnavailable);
-        let asking = async {
-            let _permit = self
-                .0
-                .authentications
-                .acquire()
-                .await
-                .map_err(|_| unavailable())?;
-            spawn_blocking(move || chain.authenticate(&credentials))
-                .await
-                .map_err(|_| unavailable())
-        };
-        let limit = self.settings().limits.connect_timeout;
-        let outcome = tokio::time::timeout(limit, asking).await;
-        match outcome.map_err(|_| Denial::new(ConnectReason::ServerBusy))?? {
+        let credentials = Arc::new(credentials);
+        let question = chain.authenticate(&credentials);
+        match self.with_authentication_permit(question).await? {
             AuthenticationOutcome::Allow(grant) => Ok(grant),
             AuthenticationOutcome::Deny(denial) => Err(denial),
             AuthenticationOutcome::Undecided => anonymous(arrival.admits_anonymous.with_authenticator),
@@ -420,7 +407,7 @@ impl Broker {
     }
 
     /// A will that its client may not publish is refused at once. It is looked at again when it fires.
-    fn authorize_will(&self, now: Instant, standing: &Standing, admission: &Admission) -> Result<(), Denial> {
+    async fn authorize_will(&self, standing: &Standing, admission: &Admission) -> Result<(), Denial> {
         let Some(will) = &admission.terms.will else {
             return Ok(());
         };
@@ -435,9 +422,11 @@ impl Broker {
         if access::is_reserved(topic) {
             return Err(Denial::new(ConnectReason::NotAuthorized));
         }
-        let memo = &mut AccessMemo::default();
-        let decide = || access::decide(&self.chain(), &standing.rights, memo, &asked, now);
-        match self.with_facts(standing, decide) {
+        let chain = self.0.chain.load_full();
+        let known = self.make_known(standing);
+        let decision = access::decide_once(&chain, &standing.rights, &asked).await;
+        drop(known);
+        match decision {
             AccessDecision::Allow => Ok(()),
             AccessDecision::Next => Err(Denial::new(ConnectReason::NotAuthorized)),
             AccessDecision::Deny(text) | AccessDecision::Disconnect(text) => Err(Denial {

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use arc_swap::ArcSwap;
 use hookwire_hooks::{Chain, Event, Hook};
+use tokio::runtime::Runtime;
 
 /// Events that may wait; beyond it they are dropped and counted.
 const WAITING_MAX: usize = 16 * 1024;
@@ -27,9 +28,10 @@ impl EventSink {
     /// The system has no thread left.
     pub(super) fn start(chain: Arc<ArcSwap<Chain>>) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING_MAX);
+        let waiting = tokio::runtime::Builder::new_current_thread().build()?;
         std::thread::Builder::new()
             .name("hookwire-events".into())
-            .spawn(move || hand_over(&receiver, &chain))?;
+            .spawn(move || hand_over(&receiver, &chain, &waiting))?;
         Ok(Self {
             sender,
             dropped: AtomicU64::new(0),
@@ -56,13 +58,13 @@ impl EventSink {
 }
 
 /// Ends when the last sink is gone.
-fn hand_over(receiver: &Receiver<Event>, chain: &ArcSwap<Chain>) {
+fn hand_over(receiver: &Receiver<Event>, chain: &ArcSwap<Chain>, waiting: &Runtime) {
     while let Ok(first) = receiver.recv() {
         let mut batch = vec![first];
         batch.extend(receiver.try_iter().take(BATCH_MAX - 1));
         let chain = chain.load_full();
         if chain.has(Hook::Events) {
-            chain.events(&batch);
+            waiting.block_on(chain.events(&batch));
         }
     }
 }

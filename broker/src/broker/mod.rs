@@ -1,5 +1,5 @@
 //! The handle that ties sessions, router and policy together. Everything here is called from many connections
-//! at once and never waits; what takes time (authentication) is the caller's to put where it may wait.
+//! at once and never waits, except where it says `async`: there policies may wait.
 
 mod access;
 mod authentication;
@@ -14,6 +14,7 @@ mod fight;
 mod host;
 mod memory;
 mod publish;
+mod publish_waiting;
 mod redirect;
 mod registry;
 mod report;
@@ -50,6 +51,8 @@ pub use connect::{Admits, Arrival, Connected};
 pub use disconnect::Departure;
 pub use host::PluginAccess;
 pub use publish::{Published, Publisher, Stop};
+pub use publish_waiting::PublishedRun;
+pub use subscribe::Consulted;
 
 use crate::clock;
 use crate::config::{
@@ -236,29 +239,41 @@ impl Broker {
     /// Does what is due (session expiry, delayed wills), publishes what plugins publish, and reports about the broker, for
     /// as long as it lives.
     pub async fn serve(&self) {
-        tokio::join!(self.serve_others(), self.report_itself());
+        let published = self.0.published.lock().take();
+        if let Some(published) = published {
+            tokio::join!(
+                self.serve_timers(),
+                self.serve_plugins(published),
+                self.report_itself()
+            );
+        }
     }
 
-    async fn serve_others(&self) {
-        let Some(mut published) = self.0.published.lock().take() else {
-            return;
-        };
-        let mut publisher = Publisher::default();
+    async fn serve_timers(&self) {
         let mut memory_looks = tokio::time::interval(memory::LOOK_EVERY);
         memory_looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = memory_looks.tick() => self.0.memory.look(self.settings().limits.memory_max),
                 () = self.0.timers.wait() => self.do_what_is_due_at(clock::now()),
-                Some(publish) = published.recv() => {
-                    let now = clock::now();
-                    self.publish_of_plugin(&mut publisher, now, publish);
-                    while let Ok(publish) = published.try_recv() {
-                        self.publish_of_plugin(&mut publisher, now, publish);
-                    }
-                    publisher.wake_recipients();
-                }
             }
+        }
+    }
+
+    async fn serve_plugins(&self, mut published: mpsc::Receiver<PluginPublish>) {
+        let mut publisher = Publisher::default();
+        while let Some(publish) = published.recv().await {
+            let now = clock::now();
+            let mut next = Some(publish);
+            while let Some(publish) = next {
+                if self.chain().waits_for_messages() {
+                    self.publish_of_plugin_waiting(&mut publisher, publish).await;
+                } else {
+                    self.publish_of_plugin(&mut publisher, now, publish);
+                }
+                next = published.try_recv().ok();
+            }
+            publisher.wake_recipients();
         }
     }
 

@@ -9,6 +9,7 @@
 //!
 //! `[safe]` is where a durable store commits what was routed: an answer is given only after that.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,6 +86,25 @@ pub struct Publisher {
     answers: Vec<Answer>,
 }
 
+/// Whose messages are published.
+pub(super) struct Author {
+    pub(super) client: Arc<Client>,
+    pub(super) key: ClientKey,
+    pub(super) rights: Arc<Rights>,
+    pub(super) version: Version,
+}
+
+impl Author {
+    pub(super) fn of(connected: &Connected) -> Self {
+        Self {
+            client: Arc::clone(&connected.client),
+            key: connected.key,
+            rights: Arc::clone(&connected.rights),
+            version: connected.version,
+        }
+    }
+}
+
 /// What came of a message that no connection waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -152,6 +172,14 @@ impl Publisher {
         self.access.forget();
     }
 
+    pub(super) fn run_mut(&mut self) -> &mut Vec<Publication> {
+        &mut self.run
+    }
+
+    pub(super) fn run_and_access(&mut self) -> (&mut [Publication], &mut AccessMemo) {
+        (&mut self.run, &mut self.access)
+    }
+
     fn accept(&mut self, taken: Taken) {
         let is_judged = taken.novelty == Novelty::New;
         self.answers.push(Answer {
@@ -191,15 +219,25 @@ impl Broker {
         publisher: &mut Publisher,
         packets: &mut Vec<Publish>,
     ) -> Result<Duration, Stop> {
-        let Connected {
-            client, key, rights, ..
-        } = connected;
-        let mut stop = take(client, *key, publisher, packets);
+        let author = Author::of(connected);
+        let taken = take(&author, publisher, packets);
         judge_format(round, publisher);
-        authorize_run(round, rights, publisher);
+        authorize_run(round, &author.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
             round.chain.on_publish(&mut publisher.run);
         }
+        self.settle_run(round, &author, publisher, taken)
+    }
+
+    /// Routes and answers what was judged.
+    pub(super) fn settle_run(
+        &self,
+        round: &Round<'_>,
+        author: &Author,
+        publisher: &mut Publisher,
+        taken: Result<(), Stop>,
+    ) -> Result<Duration, Stop> {
+        let mut stop = taken;
         let mut throttle = Duration::ZERO;
         let mut run = std::mem::take(&mut publisher.run);
         let mut answers = std::mem::take(&mut publisher.answers);
@@ -208,7 +246,7 @@ impl Broker {
         for answer in &mut answers {
             if let Some(publication) = answer.is_judged.then(|| publications.next()).flatten() {
                 throttle = throttle.max(publication.throttle);
-                if let Err(closed) = self.conclude(round, connected, publisher, publication, answer) {
+                if let Err(closed) = self.conclude(round, author, publisher, publication, answer) {
                     stop = Err(closed);
                     break;
                 }
@@ -218,7 +256,7 @@ impl Broker {
         drop(publications);
         // What came after a message that ends the connection was not taken: it may be sent again.
         let unanswered = answers.split_off(answered);
-        answer_all(client, *key, &mut answers, &unanswered);
+        answer_all(author, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
         publisher.wake_recipients();
         throttle = throttle.max(std::mem::take(&mut publisher.respite));
@@ -229,16 +267,17 @@ impl Broker {
     fn conclude(
         &self,
         round: &Round<'_>,
-        connected: &Connected,
+        author: &Author,
         publisher: &mut Publisher,
-        publication: Publication,
+        mut publication: Publication,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
-        let from = Some(connected.client.id());
-        let is_owed_silently = is_owed_silently(answer, connected.version);
-        let rejection = match publication.fate {
+        let from = Some(author.client.id());
+        let is_owed_silently = is_owed_silently(answer, author.version);
+        let fate = mem::replace(&mut publication.fate, Fate::Pass);
+        let rejection = match fate {
             Fate::Pass => {
-                let reason = self.route(round, publisher, publication.message, from);
+                let reason = self.route_judged(round, publisher, publication, from);
                 if reason == PublishReason::QuotaExceeded && is_owed_silently {
                     return Err(no_room());
                 }
@@ -304,14 +343,37 @@ impl Broker {
         Published { reason, text: None }
     }
 
+    pub(super) fn matching(
+        &self,
+        publisher: &mut Publisher,
+        topic: &TopicName,
+        from: Option<u64>,
+    ) -> Arc<Matches<Arc<Client>>> {
+        self.0.router.matching(&mut publisher.memo, topic, from)
+    }
+
     /// Keeps a message if it is to be retained, and puts it into the outboxes of all whom it concerns.
     pub(super) fn route(
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
-        mut message: Message,
+        message: Message,
         from: Option<u64>,
     ) -> PublishReason {
+        self.route_judged(round, publisher, Publication::new(message), from)
+    }
+
+    /// The same for a message about whose recipients policies may have been asked before.
+    pub(super) fn route_judged(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        publication: Publication,
+        from: Option<u64>,
+    ) -> PublishReason {
+        let Publication {
+            mut message, routing, ..
+        } = publication;
         message.start_expiry(round.now);
         // Clients' packets are within it; what a plugin made of one may not be.
         if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
@@ -321,8 +383,10 @@ impl Broker {
         if !self.has_room(round, &message, &matches) {
             return PublishReason::QuotaExceeded;
         }
-        let wants_route = round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
-        let routing = wants_route.then(|| round.chain.route(&message, &recipients_of(&matches)));
+        let asks_route =
+            routing.is_none() && round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
+        let asked = asks_route.then(|| round.chain.route(&message, &recipients_of(&matches)));
+        let routing = routing.or(asked);
         if routing.as_ref().is_some_and(|routing| routing.withheld) {
             return PublishReason::ImplementationSpecific;
         }
@@ -464,7 +528,7 @@ impl Broker {
 }
 
 /// A payload that is not what its publisher says it is goes no further. [MQTT-3.3.2-4] leaves it to us whether to look.
-fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
+pub(super) fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
     if !round.settings.limits.payload_format_check {
         return;
     }
@@ -482,33 +546,37 @@ fn authorize_run(round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) 
     let free = access::is_free(round.chain, rights, Action::Publish);
     let (run, memo) = (&mut publisher.run, &mut publisher.access);
     for publication in run {
-        let Message {
-            topic,
-            qos,
-            retain,
-            source,
-            ..
-        } = &publication.message;
-        let topic = topic.as_str();
-        if topic.starts_with('$') && access::is_reserved(topic) {
+        if is_reserved(&publication.message) {
             publication.fate = refused(None);
-        } else if !free && let Some(client) = source.client() {
-            let asked = Access {
-                client,
-                action: Action::Publish,
-                topic,
-                qos: *qos,
-                retain: *retain,
-            };
-            match access::decide(round.chain, rights, memo, &asked, round.now) {
-                AccessDecision::Allow => {}
-                AccessDecision::Next => publication.fate = refused(None),
-                AccessDecision::Deny(text) => publication.fate = refused(text),
-                AccessDecision::Disconnect(text) => {
-                    publication.fate = Fate::Disconnect(not_authorized(text));
-                }
-            }
+        } else if !free && let Some(asked) = asked_of(&publication.message) {
+            let decision = access::decide(round.chain, rights, memo, &asked, round.now);
+            obey(&mut publication.fate, decision);
         }
+    }
+}
+
+pub(super) fn is_reserved(message: &Message) -> bool {
+    let topic = message.topic.as_str();
+    topic.starts_with('$') && access::is_reserved(topic)
+}
+
+/// The question whether a client may publish its message.
+pub(super) fn asked_of(message: &Message) -> Option<Access<'_>> {
+    Some(Access {
+        client: message.source.client()?,
+        action: Action::Publish,
+        topic: message.topic.as_str(),
+        qos: message.qos,
+        retain: message.retain,
+    })
+}
+
+pub(super) fn obey(fate: &mut Fate, decision: AccessDecision) {
+    match decision {
+        AccessDecision::Allow => {}
+        AccessDecision::Next => *fate = refused(None),
+        AccessDecision::Deny(text) => *fate = refused(text),
+        AccessDecision::Disconnect(text) => *fate = Fate::Disconnect(not_authorized(text)),
     }
 }
 
@@ -532,13 +600,12 @@ fn no_room() -> Stop {
     }
 }
 
-fn take(
-    client: &Client,
-    key: ClientKey,
+pub(super) fn take(
+    author: &Author,
     publisher: &mut Publisher,
     packets: &mut Vec<Publish>,
 ) -> Result<(), Stop> {
-    let Some(mut session) = client.session_of(key) else {
+    let Some(mut session) = author.client.session_of(author.key) else {
         packets.clear();
         return Ok(());
     };
@@ -548,10 +615,10 @@ fn take(
     Ok(())
 }
 
-fn answer_all(client: &Client, key: ClientKey, answers: &mut Vec<Answer>, unanswered: &[Answer]) {
+fn answer_all(author: &Author, answers: &mut Vec<Answer>, unanswered: &[Answer]) {
     let is_owed = |answer: &Answer| answer.delivery != Delivery::AtMostOnce;
     if (answers.iter().any(is_owed) || !unanswered.is_empty())
-        && let Some(mut session) = client.session_of(key)
+        && let Some(mut session) = author.client.session_of(author.key)
     {
         for answer in answers.drain(..) {
             session.answer_publish(answer.delivery, answer.reason, answer.text);
@@ -573,7 +640,7 @@ fn kept(message: Message) -> Message {
     }
 }
 
-fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {
+pub(super) fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {
     let groups = matches.groups.iter().map(|group| SharedGroup {
         share: ByteString::from(group.filter.share.as_ref().map_or("", |share| share.as_ref())),
         filter: ByteString::from(group.filter.filter.as_str()),
@@ -593,7 +660,7 @@ fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {
     }
 }
 
-fn refused(text: Option<ByteString>) -> Fate {
+pub(super) fn refused(text: Option<ByteString>) -> Fate {
     Fate::Reject(not_authorized(text))
 }
 

@@ -1,5 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use super::access::{self, AccessMemo};
 use super::client::Client;
 use super::publish::Stop;
 use super::{Broker, Connected, Rights};
+use crate::clock;
 use crate::config::Features;
 use crate::metrics::Limit;
 use crate::router::{Subscriber, Subscription};
@@ -30,12 +32,79 @@ struct Made {
     shared: Option<SharedFilter>,
 }
 
+/// What policies that had to be waited for said about the filters of one SUBSCRIBE.
+#[derive(Debug, Default)]
+pub struct Consulted(AccessMemo);
+
 impl Broker {
+    /// Whether policies may wait when they are asked about subscriptions of this client.
+    pub fn waits_to_subscribe(&self, connected: &Connected) -> bool {
+        let chain = self.chain();
+        chain.waits_for_access(Action::Subscribe)
+            && !access::is_free(&chain, &connected.rights, Action::Subscribe)
+    }
+
+    /// Asks the policies about the filters of a SUBSCRIBE, one after the other; what they say is for
+    /// [`Broker::subscribe_consulted`].
+    pub fn consult(
+        &self,
+        connected: &Connected,
+        subscribe: &Subscribe,
+    ) -> impl Future<Output = Consulted> + Send + use<> {
+        let broker = self.clone();
+        let (client, rights) = (Arc::clone(&connected.client), Arc::clone(&connected.rights));
+        let filters = subscribe.filters.clone();
+        async move {
+            loop {
+                let chain = broker.0.chain.load_full();
+                let memo = broker.ask_about(&chain, &client, &rights, &filters).await;
+                // What an earlier policy said is worth nothing.
+                if broker.chain().generation() == chain.generation() {
+                    return Consulted(memo);
+                }
+            }
+        }
+    }
+
+    async fn ask_about(
+        &self,
+        chain: &Chain,
+        client: &Client,
+        rights: &Rights,
+        filters: &[SubscribeFilter],
+    ) -> AccessMemo {
+        let mut memo = AccessMemo::of(chain);
+        for asked in filters {
+            let Some(parsed) = self.mounted(client, &asked.filter) else {
+                continue;
+            };
+            let qos = asked.options.qos.min(client.session().terms().qos_max);
+            let access = access_of(client, parsed.filter.as_str(), qos);
+            let decision = access::decide_once(chain, rights, &access).await;
+            memo.remember(&access, decision, clock::now());
+        }
+        memo
+    }
+
     /// Makes the subscriptions of one SUBSCRIBE, answers it, and starts to send retained messages.
     ///
     /// # Errors
     /// The connection has to be closed.
     pub fn subscribe(&self, connected: &Connected, now: Instant, subscribe: &Subscribe) -> Result<(), Stop> {
+        self.subscribe_consulted(connected, now, subscribe, Consulted::default())
+    }
+
+    /// The same, when policies have been asked already.
+    ///
+    /// # Errors
+    /// The connection has to be closed.
+    pub fn subscribe_consulted(
+        &self,
+        connected: &Connected,
+        now: Instant,
+        subscribe: &Subscribe,
+        mut consulted: Consulted,
+    ) -> Result<(), Stop> {
         let Connected {
             client,
             key,
@@ -53,7 +122,7 @@ impl Broker {
         let mut made = Vec::new();
         let mut joined = Vec::new();
         for asked in &subscribe.filters {
-            match self.subscribe_one(&chain, client, rights, now, asked, id)? {
+            match self.subscribe_one(&chain, client, rights, now, asked, id, &mut consulted.0)? {
                 Ok(subscription) => {
                     reasons.push(SubscribeReason::granted(subscription.qos));
                     joined.extend(subscription.shared.clone());
@@ -93,6 +162,7 @@ impl Broker {
         now: Instant,
         asked: &SubscribeFilter,
         id: Option<u32>,
+        consulted: &mut AccessMemo,
     ) -> Result<Result<Made, SubscribeReason>, Stop> {
         let settings = self.settings();
         let Some(parsed) = self.mounted(client, &asked.filter) else {
@@ -125,7 +195,8 @@ impl Broker {
         if qos < asked.options.qos {
             self.0.metrics.limits.reached(Limit::QosMax);
         }
-        match may_subscribe(chain, client, rights, now, parsed.filter.as_str(), qos) {
+        let access = access_of(client, parsed.filter.as_str(), qos);
+        match may_subscribe(chain, rights, now, &access, consulted) {
             AccessDecision::Allow => {}
             AccessDecision::Deny(_) | AccessDecision::Next => return Ok(Err(SubscribeReason::NotAuthorized)),
             AccessDecision::Disconnect(text) => {
@@ -331,25 +402,27 @@ fn full_text(filter: &SharedFilter) -> ByteString {
     ByteString::from(filter.to_string())
 }
 
-fn may_subscribe(
-    chain: &Chain,
-    client: &Client,
-    rights: &Rights,
-    now: Instant,
-    filter: &str,
-    qos: QoS,
-) -> AccessDecision {
-    if access::is_free(chain, rights, Action::Subscribe) {
-        return AccessDecision::Allow;
-    }
-    let asked = Access {
+fn access_of<'f>(client: &Client, filter: &'f str, qos: QoS) -> Access<'f> {
+    Access {
         client: client.key(),
         action: Action::Subscribe,
         topic: filter,
         qos,
         retain: false,
-    };
-    access::decide(chain, rights, &mut AccessMemo::default(), &asked, now)
+    }
+}
+
+fn may_subscribe(
+    chain: &Chain,
+    rights: &Rights,
+    now: Instant,
+    asked: &Access<'_>,
+    consulted: &mut AccessMemo,
+) -> AccessDecision {
+    if access::is_free(chain, rights, Action::Subscribe) {
+        return AccessDecision::Allow;
+    }
+    access::decide(chain, rights, consulted, asked, now)
 }
 
 fn is_subscribed(client: &Client, filter: &SharedFilter) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hashbrown::HashSet;
-use hookwire_hooks::{Access, AccessDecision, Action, Chain, DropCause, Message};
+use hookwire_hooks::{Access, AccessDecision, Action, Chain, ClientKey, DropCause, Message};
 use hookwire_protocol::TopicName;
 
 use super::Broker;
@@ -60,11 +60,31 @@ impl Broker {
 
     /// Does something while policies can look up a client that has no session, or not this one.
     pub(super) fn with_facts<R>(&self, standing: &Standing, step: impl FnOnce() -> R) -> R {
+        let _known = self.make_known(standing);
+        step()
+    }
+
+    /// The same, for as long as what is returned lives.
+    pub(super) fn make_known(&self, standing: &Standing) -> Known {
         let facts = Arc::clone(&standing.facts);
         let key = facts.key;
         self.0.sessionless.write().insert(key, facts);
-        let done = step();
-        self.0.sessionless.write().remove(&key);
-        done
+        Known {
+            broker: self.clone(),
+            key,
+        }
+    }
+}
+
+/// A client that plugins can look up, although it has no session.
+#[derive(Debug)]
+pub(super) struct Known {
+    broker: Broker,
+    key: ClientKey,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.broker.0.sessionless.write().remove(&self.key);
     }
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{
-    Access, AccessDecision, Action, ClientKey, Message, Publication, WillDelays, WillOutcome,
+    Access, AccessDecision, Action, Chain, ClientKey, Message, Publication, WillDelays, WillOutcome,
 };
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use super::Broker;
 use super::access::{self, AccessMemo};
@@ -105,6 +106,13 @@ impl Broker {
     /// Wills pass the same policy as every message; there is no back door. Policies can look their client up, although its session may be
     /// over.
     fn publish_will(&self, now: Instant, held: HeldWill) {
+        let chain = self.0.chain.load_full();
+        let waits = chain.waits_for_access(Action::Will) || chain.waits_for_messages();
+        if waits && let Ok(runtime) = Handle::try_current() {
+            let broker = self.clone();
+            runtime.spawn(async move { broker.judge_will_waiting(&chain, now, held).await });
+            return;
+        }
         let standing = held.standing.clone();
         let mut publisher = Publisher::default();
         self.with_facts(&standing, || {
@@ -114,42 +122,73 @@ impl Broker {
     }
 
     fn judge_will(&self, round: &Round<'_>, publisher: &mut Publisher, held: HeldWill) {
-        let HeldWill {
-            will,
-            standing,
-            delays,
-        } = &held;
-        let client_id = standing.facts.client_id.escape_debug();
-        let mut message = will.message.clone();
-        match round
-            .chain
-            .on_will(will.client, will.cause, *delays, &mut message)
-        {
-            WillOutcome::Publish => {}
-            WillOutcome::Suppress => return tracing::debug!(%client_id, "will suppressed by policy"),
-            WillOutcome::Delay(delay) => {
-                let delay = delay.min(round.settings.session.will_delay_max);
-                return self.delay_will(round.now, delay, held);
-            }
-        }
-        if !may_leave(round, standing, &message) {
-            return tracing::debug!(%client_id, topic = message.topic.as_str(), "will refused by policy");
+        let Some((message, standing)) = self.will_to_publish(round.chain, round.now, held) else {
+            return;
+        };
+        let asked = access_of(&standing, &message);
+        let memo = &mut AccessMemo::default();
+        let decision = access::decide(round.chain, &standing.rights, memo, &asked, round.now);
+        if is_refused(&standing, &message, &decision) {
+            return;
         }
         // Whatever is refused from here on, there is nobody left to tell.
         self.publish_one(round, publisher, Publication::new(message));
     }
+
+    /// The same where policies may wait.
+    async fn judge_will_waiting(&self, chain: &Chain, now: Instant, held: HeldWill) {
+        let _known = self.make_known(&held.standing);
+        let Some((message, standing)) = self.will_to_publish(chain, now, held) else {
+            return;
+        };
+        let asked = access_of(&standing, &message);
+        let decision = access::decide_once(chain, &standing.rights, &asked).await;
+        if is_refused(&standing, &message, &decision) {
+            return;
+        }
+        let mut publisher = Publisher::default();
+        self.publish_unsolicited_waiting(&mut publisher, Publication::new(message))
+            .await;
+        publisher.wake_recipients();
+    }
+
+    /// The will as policies leave it; none if they suppress or delay it.
+    fn will_to_publish(&self, chain: &Chain, now: Instant, held: HeldWill) -> Option<(Message, Standing)> {
+        let will = &held.will;
+        let mut message = will.message.clone();
+        match chain.on_will(will.client, will.cause, held.delays, &mut message) {
+            WillOutcome::Publish => Some((message, held.standing)),
+            WillOutcome::Suppress => {
+                let client_id = held.standing.facts.client_id.escape_debug();
+                tracing::debug!(%client_id, "will suppressed by policy");
+                None
+            }
+            WillOutcome::Delay(delay) => {
+                let delay = delay.min(self.settings().session.will_delay_max);
+                self.delay_will(now, delay, held);
+                None
+            }
+        }
+    }
 }
 
-/// Rights may have changed since the CONNECT, and the topic since then.
-fn may_leave(round: &Round<'_>, standing: &Standing, message: &Message) -> bool {
-    let asked = Access {
+/// The question whether a client may publish its will: rights may have changed since the CONNECT, and the topic since then.
+fn access_of<'m>(standing: &Standing, message: &'m Message) -> Access<'m> {
+    Access {
         client: standing.facts.key,
         action: Action::Will,
         topic: message.topic.as_str(),
         qos: message.qos,
         retain: message.retain,
-    };
-    let memo = &mut AccessMemo::default();
-    let decision = access::decide(round.chain, &standing.rights, memo, &asked, round.now);
-    decision == AccessDecision::Allow && !access::is_reserved(message.topic.as_str())
+    }
+}
+
+fn is_refused(standing: &Standing, message: &Message, decision: &AccessDecision) -> bool {
+    let topic = message.topic.as_str();
+    let is_refused = *decision != AccessDecision::Allow || access::is_reserved(topic);
+    if is_refused {
+        let client_id = standing.facts.client_id.escape_debug();
+        tracing::debug!(%client_id, topic, "will refused by policy");
+    }
+    is_refused
 }

@@ -59,7 +59,7 @@ impl Default for Limits {
         Self {
             connect_timeout: Duration::from_secs(10),
             connections_max: 100_000,
-            authentications_max: 64,
+            authentications_max: 1024,
             authentication_rounds_max: 16,
             connect_packet_bytes_max: 256 * KIB,
             decode: decode_limits(),

@@ -16,6 +16,7 @@ mod changes;
 mod defaults;
 mod exposure;
 mod file;
+mod http_grant;
 mod kinds;
 mod limits;
 mod listener;

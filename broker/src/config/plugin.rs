@@ -1,13 +1,14 @@
 //! `[[plugin]]`
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
 use hookwire_plugin_host::{Grants, PluginSource, PluginSpec};
 
 use super::file::open_regular;
+use super::http_grant;
 use super::kinds::{
     alternatives, boolean, choice, duration, integer, list, name, path, sha256, size, topic_filter, unique,
 };
@@ -64,14 +65,17 @@ fn read(
     section.set("topics", &mut spec.topics, list("topic filters", topic_filter));
     section.set("on_failure", &mut spec.on_failure, failure_rules);
     read_budgets(&mut section, &mut spec);
-    spec.grants = read_grants(section.section("grant"));
+    section.set("async", &mut spec.may_wait, boolean);
+    let mut files = Vec::new();
+    spec.grants = read_grants(section.section("grant"), around.folder, &mut files);
     let mut config = ConfigReader::new(around.folder);
     spec.config = config.read(section.item("config"));
     section.finish();
+    files.extend(config.into_files());
     PluginEntry {
         spec,
         optional,
-        files: config.into_files(),
+        files,
     }
 }
 
@@ -102,6 +106,7 @@ fn read_budgets(section: &mut Section<'_>, spec: &mut PluginSpec) {
     );
     section.set("memory", &mut spec.memory_bytes_max, size(64 << 10..=4 << 30));
     section.set("instances", &mut spec.instances_max, integer(1..=1024));
+    spec.instances_slow_max = section.take("instances_slow", integer(1..=1024));
 }
 
 fn read_source(section: &mut Section<'_>, around: Surroundings<'_>, optional: bool) -> Option<PluginSource> {
@@ -135,7 +140,7 @@ fn bundled(item: Item<'_>, known: &[BundledPlugin]) -> Option<PluginSource> {
 }
 
 /// `grant = { … }`: nothing is granted that does not stand there.
-fn read_grants(mut section: Section<'_>) -> Grants {
+fn read_grants(mut section: Section<'_>, folder: &Path, files: &mut Vec<PathBuf>) -> Grants {
     let mut grants = Grants::default();
     section.set("clients", &mut grants.clients, boolean);
     section.set(
@@ -146,6 +151,7 @@ fn read_grants(mut section: Section<'_>) -> Grants {
     grants.kv_bytes_max = section.take("kv", Item::section).and_then(read_kv);
     section.set("metrics", &mut grants.metrics, boolean);
     section.set("random", &mut grants.random, boolean);
+    grants.http = section.take("http", |item| http_grant::read(item, folder, files));
     section.finish();
     grants
 }

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -12,13 +13,14 @@ use bytestring::ByteString;
 use hookwire_hooks::{Denial, EnhancedOutcome, WillCause};
 use hookwire_protocol::{
     Auth, AuthReason, ConnectReason, DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet,
-    Publish,
+    Publish, Subscribe,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
 use super::exchange::{auth, too_large};
+use super::hearing::{Heard, Hearing, Held};
 use super::rate::Rate;
 use super::read_buffer::ReadBuffer;
 use super::reauthentication::Reauthentication;
@@ -64,6 +66,8 @@ enum Wakeup {
     Timer,
     /// A plugin has said something about the client.
     Authentication(EnhancedOutcome),
+    /// Policies have answered a question about what the client sent.
+    Heard(Heard),
     End(End),
 }
 
@@ -89,6 +93,8 @@ pub(super) struct Connection<S> {
     /// Since when the socket takes nothing.
     stalled_at: Option<Instant>,
     reauthentication: Reauthentication,
+    /// Policies that the client's input waits for.
+    hearing: Hearing,
 }
 
 impl<S: Stream> Connection<S> {
@@ -120,6 +126,7 @@ impl<S: Stream> Connection<S> {
                 ..Tally::default()
             },
             reauthentication: Reauthentication::default(),
+            hearing: Hearing::default(),
             connected,
         };
         connection.arm();
@@ -142,6 +149,7 @@ impl<S: Stream> Connection<S> {
                 Wakeup::Input => self.cut_packets().and_then(|()| self.handle_packets()),
                 Wakeup::Timer => self.handle_timer(),
                 Wakeup::Authentication(outcome) => self.handle_outcome(outcome),
+                Wakeup::Heard(heard) => self.handle_heard(heard),
                 Wakeup::End(end) => Err(end),
             };
         };
@@ -159,6 +167,9 @@ impl<S: Stream> Connection<S> {
         if let Poll::Ready(outcome) = self.reauthentication.poll_outcome(cx) {
             return Poll::Ready(Wakeup::Authentication(outcome));
         }
+        if let Poll::Ready(heard) = self.hearing.poll(cx) {
+            return Poll::Ready(Wakeup::Heard(heard));
+        }
         if self.may_read() {
             if self.at < self.chunk.len() {
                 return Poll::Ready(Wakeup::Input);
@@ -167,7 +178,8 @@ impl<S: Stream> Connection<S> {
                 return Poll::Ready(read);
             }
         }
-        if self.connected.link.has_successor() {
+        // What the client has sent before is still heard.
+        if self.connected.link.has_successor() && !self.hearing.is_open() {
             return Poll::Ready(Wakeup::End(End::Closed(Closure::taken_over())));
         }
         self.timer.as_mut().poll(cx).map(|()| Wakeup::Timer)
@@ -233,16 +245,16 @@ impl<S: Stream> Connection<S> {
         let dropped = session.take_dropped();
         self.tally += session.take_tally();
         drop(session);
-        self.broker
-            .metrics()
-            .traffic
-            .add(&std::mem::take(&mut self.tally));
+        self.broker.metrics().traffic.add(&mem::take(&mut self.tally));
         self.broker.report_dropped(&self.connected.client, dropped);
     }
 
-    /// A client that does not read is not read from; a throttled one has to wait.
+    /// A client that does not read is not read from; a throttled one has to wait, and so has one whose packets are in
+    /// question.
     fn may_read(&self) -> bool {
-        self.paused_until.is_none() && self.out.len() < self.connected.outbox_bytes_max
+        self.paused_until.is_none()
+            && !self.hearing.is_open()
+            && self.out.len() < self.connected.outbox_bytes_max
     }
 
     // ---- input
@@ -276,7 +288,7 @@ impl<S: Stream> Connection<S> {
 
     /// Handles packets until one run of PUBLISH packets is published or nothing is left.
     fn handle_packets(&mut self) -> Result<(), End> {
-        if self.chunk.is_empty() {
+        if self.chunk.is_empty() || self.hearing.is_open() {
             return Ok(());
         }
         let now = clock::now();
@@ -297,8 +309,11 @@ impl<S: Stream> Connection<S> {
                 }
                 other => {
                     self.publish(now)?;
-                    self.handle(now, other)?;
+                    self.handle_in_turn(now, other)?;
                 }
+            }
+            if self.hearing.is_open() {
+                break;
             }
         }
         self.publish(now)?;
@@ -349,6 +364,10 @@ impl<S: Stream> Connection<S> {
                 // What came before it counts.
                 let now = clock::now();
                 self.publish(now)?;
+                if self.hearing.is_open() {
+                    self.hearing.hold(Held::Malformed(error));
+                    return Ok(None);
+                }
                 Err(End::Malformed(error))
             }
         }
@@ -358,14 +377,72 @@ impl<S: Stream> Connection<S> {
         if self.run.is_empty() {
             return Ok(());
         }
-        let throttle = self
+        if self.broker.waits_to_publish(&self.connected) {
+            let (publisher, run) = (mem::take(&mut self.publisher), mem::take(&mut self.run));
+            let published = self.broker.publish_run_waiting(&self.connected, publisher, run);
+            self.hearing
+                .open(async move { Heard::Published(published.await) });
+            return Ok(());
+        }
+        let outcome = self
             .broker
-            .publish_run(&self.connected, &mut self.publisher, now, &mut self.run)
-            .map_err(End::Stop)?;
+            .publish_run(&self.connected, &mut self.publisher, now, &mut self.run);
+        self.handle_published(now, outcome)
+    }
+
+    fn handle_published(&mut self, now: Instant, outcome: Result<Duration, Stop>) -> Result<(), End> {
+        let throttle = outcome.map_err(End::Stop)?;
         if !throttle.is_zero() {
             self.pause(now, throttle);
         }
         Ok(())
+    }
+
+    /// Handles a packet once nothing before it is in question.
+    fn handle_in_turn(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
+        if self.hearing.is_open() {
+            self.hearing.hold(Held::Packet(packet));
+            return Ok(());
+        }
+        self.handle(now, packet)
+    }
+
+    /// Goes on with what was read, now that policies have answered.
+    fn handle_heard(&mut self, heard: Heard) -> Result<(), End> {
+        let now = clock::now();
+        // It is we who did not listen.
+        self.connected.keep_alive.heard(now);
+        match heard {
+            Heard::Published(published) => {
+                self.publisher = published.publisher;
+                self.handle_published(now, published.outcome)?;
+            }
+            Heard::Consulted(subscribe, consulted) => self
+                .broker
+                .subscribe_consulted(&self.connected, now, &subscribe, consulted)
+                .map_err(End::Stop)?,
+        }
+        match self.hearing.take_held() {
+            Some(Held::Malformed(error)) => return Err(End::Malformed(error)),
+            Some(Held::Packet(packet)) => self.handle(now, packet)?,
+            None => {}
+        }
+        self.handle_packets()?;
+        self.collect_output();
+        self.arm();
+        Ok(())
+    }
+
+    fn subscribe(&mut self, now: Instant, subscribe: Subscribe) -> Result<(), End> {
+        if self.broker.waits_to_subscribe(&self.connected) {
+            let consulted = self.broker.consult(&self.connected, &subscribe);
+            self.hearing
+                .open(async move { Heard::Consulted(Box::new(subscribe), consulted.await) });
+            return Ok(());
+        }
+        self.broker
+            .subscribe(&self.connected, now, &subscribe)
+            .map_err(End::Stop)
     }
 
     fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
@@ -375,12 +452,7 @@ impl<S: Stream> Connection<S> {
             Packet::Pubrel(pubrel) => self.on_session(|session| session.handle_pubrel(&pubrel)),
             Packet::Pubcomp(pubcomp) => self.on_session(|session| session.handle_pubcomp(now, &pubcomp)),
             Packet::Pingreq => self.on_session(Session::answer_ping),
-            Packet::Subscribe(subscribe) => {
-                return self
-                    .broker
-                    .subscribe(&self.connected, now, &subscribe)
-                    .map_err(End::Stop);
-            }
+            Packet::Subscribe(subscribe) => return self.subscribe(now, subscribe),
             Packet::Unsubscribe(unsubscribe) => {
                 return self
                     .broker
@@ -468,8 +540,10 @@ impl<S: Stream> Connection<S> {
     fn deadline(&self) -> Option<Instant> {
         let write_timeout = self.broker.settings().limits.write_timeout;
         let stalled = self.stalled_at.map(|at| at + write_timeout);
+        // Whoever is not read from cannot be heard.
+        let keep_alive = self.connected.keep_alive.deadline();
         [
-            self.connected.keep_alive.deadline(),
+            keep_alive.filter(|_| !self.hearing.is_open()),
             self.connected.expires_at,
             self.paused_until,
             self.reauthentication.deadline(),
@@ -489,7 +563,7 @@ impl<S: Stream> Connection<S> {
 
     fn handle_timer(&mut self) -> Result<(), End> {
         let now = clock::now();
-        if self.connected.keep_alive.is_expired(now) {
+        if self.connected.keep_alive.is_expired(now) && !self.hearing.is_open() {
             return Err(End::KeepAlive);
         }
         if self.connected.expires_at.is_some_and(|at| at <= now) {

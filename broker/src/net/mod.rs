@@ -6,6 +6,7 @@ mod connection;
 mod descriptors;
 mod exchange;
 mod handshake;
+mod hearing;
 mod listener;
 mod rate;
 mod read_buffer;

@@ -165,6 +165,19 @@ pub(crate) mod kv {
     }
 }
 
+pub(crate) mod http {
+    use crate::bindings::http::{Error, Request, Response};
+    use crate::mock::HOST;
+
+    pub(crate) fn send(request: &Request) -> Result<Response, Error> {
+        HOST.with_borrow_mut(|host| {
+            host.http_requests.push(request.clone());
+            let answer = host.http_answers.pop_front();
+            answer.unwrap_or_else(|| Err(Error::Connect("nobody answers here".to_owned())))
+        })
+    }
+}
+
 pub(crate) mod metrics {
     use crate::mock::HOST;
 

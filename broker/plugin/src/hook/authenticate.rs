@@ -10,21 +10,22 @@ use crate::bindings::hooks::authenticate::Outcome;
 use crate::bindings::imports::admission as wit;
 use crate::bindings::imports::types::UserPropertyParam;
 use crate::guest::Budget;
-use crate::instance::{Instance, exported};
+use crate::instance::{Instance, enter, present};
 use crate::stats::VerdictIndex;
 
 /// Most topic rules of one client: the broker looks through them at each of its packets.
 const RULES_MAX: usize = 4096;
 
-pub(crate) fn ask(
+pub(crate) async fn ask(
     instance: &mut Instance,
     budget: Budget,
     who: &Credentials,
 ) -> Result<Authentication, Failure> {
     let user_properties = convert::user_properties(&who.user_properties);
-    let outcome = instance.call(budget, |exports, store| {
-        exported(&exports.authenticate)?.call_authenticate(store, credentials(who, &user_properties))
-    })?;
+    let (exports, store) = instance.begin(budget);
+    let function = present(&exports.authenticate)?.func_authenticate();
+    let answer = enter(store, function, (credentials(who, &user_properties),)).await;
+    let (outcome,) = instance.finish(answer)?;
     Ok(authentication(outcome)?)
 }
 

@@ -7,13 +7,13 @@ use super::authenticate::{credentials, denial, grant};
 use super::convert::{self, Invalid};
 use crate::bindings::hooks::authenticate_enhanced::Step;
 use crate::guest::Budget;
-use crate::instance::{Instance, exported};
+use crate::instance::{Instance, enter, present};
 use crate::stats::VerdictIndex;
 
 /// Longest data: what an AUTH can carry. The state is kept for a client that may never answer, so it has the same bound.
 const BYTES_MAX: usize = u16::MAX as usize;
 
-pub(crate) fn begin(
+pub(crate) async fn begin(
     instance: &mut Instance,
     budget: Budget,
     method: &str,
@@ -21,23 +21,25 @@ pub(crate) fn begin(
     who: &Credentials,
 ) -> Result<EnhancedStep, Failure> {
     let user_properties = convert::user_properties(&who.user_properties);
-    let answer = instance.call(budget, |exports, store| {
-        let who = credentials(who, &user_properties);
-        exported(&exports.authenticate_enhanced)?.call_begin(store, method, data, who)
-    })?;
+    let who = credentials(who, &user_properties);
+    let (exports, store) = instance.begin(budget);
+    let function = present(&exports.authenticate_enhanced)?.func_begin();
+    let answer = enter(store, function, (method, data, who)).await;
+    let (answer,) = instance.finish(answer)?;
     Ok(step(answer)?)
 }
 
-pub(crate) fn proceed(
+pub(crate) async fn proceed(
     instance: &mut Instance,
     budget: Budget,
     method: &str,
     data: Option<&[u8]>,
     state: &[u8],
 ) -> Result<EnhancedStep, Failure> {
-    let answer = instance.call(budget, |exports, store| {
-        exported(&exports.authenticate_enhanced)?.call_proceed(store, method, data, state)
-    })?;
+    let (exports, store) = instance.begin(budget);
+    let function = present(&exports.authenticate_enhanced)?.func_proceed();
+    let answer = enter(store, function, (method, data, state)).await;
+    let (answer,) = instance.finish(answer)?;
     Ok(step(answer)?)
 }
 

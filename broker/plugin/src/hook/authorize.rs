@@ -7,10 +7,10 @@ use hookwire_hooks::{Access, AccessAnswer, AccessDecision, Action, Failure};
 use super::convert::{self, Invalid};
 use crate::bindings::hooks::authorize as wit;
 use crate::guest::Budget;
-use crate::instance::{Instance, exported};
+use crate::instance::{Instance, enter, present};
 use crate::stats::VerdictIndex;
 
-pub(crate) fn ask(
+pub(crate) async fn ask(
     instance: &mut Instance,
     budget: Budget,
     access: &Access<'_>,
@@ -22,9 +22,10 @@ pub(crate) fn ask(
         qos: convert::qos_out(access.qos),
         retain: access.retain,
     };
-    let answer = instance.call(budget, |exports, store| {
-        exported(&exports.authorize)?.call_authorize(store, question)
-    })?;
+    let (exports, store) = instance.begin(budget);
+    let function = present(&exports.authorize)?.func_authorize();
+    let answer = enter(store, function, (question,)).await;
+    let (answer,) = instance.finish(answer)?;
     Ok(AccessAnswer {
         decision: decision(answer.decision)?,
         cache_for: Duration::from_millis(answer.cache_ms.into()),

@@ -5,13 +5,14 @@ use hookwire_hooks::{Event, EventKind, Failure};
 use super::convert;
 use crate::bindings::hooks::events as wit;
 use crate::guest::Budget;
-use crate::instance::{Instance, exported};
+use crate::instance::{Instance, enter, present};
 
-pub(crate) fn tell(instance: &mut Instance, budget: Budget, events: &[Event]) -> Result<(), Failure> {
+pub(crate) async fn tell(instance: &mut Instance, budget: Budget, events: &[Event]) -> Result<(), Failure> {
     let events: Vec<_> = events.iter().map(event).collect();
-    instance.call(budget, |exports, store| {
-        exported(&exports.events)?.call_on_events(store, &events)
-    })
+    let (exports, store) = instance.begin(budget);
+    let function = present(&exports.events)?.func_on_events();
+    let answer = enter(store, function, (&events[..],)).await;
+    instance.finish(answer)
 }
 
 fn event(event: &Event) -> wit::Event<'_> {

@@ -8,7 +8,7 @@ use hookwire_protocol::{TopicFilter, TopicName};
 use super::convert::Shown;
 use crate::bindings::hooks::lifecycle as wit;
 use crate::guest::Budget;
-use crate::instance::Instance;
+use crate::instance::{Instance, enter};
 use crate::{ConfigProblem, LoadError};
 
 /// Shortest interval of ticks; the contract says so.
@@ -80,22 +80,20 @@ impl EventInterest {
 }
 
 /// Hands over the configuration.
-pub(crate) fn configure(
+pub(crate) async fn configure(
     instance: &mut Instance,
     budget: Budget,
     config: &str,
 ) -> Result<Interests, LoadError> {
-    let interests = instance
-        .call(budget, |exports, store| {
-            exports.lifecycle.call_configure(store, config)
-        })
-        .map_err(|failure| LoadError::Failed {
-            stage: "configure",
-            failure,
-        })?
-        .map_err(|problems| LoadError::ConfigRefused {
-            problems: problems.into_iter().map(problem).collect(),
-        })?;
+    let (exports, store) = instance.begin(budget);
+    let answer = enter(store, exports.lifecycle.func_configure(), (config,)).await;
+    let (interests,) = instance.finish(answer).map_err(|failure| LoadError::Failed {
+        stage: "configure",
+        failure,
+    })?;
+    let interests = interests.map_err(|problems| LoadError::ConfigRefused {
+        problems: problems.into_iter().map(problem).collect(),
+    })?;
     Ok(Interests {
         on_publish: message_interest(Hook::OnPublish, interests.on_publish)?,
         route: message_interest(Hook::Route, interests.route)?,
@@ -136,14 +134,20 @@ fn message_interest(hook: Hook, interest: wit::MessageInterest) -> Result<Messag
 }
 
 /// What the plugin says of itself; the outer error is a failed call.
-pub(crate) fn health(instance: &mut Instance, budget: Budget) -> Result<Result<(), String>, Failure> {
-    instance.call(budget, |exports, store| exports.lifecycle.call_health(store))
+pub(crate) async fn health(instance: &mut Instance, budget: Budget) -> Result<Result<(), String>, Failure> {
+    let (exports, store) = instance.begin(budget);
+    let answer = enter(store, exports.lifecycle.func_health(), ()).await;
+    instance.finish(answer).map(|(health,)| health)
 }
 
-pub(crate) fn tick(instance: &mut Instance, budget: Budget) -> Result<(), Failure> {
-    instance.call(budget, |exports, store| exports.lifecycle.call_tick(store))
+pub(crate) async fn tick(instance: &mut Instance, budget: Budget) -> Result<(), Failure> {
+    let (exports, store) = instance.begin(budget);
+    let answer = enter(store, exports.lifecycle.func_tick(), ()).await;
+    instance.finish(answer)
 }
 
-pub(crate) fn stop(instance: &mut Instance, budget: Budget) -> Result<(), Failure> {
-    instance.call(budget, |exports, store| exports.lifecycle.call_stop(store))
+pub(crate) async fn stop(instance: &mut Instance, budget: Budget) -> Result<(), Failure> {
+    let (exports, store) = instance.begin(budget);
+    let answer = enter(store, exports.lifecycle.func_stop(), ()).await;
+    instance.finish(answer)
 }

@@ -9,29 +9,31 @@ use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::imports::types as wit;
 use crate::frame;
 use crate::guest::Budget;
-use crate::instance::{Instance, exported};
+use crate::instance::{Instance, enter, present};
 use crate::stats::VerdictIndex;
 
 /// Longest throttling; the contract says so.
 pub(crate) const THROTTLE_MS_MAX: u32 = 60_000;
 
 /// Asks about one message.
-pub(crate) fn ask(
+pub(crate) async fn ask(
     instance: &mut Instance,
     budget: Budget,
     message: &Message,
     shown: Shown,
 ) -> Result<Verdict, Failure> {
     let view = MessageView::new(message, shown);
-    let answer = instance.call(budget.with_hops(message.source.hops()), |exports, store| {
-        exported(&exports.on_publish)?.call_on_publish(store, convert::source(message.source), view.param())
-    })?;
+    let (exports, store) = instance.begin(budget.with_hops(message.source.hops()));
+    let function = present(&exports.on_publish)?.func_on_publish();
+    let parameters = (convert::source(message.source), view.param());
+    let answer = enter(store, function, parameters).await;
+    let (answer,) = instance.finish(answer)?;
     Ok(verdict(answer)?)
 }
 
 /// Asks about many messages in one call. A message that this plugin publishes meanwhile is an answer to the one that
 /// comes from furthest away.
-pub(crate) fn ask_batch(
+pub(crate) async fn ask_batch(
     instance: &mut Instance,
     budget: Budget,
     messages: &[&Message],
@@ -44,11 +46,13 @@ pub(crate) fn ask_batch(
         .unwrap_or(0);
     let mut question = mem::take(&mut instance.frame);
     frame::encode(messages, shown, &mut question);
-    let answer = instance.call(budget.with_hops(hops), |exports, store| {
-        exported(&exports.on_publish_batch)?.call_on_publish_batch(store, &question)
-    });
+    let (exports, store) = instance.begin(budget.with_hops(hops));
+    let function = present(&exports.on_publish_batch)?.func_on_publish_batch();
+    let answer = enter(store, function, (&question[..],)).await;
+    let answer = instance.finish(answer);
     instance.keep_frame(question);
-    Ok(frame::decode(answer?, messages.len())?)
+    let (answer,) = answer?;
+    Ok(frame::decode(answer, messages.len())?)
 }
 
 pub(crate) fn index(answer: &Verdict) -> VerdictIndex {

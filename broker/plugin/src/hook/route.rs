@@ -5,14 +5,14 @@ use hookwire_hooks::{ClientKey, Failure, Message, Pick, Recipients, Routing};
 use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::hooks::route as wit;
 use crate::guest::Budget;
-use crate::instance::{Instance, exported};
+use crate::instance::{Instance, enter, present};
 use crate::stats::VerdictIndex;
 
 /// Most copies of one message: each is routed like a message of its own, so many would multiply the traffic.
 const COPIES_MAX: usize = 64;
 
 /// `None`: the broker's own choice.
-pub(crate) fn ask(
+pub(crate) async fn ask(
     instance: &mut Instance,
     budget: Budget,
     message: &Message,
@@ -40,9 +40,11 @@ pub(crate) fn ask(
         clients: &clients,
         groups: &groups,
     };
-    let decision = instance.call(budget.with_hops(message.source.hops()), |exports, store| {
-        exported(&exports.route)?.call_route(store, convert::source(message.source), view.param(), offered)
-    })?;
+    let (exports, store) = instance.begin(budget.with_hops(message.source.hops()));
+    let function = present(&exports.route)?.func_route();
+    let parameters = (convert::source(message.source), view.param(), offered);
+    let answer = enter(store, function, parameters).await;
+    let (decision,) = instance.finish(answer)?;
     match decision {
         wit::Decision::Default => Ok(None),
         wit::Decision::Change(change) => Ok(Some(routing(change, recipients)?)),

@@ -1,15 +1,19 @@
 //! A policy of closures, for what the chain makes of answers.
 
+use std::future::ready;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use hookwire_hooks::{
     Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, DeliverDecision,
-    EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel, Plugin,
-    Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause,
-    WillDecision, WillDelays,
+    EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel,
+    Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict,
+    WillCause, WillDecision, WillDelays,
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 use parking_lot::Mutex;
+use tokio::task::spawn_blocking;
 
 type Ask<Q, A> = Option<Box<dyn Fn(Q) -> Result<A, Failure> + Send + Sync>>;
 
@@ -39,6 +43,14 @@ pub(super) fn failure() -> Failure {
     Failure {
         kind: FailureKind::Trap,
         detail: "for the test".into(),
+    }
+}
+
+impl Policy {
+    /// On a thread of its own, where it may block.
+    fn step(self: Arc<Self>, round: Round) -> Pending<Result<EnhancedStep, Failure>> {
+        let step = move || self.exchange.as_ref().expect("asked only if implemented")(round);
+        Box::pin(async move { spawn_blocking(step).await.expect("the test's policy works") })
     }
 }
 
@@ -77,28 +89,28 @@ impl Plugin for Policy {
         !topic.as_str().starts_with("unwatched/")
     }
 
-    fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure> {
-        self.authenticate.as_ref().expect("asked only if implemented")(who.clone())
+    fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>> {
+        Box::pin(async move {
+            self.authenticate.as_ref().expect("asked only if implemented")(Credentials::clone(&who))
+        })
     }
 
     fn begin_authentication(
-        &self,
-        _: &str,
-        data: Option<&[u8]>,
-        _: &Credentials,
-    ) -> Result<EnhancedStep, Failure> {
-        let exchange = self.exchange.as_ref().expect("asked only if implemented");
-        exchange((data.map(<[u8]>::to_vec), None))
+        self: Arc<Self>,
+        _: ByteString,
+        data: Option<Bytes>,
+        _: Arc<Credentials>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
+        self.step((data.map(Vec::from), None))
     }
 
     fn continue_authentication(
-        &self,
-        _: &str,
-        data: Option<&[u8]>,
-        state: &[u8],
-    ) -> Result<EnhancedStep, Failure> {
-        let exchange = self.exchange.as_ref().expect("asked only if implemented");
-        exchange((data.map(<[u8]>::to_vec), Some(state.to_vec())))
+        self: Arc<Self>,
+        _: ByteString,
+        data: Option<Bytes>,
+        state: Vec<u8>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
+        self.step((data.map(Vec::from), Some(state)))
     }
 
     fn authorize(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
@@ -148,12 +160,10 @@ impl Plugin for Policy {
         self.on_will.as_ref().expect("asked only if implemented")((cause, delays))
     }
 
-    fn events(&self, events: &[Event]) {
-        self.events
-            .as_ref()
-            .expect("asked only if implemented")
-            .lock()
-            .extend_from_slice(events);
+    fn events(self: Arc<Self>, events: Vec<Event>) -> Pending<()> {
+        let heard = self.events.as_ref().expect("asked only if implemented");
+        heard.lock().extend(events);
+        Box::pin(ready(()))
     }
 
     fn wants_event(&self, _: EventClass) -> bool {

@@ -34,7 +34,10 @@ fn the_default_listener() {
 /// Every key once, each with a value that is not its default: no key is read into another's place.
 #[test]
 fn every_key() {
-    let folder = Folder::new().with("p.wasm", "").with("sub/rules.txt", "text");
+    let folder = Folder::new()
+        .with("p.wasm", "")
+        .with("ca.pem", "certificates")
+        .with("sub/rules.txt", "text");
     let config = folder.parse(EVERY_KEY).unwrap();
 
     assert_eq!(config.log, "hookwire=debug");
@@ -181,8 +184,20 @@ fn every_key() {
         (&first.spec.grants.publish[..], first.spec.grants.kv_bytes_max),
         (&[filter("c")][..], Some(4500))
     );
+    assert_eq!(
+        (first.spec.instances_slow_max, first.spec.may_wait),
+        (Some(45), true)
+    );
+    let http = first.spec.grants.http.as_ref().unwrap();
+    let origins: Vec<_> = http.origins.iter().map(ToString::to_string).collect();
+    assert_eq!(origins, ["https://auth.example.com:443/v1", "http://[::1]:8080"]);
+    assert_eq!(
+        (http.timeout, http.concurrent_max, http.response_bytes_max),
+        (Duration::from_millis(46), 47, 48 << 10)
+    );
+    assert_eq!((http.private, http.ca.as_deref()), (true, Some("certificates")));
     assert_eq!(first.spec.config["rules"], "text");
-    assert_eq!(first.files, [folder.path("sub/rules.txt")]);
+    assert_eq!(first.files, [folder.path("ca.pem"), folder.path("sub/rules.txt")]);
 
     assert_eq!(
         second.spec.on_failure,
@@ -197,7 +212,11 @@ fn every_key() {
     );
     assert_eq!(
         config.watched_files(),
-        [folder.path("p.wasm"), folder.path("sub/rules.txt")]
+        [
+            folder.path("ca.pem"),
+            folder.path("p.wasm"),
+            folder.path("sub/rules.txt")
+        ]
     );
 }
 
@@ -310,8 +329,22 @@ deadline = "41ms"
 deadline_slow = "42ms"
 memory = "43MiB"
 instances = 44
+instances_slow = 45
+async = true
 optional = true
-grant = { clients = true, publish = ["c"], kv = { bytes = 4500 }, metrics = true, random = true }
+[plugin.grant]
+clients = true
+publish = ["c"]
+kv = { bytes = 4500 }
+metrics = true
+random = true
+[plugin.grant.http]
+hosts = ["https://auth.example.com/v1/", "http://[::1]:8080"]
+timeout = "46ms"
+concurrent_max = 47
+response_bytes_max = "48KiB"
+private = true
+ca_file = "ca.pem"
 [plugin.config]
 rules = { file = "sub/rules.txt" }
 [[plugin]]

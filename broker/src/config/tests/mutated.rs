@@ -61,7 +61,10 @@ proptest! {
             chars.splice(at..end, snippet.chars());
         }
         let text: String = chars.into_iter().collect();
-        let folder = Folder::new().with("p.wasm", "").with("sub/rules.txt", "text");
+        let folder = Folder::new()
+        .with("p.wasm", "")
+        .with("ca.pem", "certificates")
+        .with("sub/rules.txt", "text");
         if let Err(error) = folder.parse(&text) {
             let lines = text.lines().count() + 1;
             prop_assert!(!error.problems.is_empty());

@@ -16,7 +16,7 @@ fn complaints(text: &str) -> Vec<String> {
 const TOP: &str = "log, sys_interval, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
      redirect, authorization, plugin";
 const PLUGIN: &str = "name, optional, path, bundled, sha256, topics, on_failure, deadline, deadline_slow, memory, \
-                      instances, grant, config";
+                      instances, instances_slow, async, grant, config";
 
 /// What a plugin needs, in three lines, so that what is wrong stands on line 4.
 fn plugin(line: &str) -> String {
@@ -72,8 +72,13 @@ fn unknown_keys() {
         format!("4: plugin.0.sha265: unknown key, did you mean sha256? (allowed here: {PLUGIN})"),
     );
     refused(
-        plugin("grant = { http = true }"),
-        "4: plugin.0.grant.http: unknown key (allowed here: clients, publish, kv, metrics, random)",
+        plugin("grant = { files = true }"),
+        "4: plugin.0.grant.files: unknown key (allowed here: clients, publish, kv, metrics, random, http)",
+    );
+    refused(
+        plugin("grant.http = { hosts = [\"http://h\"], follow = true }"),
+        "4: plugin.0.grant.http.follow: unknown key \
+             (allowed here: hosts, timeout, concurrent_max, response_bytes_max, private, ca_file)",
     );
     refused(
         plugin("grant.kv = { bytes = 4096, durable = true }"),
@@ -321,6 +326,18 @@ fn plugins() {
         r#"4: plugin.0.topics.0: expected a topic filter such as "factory/#" without $share, found "$share/g/a""#,
     );
     refused(plugin("grant.kv = {}"), "4: plugin.0.grant.kv: bytes is missing");
+    refused(
+        plugin("grant.http = {}"),
+        "4: plugin.0.grant.http: hosts is missing",
+    );
+    refused(
+        plugin("grant.http = [\"auth.example.com\"]"),
+        r#"4: plugin.0.grant.http.0: expected a server such as "https://auth.example.com": it has no scheme: https://…"#,
+    );
+    refused(
+        plugin("grant.http = { hosts = [\"http://h\"], ca_file = \"no-such.pem\" }"),
+        r#"4: plugin.0.grant.http.ca_file: cannot read "no-such.pem": No such file or directory (os error 2)"#,
+    );
     refused(
         plugin("[plugin.config]\nrules = { file = \"no-such.txt\" }"),
         r#"5: plugin.0.config.rules.file: cannot read "no-such.txt": No such file or directory (os error 2)"#,

@@ -1,0 +1,153 @@
+//! The same as `publish`, where policies may wait: the questions are put first, in tasks of their own, and what is left is
+//! done at once.
+//!
+//! Whoever has published something waits, so that its messages stay in order; nobody else does.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use hookwire_hooks::{Action, Chain, Fate, Hook, PluginPublish, Publication};
+use hookwire_protocol::{DisconnectReason, Publish};
+
+use super::access;
+use super::publish::{
+    Author, Publisher, Round, Stop, asked_of, is_reserved, judge_format, obey, recipients_of, refused, take,
+};
+use super::{Broker, Connected, emission};
+use crate::clock;
+use crate::router::Subscriber;
+
+/// A run of messages that policies had to be waited for.
+#[derive(Debug)]
+pub struct PublishedRun {
+    /// The publisher's buffers and memory, given back.
+    pub publisher: Publisher,
+    /// As of [`Broker::publish_run`].
+    pub outcome: Result<Duration, Stop>,
+}
+
+impl Broker {
+    /// Whether policies may wait when they are asked about messages of this client.
+    pub fn waits_to_publish(&self, connected: &Connected) -> bool {
+        let chain = self.chain();
+        chain.waits_for_messages()
+            || (chain.waits_for_access(Action::Publish)
+                && !access::is_free(&chain, &connected.rights, Action::Publish))
+    }
+
+    /// As [`Broker::publish_run`], in a task of its own: a client that leaves does not take back what it has published.
+    pub fn publish_run_waiting(
+        &self,
+        connected: &Connected,
+        publisher: Publisher,
+        packets: Vec<Publish>,
+    ) -> impl Future<Output = PublishedRun> + Send + use<> {
+        let (broker, author) = (self.clone(), Author::of(connected));
+        let task = tokio::spawn(async move {
+            emission::behind_waiting(broker.publish_for(&author, publisher, packets)).await
+        });
+        async move {
+            task.await.unwrap_or_else(|_| PublishedRun {
+                publisher: Publisher::default(),
+                outcome: Err(BROKEN_OFF),
+            })
+        }
+    }
+
+    async fn publish_for(
+        &self,
+        author: &Author,
+        mut publisher: Publisher,
+        mut packets: Vec<Publish>,
+    ) -> PublishedRun {
+        let (chain, settings) = (self.0.chain.load_full(), self.0.settings.load_full());
+        let taken = take(author, &mut publisher, &mut packets);
+        let round = Round::new(&chain, &settings, clock::now());
+        judge_format(&round, &mut publisher);
+        authorize_run(&round, author, &mut publisher).await;
+        if chain.has(Hook::OnPublish) {
+            chain.on_publish_waiting(publisher.run_mut()).await;
+        }
+        self.ask_for_routes(&chain, author, &mut publisher).await;
+        let round = Round::new(&chain, &settings, clock::now());
+        let outcome = self.settle_run(&round, author, &mut publisher, taken);
+        PublishedRun { publisher, outcome }
+    }
+
+    async fn ask_for_routes(&self, chain: &Chain, author: &Author, publisher: &mut Publisher) {
+        let mut run = std::mem::take(publisher.run_mut());
+        for publication in &mut run {
+            self.ask_for_route(chain, publisher, publication, Some(author.client.id()))
+                .await;
+        }
+        *publisher.run_mut() = run;
+    }
+
+    /// Asks those who route a message before it is routed.
+    async fn ask_for_route(
+        &self,
+        chain: &Chain,
+        publisher: &mut Publisher,
+        publication: &mut Publication,
+        from: Option<u64>,
+    ) {
+        let Publication { message, fate, .. } = publication;
+        if *fate == Fate::Pass && chain.wants_route(&message.topic) {
+            let matches = self.matching(publisher, &message.topic, from);
+            let recipients = recipients_of(&matches);
+            publication.routing = Some(chain.route_waiting(message, &recipients).await);
+        }
+    }
+
+    /// As for a message of a plugin, or the like, that has no client to wait.
+    pub(super) async fn publish_of_plugin_waiting(&self, publisher: &mut Publisher, publish: PluginPublish) {
+        let publication = Publication {
+            origin: Some(publish.plugin),
+            ..Publication::new(publish.message)
+        };
+        self.publish_unsolicited_waiting(publisher, publication).await;
+    }
+
+    /// Judges a message that nobody waits for, and routes it. What plugins publish meanwhile comes after it.
+    pub(super) async fn publish_unsolicited_waiting(
+        &self,
+        publisher: &mut Publisher,
+        publication: Publication,
+    ) {
+        emission::behind_waiting(self.publish_one_waiting(publisher, publication)).await;
+    }
+
+    async fn publish_one_waiting(&self, publisher: &mut Publisher, publication: Publication) {
+        let chain = self.0.chain.load_full();
+        let mut run = [publication];
+        chain.on_publish_waiting(&mut run).await;
+        let [mut publication] = run;
+        self.ask_for_route(&chain, publisher, &mut publication, None)
+            .await;
+        if publication.fate == Fate::Pass {
+            let settings = self.0.settings.load_full();
+            let round = Round::new(&chain, &settings, clock::now());
+            let _ = self.route_judged(&round, publisher, publication, None);
+        }
+    }
+}
+
+/// The task that published has panicked.
+const BROKEN_OFF: Stop = Stop::Policy {
+    reason: DisconnectReason::ImplementationSpecific,
+    text: Some(ByteString::from_static("publishing was broken off")),
+};
+
+async fn authorize_run(round: &Round<'_>, author: &Author, publisher: &mut Publisher) {
+    let is_free = access::is_free(round.chain, &author.rights, Action::Publish);
+    let (run, memo) = publisher.run_and_access();
+    for Publication { message, fate, .. } in run {
+        if is_reserved(message) {
+            *fate = refused(None);
+        } else if !is_free && let Some(asked) = asked_of(message) {
+            let decision = access::decide_waiting(round.chain, &author.rights, memo, &asked).await;
+            obey(fate, decision);
+        }
+    }
+}
