@@ -5,19 +5,32 @@ use std::process::Command;
 use std::{env, fs};
 
 /// Name in the configuration, and package.
-const BUNDLED: [(&str, &str); 6] = [
+const BUNDLED: [(&str, &str); 12] = [
     ("acl", "hookwire-acl"),
     ("password-file", "hookwire-password-file"),
     ("scram", "hookwire-scram"),
     ("http-auth", "hookwire-http-auth"),
+    ("jwt", "hookwire-jwt"),
     ("content-router", "hookwire-content-router"),
+    ("topic-rewrite", "hookwire-topic-rewrite"),
+    ("schema-guard", "hookwire-schema-guard"),
+    ("rate-limit", "hookwire-rate-limit"),
+    ("tenant", "hookwire-tenant"),
+    ("stamp", "hookwire-stamp"),
     ("will-guard", "hookwire-will-guard"),
 ];
 
 fn main() {
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join("..");
     let out = PathBuf::from(variable("OUT_DIR"));
-    for watched in ["plugins", "plugin-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+    for watched in [
+        "plugins",
+        "plugin-sdk",
+        "broker/passwords",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     require_target();

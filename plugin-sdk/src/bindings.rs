@@ -44,9 +44,9 @@ pub mod host {
 }
 
 pub use host::hookwire::plugin::{admission, types};
-pub use host::hookwire::plugin::{clients, http, kv, publish};
+pub use host::hookwire::plugin::{clients, http, kv, password, publish, rate_limit, retained, signatures};
 #[cfg(target_family = "wasm")]
-pub use host::hookwire::plugin::{clock, log, metrics, random, topics};
+pub use host::hookwire::plugin::{clock, log, metrics, random, secrets, topics};
 
 bind_hook!(
     lifecycle,

@@ -61,6 +61,7 @@ mod properties;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod runtime;
+mod template;
 mod verdict;
 mod wire;
 
@@ -76,11 +77,15 @@ pub use hook::{
     authenticate, authenticate_enhanced, authorize, deliver, events, on_publish, on_subscribe,
     on_unsubscribe, on_will, route,
 };
-pub use host::{clients, clock, http, kv, log, metrics, publish, random, topics};
+pub use host::{
+    clients, clock, http, kv, log, metrics, password, publish, random, rate_limit, retained, secrets,
+    signatures, topics,
+};
 pub use message::Message;
 pub use plugin::{NoConfig, Plugin};
 pub use problem::Problems;
 pub use properties::{Properties, UserProperties};
+pub use template::TopicTemplate;
 
 /// The examples of the reference, one page a hook.
 #[cfg(doctest)]

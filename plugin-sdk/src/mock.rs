@@ -31,9 +31,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::bindings::clients::Client;
-use crate::bindings::http;
-use crate::bindings::publish;
 use crate::bindings::types::{ClientKey, Message as MessageBuf};
+use crate::bindings::{http, publish, signatures};
 use crate::plugin::Plugin;
 use crate::problem::Problems;
 use crate::{clients, component};
@@ -42,6 +41,9 @@ use crate::{clients, component};
 pub fn plugin<P: Plugin>(config: &str) -> Result<P, Problems> {
     component::make_plugin(config).map_err(Problems)
 }
+
+/// Whether a signature is good: of which algorithm, by which key, of what, and the signature.
+pub type VerifySignature = fn(signatures::Algorithm, &[u8], &[u8], &[u8]) -> bool;
 
 /// The host of the present thread: empty when made, and every test has its own.
 #[derive(Debug)]
@@ -64,6 +66,46 @@ impl Mock {
     /// Keys of the clients that were disconnected, in order.
     pub fn disconnected(&self) -> Vec<ClientKey> {
         HOST.with_borrow(|host| host.disconnected.clone())
+    }
+
+    /// Keys of the clients whose answers were to be forgotten, in order.
+    pub fn forgotten(&self) -> Vec<ClientKey> {
+        HOST.with_borrow(|host| host.forgotten.clone())
+    }
+
+    /// Keys of the clients whose rights were to be looked at again, in order.
+    pub fn reauthorized(&self) -> Vec<ClientKey> {
+        HOST.with_borrow(|host| host.reauthorized.clone())
+    }
+
+    /// The retained messages, in the order of their topics.
+    pub fn retained(&self) -> Vec<MessageBuf> {
+        HOST.with_borrow(|host| host.retained.values().cloned().collect())
+    }
+
+    /// Grants a secret.
+    pub fn add_secret(&self, name: impl Into<String>, secret: impl Into<Vec<u8>>) {
+        HOST.with_borrow_mut(|host| host.secrets.insert(name.into(), secret.into()));
+    }
+
+    /// Makes a text the hash of a password. No other is one for [`password::verify`](crate::password::verify).
+    pub fn add_password(&self, encoded: impl Into<String>, password: impl Into<Vec<u8>>) {
+        HOST.with_borrow_mut(|host| host.passwords.insert(encoded.into(), password.into()));
+    }
+
+    /// From now on this says whether a signature is good. Without it none is.
+    pub fn verify_signatures_with(&self, verify: VerifySignature) {
+        HOST.with_borrow_mut(|host| host.verify_signature = Some(verify));
+    }
+
+    /// Limits the token buckets to so many.
+    pub fn limit_rate_limit_keys(&self, keys: usize) {
+        HOST.with_borrow_mut(|host| host.rate_limit_keys_max = keys);
+    }
+
+    /// What a histogram was told, in order.
+    pub fn observed(&self, name: &str) -> Vec<f64> {
+        HOST.with_borrow(|host| host.observed.get(name).cloned().unwrap_or_default())
     }
 
     /// Sets the time, milliseconds since 1970-01-01 UTC.
@@ -125,6 +167,15 @@ impl Mock {
 struct Host {
     clients: BTreeMap<ClientKey, Client>,
     disconnected: Vec<ClientKey>,
+    forgotten: Vec<ClientKey>,
+    reauthorized: Vec<ClientKey>,
+    retained: BTreeMap<String, MessageBuf>,
+    secrets: BTreeMap<String, Vec<u8>>,
+    passwords: BTreeMap<String, Vec<u8>>,
+    verify_signature: Option<VerifySignature>,
+    buckets: BTreeMap<String, Bucket>,
+    rate_limit_keys_max: usize,
+    observed: BTreeMap<String, Vec<f64>>,
     now_ms: u64,
     monotonic_ns: u64,
     log_lines: Vec<String>,
@@ -149,10 +200,27 @@ struct Entry {
     number: bool,
 }
 
+/// A token bucket of `rate_limit`.
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    /// On the monotonic clock.
+    at_ns: u64,
+}
+
 impl Host {
     const NEW: Self = Self {
         clients: BTreeMap::new(),
         disconnected: Vec::new(),
+        forgotten: Vec::new(),
+        reauthorized: Vec::new(),
+        retained: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        passwords: BTreeMap::new(),
+        verify_signature: None,
+        buckets: BTreeMap::new(),
+        rate_limit_keys_max: 10_000,
+        observed: BTreeMap::new(),
         // Some day in 2026: code that confuses the two clocks should fail in a test.
         now_ms: 1_780_000_000_000,
         monotonic_ns: 0,
@@ -176,7 +244,8 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use crate::authenticate::Credentials;
-    use crate::{kv, publish, topics};
+    use crate::rate_limit::{self, Rate};
+    use crate::{http, kv, metrics, password, publish, retained, secrets, topics};
 
     use super::*;
 
@@ -255,6 +324,101 @@ mod tests {
             ("POST", b"[1]".as_slice())
         );
         assert_eq!(first.headers[0].value, "Bearer t");
+    }
+
+    #[test]
+    fn clients_are_forgotten_and_reauthorized() {
+        let host = Mock::new();
+        host.add_client(1, Client::new("one"));
+        assert!(clients::forget(1) && !clients::forget(2));
+        assert!(clients::reauthorize(1) && !clients::reauthorize(2));
+        assert_eq!((host.forgotten(), host.reauthorized()), (vec![1], vec![1]));
+    }
+
+    #[test]
+    fn retained_messages_are_kept_and_listed() {
+        let host = Mock::new();
+        for topic in ["a/1", "a/2", "a/3", "b"] {
+            assert_eq!(retained::put(&MessageBuf::new(topic, "x")), Ok(()));
+        }
+        assert_eq!(retained::delete("b"), Ok(()));
+        assert_eq!(host.retained().len(), 3);
+        assert!(
+            retained::get("a/1")
+                .unwrap()
+                .is_some_and(|message| message.retain)
+        );
+        assert_eq!(retained::get("b"), Ok(None));
+        assert_eq!(retained::get("a/+"), Err(retained::Error::TopicNameInvalid));
+        let page = retained::find("a/+", 2, None).unwrap();
+        assert_eq!((page.messages.len(), page.cursor.as_deref()), (2, Some("a/2")));
+        let mut topics = Vec::new();
+        retained::for_each("a/#", |message| topics.push(message.topic)).unwrap();
+        assert_eq!(topics, ["a/1", "a/2", "a/3"]);
+    }
+
+    #[test]
+    fn keys_come_in_pages() {
+        let _host = Mock::new();
+        for key in ["a/1", "a/2", "a/3", "b"] {
+            kv::put(key, b"", None).unwrap();
+        }
+        let page = kv::keys("a/", 2, None);
+        assert_eq!((page.keys.len(), page.cursor.as_deref()), (2, Some("a/2")));
+        let page = kv::keys("a/", 2, page.cursor.as_deref());
+        assert_eq!((page.keys, page.cursor), (vec!["a/3".to_owned()], None));
+    }
+
+    #[test]
+    fn secrets_and_passwords_are_those_of_the_test() {
+        let host = Mock::new();
+        host.add_secret("key", "s3cret");
+        assert_eq!(
+            (secrets::get("key"), secrets::get("other")),
+            (Some(b"s3cret".to_vec()), None)
+        );
+        host.add_password("$hash", "letmein");
+        assert_eq!(password::verify("$hash", b"letmein"), Ok(true));
+        assert_eq!(password::verify("$hash", b"letmeout"), Ok(false));
+        assert_eq!(password::verify("$other", b""), Err(password::Error::Unsupported));
+    }
+
+    #[test]
+    fn a_signature_is_good_when_the_test_says_so() {
+        let host = Mock::new();
+        let verify = |signature: &[u8]| {
+            crate::signatures::verify(signatures::Algorithm::Ed25519, b"key", b"message", signature)
+        };
+        assert!(!verify(b"good"));
+        host.verify_signatures_with(|_, key, _, signature| key == b"key" && signature == b"good");
+        assert!(verify(b"good") && !verify(b"bad"));
+    }
+
+    #[test]
+    fn buckets_fill_as_time_passes() {
+        let host = Mock::new();
+        let rate = Rate {
+            per_second: 1.0,
+            burst: 2.0,
+        };
+        assert_eq!(rate_limit::take("a", rate, 2.0), Ok(()));
+        assert_eq!(rate_limit::take("a", rate, 1.0), Err(Duration::from_secs(1)));
+        assert_eq!(
+            rate_limit::take_on_credit("a", rate, 1.0),
+            Err(Duration::from_secs(1))
+        );
+        host.advance(Duration::from_secs(1));
+        assert_eq!(rate_limit::take("a", rate, 1.0), Err(Duration::from_secs(1)));
+        host.limit_rate_limit_keys(1);
+        assert!(rate_limit::take("b", rate, 1.0).is_err());
+    }
+
+    #[test]
+    fn histograms_remember_what_they_are_told() {
+        let host = Mock::new();
+        metrics::observe("took", 0.5);
+        metrics::observe("took", 2.0);
+        assert_eq!(host.observed("took"), [0.5, 2.0]);
     }
 
     #[test]

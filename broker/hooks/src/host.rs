@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use hookwire_protocol::{TopicFilter, TopicName};
+
 use crate::{ClientFacts, ClientKey, Message};
 
 /// A message that a plugin wants published.
@@ -11,6 +13,8 @@ pub struct PluginPublish {
     pub plugin: Arc<str>,
     /// The message; its source is [`crate::Source::Plugin`].
     pub message: Message,
+    /// Whether it only takes its place among the retained messages and is sent to nobody.
+    pub is_only_kept: bool,
 }
 
 /// The broker, as plugins see it. Calls must not block: they are made in the middle of a hook.
@@ -23,6 +27,22 @@ pub trait Host: Send + Sync {
 
     /// Queues messages of a plugin; false when the queue is full and they were dropped.
     fn publish(&self, messages: Vec<PluginPublish>) -> bool;
+
+    /// Forgets what policies have said of a client; false when it is not known.
+    fn forget_answers(&self, key: ClientKey) -> bool;
+
+    /// Has the rights of a client looked at again, soon; false when it is not known or too many wait for that.
+    fn reauthorize(&self, key: ClientKey) -> bool;
+
+    /// The retained message of a topic, with what is left of its time.
+    fn retained(&self, topic: &TopicName) -> Option<Message>;
+
+    /// At most `count` of the retained messages that a filter matches, in the order of their topics; those behind the
+    /// topic `after`.
+    fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message>;
+
+    /// Whether there is room for a retained message.
+    fn has_room_to_retain(&self, message: &Message) -> bool;
 }
 
 /// A host that knows nobody: for checking plugins without a broker.
@@ -39,6 +59,26 @@ impl Host for NoHost {
     }
 
     fn publish(&self, _: Vec<PluginPublish>) -> bool {
+        false
+    }
+
+    fn forget_answers(&self, _: ClientKey) -> bool {
+        false
+    }
+
+    fn reauthorize(&self, _: ClientKey) -> bool {
+        false
+    }
+
+    fn retained(&self, _: &TopicName) -> Option<Message> {
+        None
+    }
+
+    fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: usize) -> Vec<Message> {
+        Vec::new()
+    }
+
+    fn has_room_to_retain(&self, _: &Message) -> bool {
         false
     }
 }

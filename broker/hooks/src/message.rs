@@ -80,6 +80,18 @@ impl Message {
             .and_then(|values| values.message_expiry_interval_secs)
     }
 
+    /// A copy whose message expiry interval is what is left of it.
+    #[must_use]
+    pub fn with_time_left(&self, now: Instant) -> Self {
+        let mut copy = self.clone();
+        if let Some(expires_at) = self.expires_at {
+            let left = expires_at.saturating_duration_since(now).as_secs();
+            copy.properties.get_or_insert().message_expiry_interval_secs =
+                Some(u32::try_from(left).unwrap_or(u32::MAX));
+        }
+        copy
+    }
+
     /// Whether it says that its payload is UTF-8 text, and it is not.
     pub fn breaks_its_payload_format(&self) -> bool {
         let says_text = self

@@ -13,10 +13,15 @@ wasmtime::component::bindgen!({
             import hookwire:plugin/publish@0.1.0;
             import hookwire:plugin/kv@0.1.0;
             import hookwire:plugin/metrics@0.1.0;
+            import hookwire:plugin/rate-limit@0.1.0;
+            import hookwire:plugin/retained@0.1.0;
+            import hookwire:plugin/secrets@0.1.0;
+            import hookwire:plugin/password@0.1.0;
             import hookwire:plugin/clock@0.1.0;
             import hookwire:plugin/random@0.1.0;
             import hookwire:plugin/topics@0.1.0;
             import hookwire:plugin/http@0.1.0;
+            import hookwire:plugin/signatures@0.1.0;
 
             export hookwire:plugin/lifecycle@0.1.0;
             export hookwire:plugin/authenticate@0.1.0;

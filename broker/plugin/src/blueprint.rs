@@ -39,7 +39,7 @@ impl Blueprint {
     /// It does so at once: a plugin that waited for others before it has its configuration would be loaded or not as
     /// those others please.
     pub(crate) fn build(&self) -> Result<(Instance, Interests), LoadError> {
-        let budget = Budget::new(self.deadline);
+        let budget = Budget::slow(self.deadline);
         let mut store = self.store();
         instance::begin(&mut store, budget);
         let component = self.instantiate(&mut store).map_err(|error| LoadError::Failed {

@@ -61,6 +61,22 @@ static HTTP: Grant = Grant {
     add: "grant = { http = [\"https://host\"] }",
     given: |grants| grants.http.is_some(),
 };
+static RETAINED: Grant = Grant {
+    add: "grant = { retained = [\"topic/filter\"] }",
+    given: |grants| grants.retained.is_some(),
+};
+static SECRETS: Grant = Grant {
+    add: "grant = { secrets = [\"name\"] }",
+    given: |grants| !grants.secrets.is_empty(),
+};
+static PASSWORD: Grant = Grant {
+    add: "grant = { password = true }",
+    given: |grants| grants.password,
+};
+static RATE_LIMIT: Grant = Grant {
+    add: "grant = { rate_limit = { keys = 10_000 } }",
+    given: |grants| grants.rate_limit_keys_max.is_some(),
+};
 static RANDOM: Grant = Grant {
     add: "grant = { random = true }",
     given: |grants| grants.random,
@@ -72,11 +88,15 @@ const WASI_VERSION: &str = "0.2.0";
 fn import(name: &InterfaceName<'_>) -> Import {
     match (name.package, name.interface) {
         (contract::PACKAGE, interface) => match interface {
-            "log" | "clock" | "topics" => Import::Free,
+            "log" | "clock" | "topics" | "signatures" => Import::Free,
             "clients" => Import::Granted(&CLIENTS),
             "publish" => Import::Granted(&PUBLISH),
             "kv" => Import::Granted(&KV),
             "metrics" => Import::Granted(&METRICS),
+            "retained" => Import::Granted(&RETAINED),
+            "secrets" => Import::Granted(&SECRETS),
+            "password" => Import::Granted(&PASSWORD),
+            "rate-limit" => Import::Granted(&RATE_LIMIT),
             "random" => Import::Granted(&RANDOM),
             "http" => Import::Granted(&HTTP),
             _ => Import::Unknown,
@@ -240,6 +260,7 @@ fn does_something(item: &ComponentItem, engine: &Engine) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{RetainedGrant, Secret};
 
     fn surface(imports: &[&str], exports: &[&str]) -> Surface {
         let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -264,6 +285,7 @@ mod tests {
         let imports = [
             "hookwire:plugin/log@0.1.4",
             "hookwire:plugin/clock@0.1.0",
+            "hookwire:plugin/signatures@0.1.0",
             "wasi:cli/stderr@0.2.6",
             "wasi:io/streams@0.2.0",
             "wasi:random/insecure-seed@0.2.9",
@@ -319,9 +341,28 @@ mod tests {
                 &["wasi:cli/stderr@0.3.0"],
             ),
             (
-                &["hookwire:plugin/retained@0.1.0"],
+                &["hookwire:plugin/mail@0.1.0"],
                 &[LIFECYCLE, ROUTE],
-                &["hookwire:plugin/retained@0.1.0"],
+                &["hookwire:plugin/mail@0.1.0"],
+            ),
+            (
+                &["hookwire:plugin/retained@0.1.0", "hookwire:plugin/secrets@0.1.0"],
+                &[LIFECYCLE, ROUTE],
+                &[
+                    "retained@0.1.0 (add `grant = { retained = [\"topic/filter\"] }`)",
+                    "secrets@0.1.0 (add `grant = { secrets = [\"name\"] }`)",
+                ],
+            ),
+            (
+                &[
+                    "hookwire:plugin/password@0.1.0",
+                    "hookwire:plugin/rate-limit@0.1.0",
+                ],
+                &[LIFECYCLE, ROUTE],
+                &[
+                    "password@0.1.0 (add `grant = { password = true }`)",
+                    "rate-limit@0.1.0 (add `grant = { rate_limit = { keys = 10_000 } }`)",
+                ],
             ),
             (&["host-function"], &[LIFECYCLE, ROUTE], &["host-function"]),
             (
@@ -369,6 +410,34 @@ mod tests {
                 "metrics",
                 Grants {
                     metrics: true,
+                    ..Grants::default()
+                },
+            ),
+            (
+                "retained",
+                Grants {
+                    retained: Some(RetainedGrant::default()),
+                    ..Grants::default()
+                },
+            ),
+            (
+                "secrets",
+                Grants {
+                    secrets: [("a".to_owned(), Secret(b"b"[..].into()))].into(),
+                    ..Grants::default()
+                },
+            ),
+            (
+                "password",
+                Grants {
+                    password: true,
+                    ..Grants::default()
+                },
+            ),
+            (
+                "rate-limit",
+                Grants {
+                    rate_limit_keys_max: Some(1),
                     ..Grants::default()
                 },
             ),

@@ -18,6 +18,8 @@ pub(crate) struct Budget {
     pub(crate) pace: Pace,
     /// [`Source::hops`](hookwire_hooks::Source::hops) of the message in question; 0 where there is none.
     pub(crate) hops: u8,
+    /// Whether it may take its time, though it keeps its thread: no client's packets wait for it.
+    pub(crate) is_slow: bool,
 }
 
 impl Budget {
@@ -26,6 +28,7 @@ impl Budget {
             deadline,
             pace: Pace::AtOnce,
             hops: 0,
+            is_slow: false,
         }
     }
 
@@ -34,6 +37,14 @@ impl Budget {
         Self {
             pace: Pace::Waiting,
             ..self
+        }
+    }
+
+    /// For a call that may take its time, though it keeps its thread.
+    pub(crate) fn slow(deadline: Duration) -> Self {
+        Self {
+            is_slow: true,
+            ..Self::new(deadline)
         }
     }
 
@@ -65,6 +76,10 @@ pub(crate) struct Guest {
     needs_fiber: bool,
     /// What the running call has spent waiting.
     waited: Duration,
+    /// [`Budget::is_slow`] of the running call.
+    is_slow: bool,
+    /// Bytes of retained messages that the running call was shown so far.
+    pub(crate) retained_bytes_read: usize,
 }
 
 /// Messages that the running call published so far.
@@ -85,6 +100,8 @@ impl Guest {
             outbox: Outbox::default(),
             needs_fiber,
             waited: Duration::ZERO,
+            is_slow: false,
+            retained_bytes_read: 0,
             services,
         }
     }
@@ -96,6 +113,11 @@ impl Guest {
 
     pub(crate) fn pace(&self) -> Pace {
         self.watch.pace()
+    }
+
+    /// Whether the running call may do what takes long.
+    pub(crate) fn takes_its_time(&self) -> bool {
+        self.is_slow || self.pace() == Pace::Waiting
     }
 
     /// How long the running call may still wait; `None` where it may not at all.
@@ -121,6 +143,8 @@ impl Guest {
         self.outbox.hops = budget.hops;
         self.outbox.bytes = 0;
         self.outbox.messages.clear();
+        self.is_slow = budget.is_slow;
+        self.retained_bytes_read = 0;
         self.console.forget_errors();
         self.memory.take_refused();
     }
@@ -128,7 +152,7 @@ impl Guest {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use hookwire_hooks::NoHost;
+    use hookwire_hooks::{Host, NoHost};
 
     use super::*;
     use crate::executor::Executor;
@@ -138,10 +162,15 @@ pub(crate) mod tests {
 
     /// The state of an instance of a plugin with these grants, for tests of host functions.
     pub(crate) fn guest(grants: Grants, limits: HostLimits) -> Guest {
+        guest_of(Arc::new(NoHost), grants, limits)
+    }
+
+    /// The same with a broker behind it.
+    pub(crate) fn guest_of(broker: Arc<dyn Host>, grants: Grants, limits: HostLimits) -> Guest {
         let ticker = Ticker::start(engine::new(&limits).unwrap()).unwrap();
         let foundation = Arc::new(Foundation {
             limits,
-            broker: Arc::new(NoHost),
+            broker,
             ticker,
             executor: Executor::start().unwrap(),
         });

@@ -9,8 +9,13 @@ mod http;
 mod kv;
 mod log;
 pub(crate) mod metrics;
+mod password;
 mod publish;
 mod random;
+mod rate_limit;
+mod retained;
+mod secrets;
+mod signatures;
 mod topics;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -39,6 +44,11 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     imports::publish::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
     imports::kv::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
     imports::metrics::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
+    imports::rate_limit::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
+    imports::retained::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
+    imports::secrets::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
+    imports::password::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
+    imports::signatures::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
     imports::clock::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
     imports::random::add_to_linker::<_, HasSelf<_>>(linker, guest)?;
     imports::topics::add_to_linker::<_, HasSelf<_>>(linker, guest)

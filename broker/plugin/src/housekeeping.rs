@@ -58,7 +58,7 @@ impl Retired {
                 return;
             }
             // What it has to say about its end changes nothing.
-            let _ = at_once(lifecycle::stop(&mut instance, Budget::new(left)));
+            let _ = at_once(lifecycle::stop(&mut instance, Budget::slow(left)));
         }
     }
 }

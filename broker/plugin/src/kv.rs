@@ -1,11 +1,11 @@
 //! The store of one plugin: what its instances share, and what outlives them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 
 /// Longest key, bytes: a key names something, it does not hold it.
 const KEY_BYTES_MAX: usize = 1024;
@@ -36,7 +36,8 @@ pub(crate) struct Kv {
 
 #[derive(Default)]
 struct Entries {
-    by_key: FxHashMap<Arc<str>, Entry>,
+    /// In order, so that keys can be listed from anywhere on.
+    by_key: BTreeMap<Arc<str>, Entry>,
     /// Entries with a time to live, the one that ends first in front.
     by_end: BTreeSet<(Instant, Arc<str>)>,
     bytes: usize,
@@ -146,6 +147,19 @@ impl Kv {
                 .write(&key, Value::Number(delta), end(ttl, now), quota, now)
                 .map(|()| delta),
         }
+    }
+
+    /// At most `count` keys that begin with `prefix`, in order; those behind the key `after`.
+    pub(crate) fn keys(&self, prefix: &str, after: Option<&str>, count: usize, now: Instant) -> Vec<String> {
+        let entries = self.entries.lock();
+        let start = match after.filter(|after| *after >= prefix) {
+            Some(after) => Bound::Excluded(after),
+            None => Bound::Included(prefix),
+        };
+        let from_start = entries.by_key.range::<str, _>((start, Bound::Unbounded));
+        let same = from_start.take_while(|(key, _)| key.starts_with(prefix));
+        let live = same.filter(|(_, entry)| entry.ends.is_none_or(|end| end > now));
+        live.map(|(key, _)| key.to_string()).take(count).collect()
     }
 
     /// Entries and bytes that it holds, expired ones that nobody met yet included.
@@ -376,6 +390,31 @@ mod tests {
             kv.increment("text".into(), 1, None, QUOTA, now),
             Err(KvError::NotANumber)
         );
+    }
+
+    #[test]
+    fn keys_are_listed_in_order_from_anywhere() {
+        let (kv, now) = (Kv::default(), clock());
+        for key in ["b/2", "a", "b/1", "b/3", "c", "b"] {
+            put(&kv, key, b"", None, now).unwrap();
+        }
+        put(&kv, "b/25", b"", Some(SECOND), now).unwrap();
+        let keys = |prefix, after, count, now| kv.keys(prefix, after, count, now);
+        assert_eq!(keys("b/", None, 9, now), ["b/1", "b/2", "b/25", "b/3"]);
+        assert_eq!(keys("b/", Some("b/1"), 2, now), ["b/2", "b/25"]);
+        assert_eq!(keys("b/", Some("b/1"), 2, now + SECOND), ["b/2", "b/3"]);
+        assert_eq!(
+            keys("b/", Some("a"), 1, now),
+            ["b/1"],
+            "a place in front of all is the start"
+        );
+        assert_eq!(
+            keys("b/", Some("b/11"), 1, now),
+            ["b/2"],
+            "a key that is gone is a place too"
+        );
+        assert_eq!(keys("", None, 9, now).len(), 7);
+        assert!(keys("d", None, 9, now).is_empty() && keys("b/", Some("c"), 9, now).is_empty());
     }
 
     fn clock() -> Instant {

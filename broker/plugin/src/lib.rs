@@ -11,8 +11,8 @@
 //! | `link`, `blueprint`, `instance`, `pool`, `pools`, `guest` | making instances, calling them, keeping them, what the host holds for each |
 //! | `executor` | the threads of calls that may wait |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
-//! | `host/…`, `kv`, `http`, `origin`, `reach`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
-//! | `loaded`, `deliveries`, `waiting`, `stats`, `housekeeping` | the plugin in force, its calls that may wait, its counters, its ticks and its end |
+//! | `host/…`, `kv`, `rate_limit`, `http`, `origin`, `reach`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
+//! | `loaded`, `deliveries`, `waiting`, `stats`, `histogram`, `housekeeping` | the plugin in force, its calls that may wait, its counters, its ticks and its end |
 //!
 //! What holds, whatever a guest does:
 //!
@@ -44,6 +44,7 @@ mod executor;
 mod failure;
 mod frame;
 mod guest;
+mod histogram;
 mod hook;
 mod host;
 mod housekeeping;
@@ -61,6 +62,7 @@ mod plugin_host;
 mod pool;
 mod pools;
 mod random;
+mod rate_limit;
 mod reach;
 mod run;
 mod services;
@@ -76,5 +78,5 @@ pub use limits::HostLimits;
 pub use loaded::LoadedPlugin;
 pub use origin::HttpOrigin;
 pub use plugin_host::PluginHost;
-pub use spec::{Grants, HttpGrant, PluginSource, PluginSpec};
-pub use stats::{HookStats, HttpStats, InstanceStats, MetricValue, PluginStats};
+pub use spec::{Grants, HttpGrant, PluginSource, PluginSpec, RetainedGrant, Secret};
+pub use stats::{Histogram, HookStats, HttpStats, InstanceStats, MetricValue, PluginStats};

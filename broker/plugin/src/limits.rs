@@ -25,6 +25,12 @@ pub struct HostLimits {
     pub publishes_per_call_max: usize,
     /// Most topic and payload bytes that a plugin may publish in one call; they wait in memory until the hook answers.
     pub publish_bytes_per_call_max: usize,
+    /// Most topic and payload bytes of retained messages that a plugin is shown in one call: they are copied into its
+    /// memory, which has 16 MiB as a rule.
+    pub retained_bytes_per_call_max: usize,
+    /// Most memory that a password hash may work in, KiB; it is the broker's, and as many calls as a plugin has
+    /// instances can need it at a time.
+    pub password_memory_kib_max: usize,
     /// Most bytes that a plugin may hand to the broker in one answer or one call of the host; a larger value would be
     /// copied into the broker's memory before anybody could look at it.
     pub answer_bytes_max: usize,
@@ -57,6 +63,8 @@ impl Default for HostLimits {
             log_lines_per_second_max: 50,
             publishes_per_call_max: 64,
             publish_bytes_per_call_max: 1 << 20,
+            retained_bytes_per_call_max: 1 << 20,
+            password_memory_kib_max: 64 << 10,
             answer_bytes_max: 16 << 20,
             stack_bytes: 512 << 10,
             component_bytes_max: 64 << 20,

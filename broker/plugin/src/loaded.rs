@@ -90,6 +90,7 @@ impl LoadedPlugin {
             kv_entries,
             kv_bytes,
             http: counters.http.read(),
+            rate_limit_keys: self.services.lasting.buckets.len(),
             last_error: counters.last_error(),
             metrics: self.services.lasting.metrics.all(),
         }
@@ -148,7 +149,7 @@ impl LoadedPlugin {
 
     /// Of a call that may take long.
     fn slow(&self) -> Budget {
-        Budget::new(self.spec.deadline_slow).waiting()
+        Budget::slow(self.spec.deadline_slow).waiting()
     }
 
     fn wait(&self, budget: Budget) -> Duration {

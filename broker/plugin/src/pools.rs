@@ -93,7 +93,7 @@ fn slow_max(spec: &PluginSpec, surface: &Surface) -> usize {
 
 fn first(blueprint: &Blueprint) -> Result<(Instance, Interests), LoadError> {
     let (mut first, interests) = blueprint.build()?;
-    at_once(lifecycle::health(&mut first, Budget::new(blueprint.deadline)))
+    at_once(lifecycle::health(&mut first, Budget::slow(blueprint.deadline)))
         .map_err(|failure| LoadError::Failed {
             stage: "health",
             failure,

@@ -10,6 +10,7 @@ use crate::host::metrics::Metrics;
 use crate::http::Http;
 use crate::journal::Journal;
 use crate::kv::Kv;
+use crate::rate_limit::Buckets;
 use crate::stats::Counters;
 use crate::ticker::Ticker;
 use crate::{Grants, HostLimits};
@@ -27,6 +28,7 @@ pub(crate) struct Foundation {
 pub(crate) struct Lasting {
     pub(crate) kv: Kv,
     pub(crate) metrics: Metrics,
+    pub(crate) buckets: Buckets,
 }
 
 /// What the host interfaces of one plugin work with.

@@ -1,7 +1,9 @@
 //! One plugin's entry in the configuration, checked.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookwire_hooks::FailureRules;
@@ -32,6 +34,25 @@ impl fmt::Debug for PluginSource {
     }
 }
 
+/// What nobody but a plugin that it is granted to may see.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Arc<[u8]>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Which retained messages a plugin may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RetainedGrant {
+    /// Topics that it may look at.
+    pub read: Vec<TopicFilter>,
+    /// Topics whose retained message it may replace and remove.
+    pub write: Vec<TopicFilter>,
+}
+
 /// What a plugin may use beyond the log, the clock and the topic rules; the default is nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
@@ -41,6 +62,14 @@ pub struct Grants {
     pub publish: Vec<TopicFilter>,
     /// Bytes of keys and values that it may store.
     pub kv_bytes_max: Option<usize>,
+    /// Retained messages; none: not at all.
+    pub retained: Option<RetainedGrant>,
+    /// Secrets, by name.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Password hashes at native speed.
+    pub password: bool,
+    /// Token buckets that it may have at a time.
+    pub rate_limit_keys_max: Option<usize>,
     /// Figures of its own.
     pub metrics: bool,
     /// Unpredictable random bytes.

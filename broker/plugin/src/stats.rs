@@ -7,6 +7,7 @@ use hookwire_hooks::{Failure, FailureKind, Hook};
 use parking_lot::Mutex;
 
 use crate::clock;
+pub use crate::histogram::Histogram;
 use crate::http::HttpError;
 
 /// What a plugin did since it was loaded.
@@ -36,6 +37,8 @@ pub struct PluginStats {
     pub kv_bytes: usize,
     /// Its HTTP requests.
     pub http: HttpStats,
+    /// Token buckets that are not full.
+    pub rate_limit_keys: usize,
     /// The last failure of any kind.
     pub last_error: Option<String>,
     /// Figures of its own, by name.
@@ -75,6 +78,7 @@ impl std::fmt::Display for MetricValue {
         match self {
             Self::Count(count) => write!(f, "{count}"),
             Self::Gauge(value) => write!(f, "{value}"),
+            Self::Histogram(histogram) => write!(f, "{} (sum {})", histogram.count(), histogram.sum()),
         }
     }
 }
@@ -158,12 +162,14 @@ pub struct InstanceStats {
 }
 
 /// A figure of a plugin's own.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum MetricValue {
     /// Only grows.
     Count(u64),
     /// Goes up and down.
     Gauge(f64),
+    /// How often what was seen.
+    Histogram(Histogram),
 }
 
 /// Names of the answers to each hook, in the order in which they are counted.

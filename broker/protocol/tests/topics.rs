@@ -272,3 +272,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_filter_covers_another_only_whole() {
+    for (rule, asked, covered) in [
+        ("a/#", "a/b", true),
+        ("a/#", "a/+/c", true),
+        ("a/#", "a/#", true),
+        ("a/#", "a", true),
+        ("a/+", "a/+", true),
+        ("a/+", "a/b", true),
+        ("a/+", "a/#", false),
+        ("a/b", "a/+", false),
+        ("#", "$SYS/x", false),
+        ("a/+/c", "a/b/c", true),
+        ("a/+", "a/b/c", false),
+    ] {
+        assert_eq!(
+            TopicFilter::new(rule).unwrap().covers(asked),
+            covered,
+            "{rule} over {asked}"
+        );
+    }
+}

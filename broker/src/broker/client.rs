@@ -26,6 +26,8 @@ pub struct Client {
     pub(super) departed: Notify,
     /// Answers about messages to this client, shared by all who publish to it.
     pub(super) deliveries: Mutex<AccessMemo>,
+    /// Counts how often what policies said of it was to be forgotten.
+    answers_epoch: AtomicU64,
 }
 
 /// Who is, or was last, connected, and what it may do.
@@ -48,6 +50,7 @@ impl Client {
             standing: RwLock::new(standing),
             departed: Notify::new(),
             deliveries: Mutex::default(),
+            answers_epoch: AtomicU64::new(0),
         }
     }
 
@@ -81,6 +84,18 @@ impl Client {
             .store(standing.rights.restricts_delivery(), Ordering::Release);
         *self.standing.write() = standing;
         self.deliveries.lock().forget();
+    }
+
+    /// What policies have said of it so far is to be asked anew.
+    pub(super) fn forget_answers(&self) {
+        self.answers_epoch.fetch_add(1, Ordering::AcqRel);
+        self.deliveries.lock().forget();
+    }
+
+    /// Another number whenever the answers about it are to be forgotten.
+    #[inline]
+    pub(super) fn answers_epoch(&self) -> u64 {
+        self.answers_epoch.load(Ordering::Acquire)
     }
 
     /// Whether its grant has to be asked about each delivery.

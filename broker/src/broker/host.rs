@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, PluginPublish};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish};
+use hookwire_protocol::{TopicFilter, TopicName};
 use parking_lot::RwLock;
 
 use super::{Broker, emission};
+use crate::clock;
 
 /// The broker as plugins see it. It is made before the broker, since the broker's first chain is loaded
 /// against it, and holds nothing alive.
@@ -50,5 +52,46 @@ impl Host for PluginAccess {
     fn publish(&self, messages: Vec<PluginPublish>) -> bool {
         let Some(broker) = self.broker() else { return false };
         emission::queue(&broker.0.plugin_publishes, messages)
+    }
+
+    fn forget_answers(&self, key: ClientKey) -> bool {
+        let client = self.broker().and_then(|broker| broker.0.registry.by_key(key));
+        client.is_some_and(|client| {
+            client.forget_answers();
+            true
+        })
+    }
+
+    /// Not at once: policies would be asked in the middle of a question to one of them.
+    fn reauthorize(&self, key: ClientKey) -> bool {
+        self.broker().is_some_and(|broker| {
+            broker.0.registry.by_key(key).is_some() && broker.0.reauthorizations.try_send(key).is_ok()
+        })
+    }
+
+    fn retained(&self, topic: &TopicName) -> Option<Message> {
+        let now = clock::now();
+        let copy = self.broker()?.0.router.retained_of(topic, now)?;
+        Some(copy.message.with_time_left(now))
+    }
+
+    fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
+        let Some(broker) = self.broker() else {
+            return Vec::new();
+        };
+        let now = clock::now();
+        let found = broker.0.router.retained_page(filter, after, count, now);
+        found
+            .iter()
+            .map(|copy| copy.message.with_time_left(now))
+            .collect()
+    }
+
+    fn has_room_to_retain(&self, message: &Message) -> bool {
+        self.broker().is_some_and(|broker| {
+            let limits = broker.settings().retained_limits();
+            message.payload.is_empty()
+                || (!broker.0.memory.is_full() && broker.0.router.check_retained(message, &limits).is_ok())
+        })
     }
 }

@@ -72,6 +72,9 @@ use wills::HeldWills;
 /// Messages of plugins that may wait to be published; beyond it they are refused.
 const PLUGIN_PUBLISHES_MAX: usize = 4096;
 
+/// Clients whose rights plugins want looked at again and that may wait for it; beyond it plugins are told so.
+const REAUTHORIZATIONS_MAX: usize = 4096;
+
 /// Whom an event is about where it is about no client.
 const NOBODY: ClientKey = ClientKey(0);
 
@@ -140,11 +143,21 @@ struct Shared {
     metrics: Metrics,
     events: EventSink,
     plugin_publishes: mpsc::Sender<PluginPublish>,
+    reauthorizations: mpsc::Sender<ClientKey>,
     authentications: Semaphore,
     next_key: AtomicU64,
     next_session: AtomicU64,
-    /// Messages that plugins publish, until [`Broker::serve`] takes the receiver.
-    published: Mutex<Option<mpsc::Receiver<PluginPublish>>>,
+    /// What plugins wish, until [`Broker::serve`] takes it.
+    wishes: Mutex<Option<Wishes>>,
+}
+
+/// What plugins wish and the broker does by and by.
+#[derive(Debug)]
+struct Wishes {
+    /// Messages to be published.
+    published: mpsc::Receiver<PluginPublish>,
+    /// Clients whose rights are to be looked at again.
+    reauthorizations: mpsc::Receiver<ClientKey>,
 }
 
 impl Broker {
@@ -159,6 +172,7 @@ impl Broker {
             Defaults::default(),
         )));
         let (plugin_publishes, published) = mpsc::channel(PLUGIN_PUBLISHES_MAX);
+        let (reauthorizations, reauthorized) = mpsc::channel(REAUTHORIZATIONS_MAX);
         let authentications = Semaphore::new(settings.limits.authentications_max);
         let broker = Self(Arc::new(Shared {
             events: EventSink::start(Arc::clone(&chain))?,
@@ -176,10 +190,14 @@ impl Broker {
             started_at: clock::now(),
             metrics: Metrics::default(),
             plugin_publishes,
+            reauthorizations,
             authentications,
             next_key: AtomicU64::new(1),
             next_session: AtomicU64::new(1),
-            published: Mutex::new(Some(published)),
+            wishes: Mutex::new(Some(Wishes {
+                published,
+                reauthorizations: reauthorized,
+            })),
         }));
         broker.apply_settings();
         broker.0.memory.look(broker.settings().limits.memory_max);
@@ -239,11 +257,16 @@ impl Broker {
     /// Does what is due (session expiry, delayed wills), publishes what plugins publish, and reports about the broker, for
     /// as long as it lives.
     pub async fn serve(&self) {
-        let published = self.0.published.lock().take();
-        if let Some(published) = published {
+        let wishes = self.0.wishes.lock().take();
+        if let Some(Wishes {
+            published,
+            reauthorizations,
+        }) = wishes
+        {
             tokio::join!(
                 self.serve_timers(),
                 self.serve_plugins(published),
+                self.serve_reauthorizations(reauthorizations),
                 self.report_itself()
             );
         }
@@ -274,6 +297,12 @@ impl Broker {
                 next = published.try_recv().ok();
             }
             publisher.wake_recipients();
+        }
+    }
+
+    async fn serve_reauthorizations(&self, mut reauthorizations: mpsc::Receiver<ClientKey>) {
+        while let Some(key) = reauthorizations.recv().await {
+            self.renew_rights(key).await;
         }
     }
 

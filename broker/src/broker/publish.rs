@@ -167,6 +167,11 @@ impl Publisher {
         self.dirty.push(Arc::clone(link));
     }
 
+    /// Forgets what policies have said of the client, if somebody has wished so: then it has another epoch.
+    pub(super) fn keep_up(&mut self, epoch: u64) {
+        self.access.keep_up(epoch);
+    }
+
     /// Forgets what policies have said of the client.
     pub fn forget_access(&mut self) {
         self.access.forget();
@@ -222,6 +227,7 @@ impl Broker {
         let author = Author::of(connected);
         let taken = take(&author, publisher, packets);
         judge_format(round, publisher);
+        publisher.keep_up(author.client.answers_epoch());
         authorize_run(round, &author.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
             round.chain.on_publish(&mut publisher.run);
@@ -303,12 +309,22 @@ impl Broker {
 
     /// A message of a plugin: judged by all other plugins, then routed.
     pub(super) fn publish_of_plugin(&self, publisher: &mut Publisher, now: Instant, publish: PluginPublish) {
+        let is_only_kept = publish.is_only_kept;
         let publication = Publication {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
         };
         // Whatever is refused here, the plugin has been answered long since.
-        self.with_round(now, |round| self.publish_one(round, publisher, publication));
+        self.with_round(now, |round| {
+            if is_only_kept {
+                let mut run = [publication];
+                round.chain.on_publish(&mut run);
+                let [publication] = run;
+                self.keep_judged(round, publication);
+            } else {
+                self.publish_one(round, publisher, publication);
+            }
+        });
     }
 
     /// A message of an administrator: judged by all plugins, then routed. Its source is [`Source::Admin`].
@@ -350,6 +366,18 @@ impl Broker {
         from: Option<u64>,
     ) -> Arc<Matches<Arc<Client>>> {
         self.0.router.matching(&mut publisher.memo, topic, from)
+    }
+
+    /// Retains a message that goes to nobody, if the policies have let it pass and none has taken its RETAIN flag off.
+    pub(super) fn keep_judged(&self, round: &Round<'_>, publication: Publication) {
+        let Publication {
+            fate, mut message, ..
+        } = publication;
+        message.start_expiry(round.now);
+        let is_fit = message.payload.len() <= round.settings.limits.decode.packet_bytes_max;
+        if fate == Fate::Pass && message.retain && is_fit {
+            self.retain(round, &message);
+        }
     }
 
     /// Keeps a message if it is to be retained, and puts it into the outboxes of all whom it concerns.
@@ -411,6 +439,7 @@ impl Broker {
         PublishReason::Success
     }
 
+    /// False when there is no room.
     fn retain(&self, round: &Round<'_>, message: &Message) -> bool {
         let grows = !message.payload.is_empty();
         if grows && self.0.memory.is_full() {

@@ -65,6 +65,7 @@ impl Broker {
         let taken = take(author, &mut publisher, &mut packets);
         let round = Round::new(&chain, &settings, clock::now());
         judge_format(&round, &mut publisher);
+        publisher.keep_up(author.client.answers_epoch());
         authorize_run(&round, author, &mut publisher).await;
         if chain.has(Hook::OnPublish) {
             chain.on_publish_waiting(publisher.run_mut()).await;
@@ -106,7 +107,11 @@ impl Broker {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
         };
-        self.publish_unsolicited_waiting(publisher, publication).await;
+        if publish.is_only_kept {
+            emission::behind_waiting(self.keep_waiting(publication)).await;
+        } else {
+            self.publish_unsolicited_waiting(publisher, publication).await;
+        }
     }
 
     /// Judges a message that nobody waits for, and routes it. What plugins publish meanwhile comes after it.
@@ -116,6 +121,15 @@ impl Broker {
         publication: Publication,
     ) {
         emission::behind_waiting(self.publish_one_waiting(publisher, publication)).await;
+    }
+
+    async fn keep_waiting(&self, publication: Publication) {
+        let (chain, settings) = (self.0.chain.load_full(), self.0.settings.load_full());
+        let mut run = [publication];
+        chain.on_publish_waiting(&mut run).await;
+        let [publication] = run;
+        let round = Round::new(&chain, &settings, clock::now());
+        self.keep_judged(&round, publication);
     }
 
     async fn publish_one_waiting(&self, publisher: &mut Publisher, publication: Publication) {

@@ -361,7 +361,7 @@ impl Broker {
     }
 
     /// A subscription that its session has forgotten is nobody's any more.
-    fn remove(&self, client: &Arc<Client>, kept: ByteString) {
+    pub(super) fn remove(&self, client: &Arc<Client>, kept: ByteString) {
         if let Ok(filter) = SharedFilter::parse(kept.clone()) {
             self.0.router.unsubscribe(&filter, client.id());
         }
@@ -402,7 +402,8 @@ fn full_text(filter: &SharedFilter) -> ByteString {
     ByteString::from(filter.to_string())
 }
 
-fn access_of<'f>(client: &Client, filter: &'f str, qos: QoS) -> Access<'f> {
+/// The question whether a client may have a subscription.
+pub(super) fn access_of<'f>(client: &Client, filter: &'f str, qos: QoS) -> Access<'f> {
     Access {
         client: client.key(),
         action: Action::Subscribe,

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytestring::ByteString;
 use hashbrown::HashSet;
 use hookwire_hooks::{Access, AccessDecision, Action, Chain, ClientKey, DropCause, Message};
-use hookwire_protocol::TopicName;
+use hookwire_protocol::{SharedFilter, TopicFilter, TopicName};
 
-use super::Broker;
 use super::access::{self, AccessMemo};
 use super::client::{Client, Standing};
+use super::{Broker, subscribe};
+use crate::clock;
+use crate::session::Unsubscribed;
 
 impl Broker {
     /// A new policy is in force: looks at what waits for every session.
@@ -31,6 +34,86 @@ impl Broker {
         if let Some(client) = kept.filter(|client| !self.is_foreign(client, standing)) {
             self.with_facts(standing, || self.vet(&chain, &client, standing, now));
         }
+    }
+
+    /// A plugin wants the rights of a client looked at again: its subscriptions, and what waits for it. Policies may take
+    /// their time over it.
+    pub(super) async fn renew_rights(&self, key: ClientKey) {
+        let Some(client) = self.0.registry.by_key(key) else {
+            return;
+        };
+        client.forget_answers();
+        let (chain, standing) = (self.0.chain.load_full(), client.standing());
+        let lost = match self.refused_filters(&chain, &client, &standing).await {
+            Ok(refused) => self.cancel(&client, &refused),
+            Err(text) => {
+                self.kick(key, text);
+                return;
+            }
+        };
+        self.take_back(&client, &lost);
+        if chain.wants_access(Action::Deliver) || client.is_restricted() {
+            self.vet(&chain, &client, &standing, clock::now());
+        }
+    }
+
+    /// The filters that a client has asked for and may not have any more: what was made of them is not asked about, as when
+    /// it subscribed. The error is for a client that is to go.
+    async fn refused_filters(
+        &self,
+        chain: &Chain,
+        client: &Client,
+        standing: &Standing,
+    ) -> Result<Vec<ByteString>, Option<ByteString>> {
+        let mut refused = Vec::new();
+        if access::is_free(chain, &standing.rights, Action::Subscribe) {
+            return Ok(refused);
+        }
+        let asked_for = client.session().asked_filters();
+        for (text, qos) in asked_for {
+            let Ok(filter) = SharedFilter::parse(text.clone()) else {
+                continue;
+            };
+            let asked = subscribe::access_of(client, filter.filter.as_str(), qos);
+            match access::decide_once(chain, &standing.rights, &asked).await {
+                AccessDecision::Allow => {}
+                AccessDecision::Next | AccessDecision::Deny(_) => refused.push(text),
+                AccessDecision::Disconnect(text) => return Err(text),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Ends subscriptions by the filters that the client has asked for; what they were in the end.
+    fn cancel(&self, client: &Arc<Client>, asked: &[ByteString]) -> Vec<TopicFilter> {
+        let mut ended = Vec::new();
+        for asked in asked {
+            let unsubscribed = client.session().unsubscribe(asked);
+            if let Unsubscribed::Ended(kept) = unsubscribed {
+                ended.extend(SharedFilter::parse(kept.clone()).map(|kept| kept.filter));
+                self.remove(client, kept);
+            }
+        }
+        ended
+    }
+
+    /// What waits for subscriptions that are no more, and for no other, goes.
+    fn take_back(&self, client: &Client, lost: &[TopicFilter]) {
+        if lost.is_empty() {
+            return;
+        }
+        let kept: Vec<_> = client
+            .session()
+            .subscriptions()
+            .filter_map(|(filter, _)| SharedFilter::parse(filter.clone()).ok())
+            .collect();
+        let is_lost = |topic: &TopicName| {
+            lost.iter().any(|filter| filter.matches(topic))
+                && !kept.iter().any(|kept| kept.filter.matches(topic))
+        };
+        let dropped = client.session().discard(is_lost);
+        let dropped = dropped.into_iter().map(|message| (message, DropCause::Denied));
+        self.report_dropped(client, dropped.collect());
     }
 
     fn vet(&self, chain: &Chain, client: &Client, standing: &Standing, now: Instant) {

@@ -16,7 +16,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::settings::{Config, PluginEntry};
 use super::units::show_size;
-use super::{admission, limits, listener, plugin, session};
+use super::{admission, limits, listener, plugin, secrets, session};
 
 /// A configuration of a thousand plugins is far smaller.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -41,7 +41,7 @@ impl Config {
         }
         let folder = file.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
         let report = Report::new(text);
-        let config = read(text, &report, Surroundings { folder, bundled });
+        let config = read(text, &report, folder, bundled);
         match (config, report.into_problems()) {
             (Some(config), problems) if problems.is_empty() => Ok(config),
             (_, problems) => Err(ConfigError {
@@ -116,10 +116,17 @@ fn whole_file(file: Option<&Path>, message: String) -> ConfigError {
 }
 
 /// `None` when the text is no TOML. Otherwise a configuration, which is only good if `report` stays empty.
-fn read(text: &str, report: &Report<'_>, around: Surroundings<'_>) -> Option<Config> {
+fn read(text: &str, report: &Report<'_>, folder: &Path, bundled: &[BundledPlugin]) -> Option<Config> {
     match DeTable::parse_recoverable(text) {
         (table, errors) if errors.is_empty() => {
-            Some(read_root(Section::root(table.get_ref(), report), around))
+            let mut root = Section::root(table.get_ref(), report);
+            let secrets = &secrets::read(&mut root, folder);
+            let around = Surroundings {
+                folder,
+                bundled,
+                secrets,
+            };
+            Some(read_root(root, around))
         }
         (_, errors) => {
             errors.iter().for_each(|error| syntax_error(error, report));

@@ -117,11 +117,14 @@ pub(super) fn qos(item: Item<'_>) -> Option<QoS> {
     QoS::try_from(level).ok()
 }
 
-pub(super) fn name(item: Item<'_>) -> Option<String> {
+/// Whether a text is fit to be the name of something.
+pub(super) fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let name = item
-        .string()
-        .filter(|name| (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed));
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+pub(super) fn name(item: Item<'_>) -> Option<String> {
+    let name = item.string().filter(|name| is_name(name));
     name.map(str::to_owned).or_else(|| {
         item.refuse(format!(
             "a name of 1 to {NAME_BYTES_MAX} letters, digits, \"-\", \"_\" and \".\""

@@ -26,6 +26,7 @@ mod plugin_config;
 mod problem;
 mod reader;
 mod report;
+mod secrets;
 mod session;
 mod settings;
 mod suggestion;

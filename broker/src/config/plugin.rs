@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
-use hookwire_plugin_host::{Grants, PluginSource, PluginSpec};
+use hookwire_plugin_host::{Grants, PluginSource, PluginSpec, RetainedGrant};
 
 use super::file::open_regular;
 use super::http_grant;
@@ -14,6 +14,7 @@ use super::kinds::{
 };
 use super::plugin_config::ConfigReader;
 use super::reader::{Item, Section};
+use super::secrets::{KeptSecret, Secrets};
 use super::settings::PluginEntry;
 
 const ON_FAILURE: &[(&str, OnFailure)] = &[
@@ -37,6 +38,7 @@ pub(super) struct Surroundings<'a> {
     /// Relative paths start here: the folder of the file.
     pub(super) folder: &'a Path,
     pub(super) bundled: &'a [BundledPlugin],
+    pub(super) secrets: &'a Secrets,
 }
 
 pub(super) fn read_all(root: &mut Section<'_>, around: Surroundings<'_>) -> Vec<PluginEntry> {
@@ -67,7 +69,7 @@ fn read(
     read_budgets(&mut section, &mut spec);
     section.set("async", &mut spec.may_wait, boolean);
     let mut files = Vec::new();
-    spec.grants = read_grants(section.section("grant"), around.folder, &mut files);
+    spec.grants = read_grants(section.section("grant"), around, &mut files);
     let mut config = ConfigReader::new(around.folder);
     spec.config = config.read(section.item("config"));
     section.finish();
@@ -139,8 +141,8 @@ fn bundled(item: Item<'_>, known: &[BundledPlugin]) -> Option<PluginSource> {
     })
 }
 
-/// `grant = { … }`: nothing is granted that does not stand there.
-fn read_grants(mut section: Section<'_>, folder: &Path, files: &mut Vec<PathBuf>) -> Grants {
+/// `grant = { … }`: nothing is granted that does not stand there. `files` are those that it is read from.
+fn read_grants(mut section: Section<'_>, around: Surroundings<'_>, files: &mut Vec<PathBuf>) -> Grants {
     let mut grants = Grants::default();
     section.set("clients", &mut grants.clients, boolean);
     section.set(
@@ -148,16 +150,65 @@ fn read_grants(mut section: Section<'_>, folder: &Path, files: &mut Vec<PathBuf>
         &mut grants.publish,
         list("topic filters", topic_filter),
     );
+    grants.retained = section.take("retained", read_retained);
     grants.kv_bytes_max = section.take("kv", Item::section).and_then(read_kv);
+    let named = section.take(
+        "secrets",
+        list("names of secrets", |item| granted_secret(&item, around.secrets)),
+    );
+    for (name, kept) in named.unwrap_or_default() {
+        files.extend(kept.file);
+        grants.secrets.insert(name, kept.secret);
+    }
+    section.set("password", &mut grants.password, boolean);
+    grants.rate_limit_keys_max = section
+        .take("rate_limit", Item::section)
+        .and_then(read_rate_limit);
     section.set("metrics", &mut grants.metrics, boolean);
     section.set("random", &mut grants.random, boolean);
-    grants.http = section.take("http", |item| http_grant::read(item, folder, files));
+    grants.http = section.take("http", |item| http_grant::read(item, around.folder, files));
     section.finish();
     grants
+}
+
+/// Topic filters for both, or for reading and writing apart.
+fn read_retained(item: Item<'_>) -> Option<RetainedGrant> {
+    if item.elements().is_some() {
+        let filters = list("topic filters", topic_filter)(item)?;
+        return Some(RetainedGrant {
+            read: filters.clone(),
+            write: filters,
+        });
+    }
+    if item.entries().is_none() {
+        return item.refuse("an array of topic filters, or { read = […], write = […] }");
+    }
+    let mut section = item.section()?;
+    let mut grant = RetainedGrant::default();
+    section.set("read", &mut grant.read, list("topic filters", topic_filter));
+    section.set("write", &mut grant.write, list("topic filters", topic_filter));
+    section.finish();
+    Some(grant)
+}
+
+fn granted_secret(item: &Item<'_>, secrets: &Secrets) -> Option<(String, KeptSecret)> {
+    let Some(name) = item.string() else {
+        return item.refuse("the name of a secret");
+    };
+    match secrets.get(name) {
+        Some(kept) => kept.clone().map(|kept| (name.to_owned(), kept)),
+        None => item.problem(format!("there is no secret {name:?} in [secrets]")),
+    }
 }
 
 fn read_kv(mut section: Section<'_>) -> Option<usize> {
     let bytes = section.require("bytes", size(1 << 10..=4 << 30));
     section.finish();
     bytes
+}
+
+fn read_rate_limit(mut section: Section<'_>) -> Option<usize> {
+    let keys = section.require("keys", integer(1..=10_000_000));
+    section.finish();
+    keys
 }

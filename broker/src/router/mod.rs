@@ -115,12 +115,34 @@ impl<S: Subscriber> Router<S> {
 
     /// The retained messages that a filter matches.
     pub fn retained(&self, filter: &TopicFilter, now: Instant) -> Vec<Arc<RetainedCopy>> {
-        let store = if filter.as_str().starts_with(sys::PREFIX) {
+        self.store_of(filter.as_str()).read().matching(filter, now)
+    }
+
+    /// The retained message of a topic.
+    pub fn retained_of(&self, topic: &TopicName, now: Instant) -> Option<Arc<RetainedCopy>> {
+        self.store_of(topic.as_str()).read().of_topic(topic, now)
+    }
+
+    /// See [`Retained::page`].
+    pub fn retained_page(
+        &self,
+        filter: &TopicFilter,
+        after: Option<&str>,
+        count: usize,
+        now: Instant,
+    ) -> Vec<Arc<RetainedCopy>> {
+        self.store_of(filter.as_str())
+            .read()
+            .page(filter, after, count, now)
+    }
+
+    /// Where the retained messages of a topic, or of the topics of a filter, are.
+    fn store_of(&self, text: &str) -> &RwLock<Retained> {
+        if text.starts_with(sys::PREFIX) {
             &self.own_retained
         } else {
             &self.retained
-        };
-        store.read().matching(filter, now)
+        }
     }
 
     /// How many clients' messages are retained, and their bytes.

@@ -1,10 +1,11 @@
 //! Retained messages.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hookwire_hooks::Message;
-use hookwire_protocol::TopicFilter;
+use hookwire_protocol::{TopicFilter, TopicName};
 
 use super::level_tree::{LevelTree, Slot};
 use crate::session::RetainedCopy;
@@ -101,17 +102,50 @@ impl Retained {
     pub fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<Arc<RetainedCopy>> {
         let mut found = Vec::new();
         self.tree.matched_by(filter.as_str(), |kept| {
-            let alive =
-                |copy: &&Arc<RetainedCopy>| copy.message.expires_at.is_none_or(|expires_at| expires_at > now);
-            found.extend(kept.0.iter().filter(alive).cloned());
+            found.extend(kept.0.iter().filter(|copy| is_alive(copy, now)).cloned());
         });
         found
+    }
+
+    /// The retained message of a topic, unless it has expired.
+    pub fn of_topic(&self, topic: &TopicName, now: Instant) -> Option<Arc<RetainedCopy>> {
+        let kept = self.tree.get(topic.as_str())?;
+        kept.0.as_ref().filter(|copy| is_alive(copy, now)).cloned()
+    }
+
+    /// The first `count` in the order of their topics, of those that a filter matches, that have not expired and that come
+    /// behind the topic `after`. Walks over all that the filter matches, and holds no more than it returns.
+    pub fn page(
+        &self,
+        filter: &TopicFilter,
+        after: Option<&str>,
+        count: usize,
+        now: Instant,
+    ) -> Vec<Arc<RetainedCopy>> {
+        let mut first = BTreeMap::new();
+        self.tree.matched_by(filter.as_str(), |kept| {
+            let Some(copy) = kept.0.as_ref().filter(|copy| is_alive(copy, now)) else {
+                return;
+            };
+            let topic = copy.message.topic.as_str();
+            if after.is_none_or(|after| topic > after) {
+                first.insert(topic, copy);
+                if first.len() > count {
+                    first.pop_last();
+                }
+            }
+        });
+        first.into_values().cloned().collect()
     }
 
     #[cfg(test)]
     pub(super) fn node_count(&self) -> usize {
         self.tree.node_count()
     }
+}
+
+fn is_alive(copy: &RetainedCopy, now: Instant) -> bool {
+    copy.message.expires_at.is_none_or(|expires_at| expires_at > now)
 }
 
 fn cost(message: &Message) -> usize {

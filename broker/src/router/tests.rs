@@ -428,3 +428,30 @@ fn an_expired_retained_message_is_not_found() {
     retained.keep(&expiring, &LIMITS).expect("room");
     assert!(retained.matching(&filter("a").filter, now).is_empty());
 }
+
+#[test]
+fn retained_messages_come_in_pages_in_the_order_of_their_topics() {
+    let mut retained = Retained::default();
+    for topic in ["a/3", "a/1", "b", "a/2/x", "a", "$x"] {
+        retained.keep(&message(topic, "x"), &LIMITS).expect("room");
+    }
+    let now = clock::now();
+    let page = |filter_text: &str, after: Option<&str>, count| -> Vec<String> {
+        let found = retained.page(&filter(filter_text).filter, after, count, now);
+        found
+            .iter()
+            .map(|copy| copy.message.topic.as_str().to_owned())
+            .collect()
+    };
+    assert_eq!(page("#", None, 9), ["a", "a/1", "a/2/x", "a/3", "b"]);
+    assert_eq!(page("#", None, 2), ["a", "a/1"]);
+    assert_eq!(page("#", Some("a/1"), 2), ["a/2/x", "a/3"]);
+    assert_eq!(
+        page("a/+", Some("a/11"), 9),
+        ["a/3"],
+        "where a topic was is a place too"
+    );
+    assert!(page("a/#", Some("b"), 9).is_empty());
+    assert!(retained.of_topic(&name("a/1"), now).is_some());
+    assert!(retained.of_topic(&name("a/2"), now).is_none());
+}

@@ -720,6 +720,20 @@ impl Session {
         self.subscriptions.iter()
     }
 
+    /// The filters that the client has asked for, and the QoS of what is kept for each.
+    pub fn asked_filters(&self) -> Vec<(ByteString, QoS)> {
+        let as_asked = self
+            .subscriptions
+            .iter()
+            .filter(|(kept, _)| !self.rewrites.is_made_of_others(kept))
+            .map(|(kept, options)| (kept.clone(), options.qos));
+        let rewritten = self
+            .rewrites
+            .all()
+            .filter_map(|(asked, kept)| Some((asked.clone(), self.subscriptions.get(kept)?.qos)));
+        as_asked.chain(rewritten).collect()
+    }
+
     /// Those that are shared.
     pub fn shared_filters(&self) -> Vec<SharedFilter> {
         let shared = self

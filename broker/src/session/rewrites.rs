@@ -17,6 +17,16 @@ impl Rewrites {
         self.kept_by_asked.get(asked)
     }
 
+    /// What the client has asked for, and what is kept for it.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&ByteString, &ByteString)> {
+        self.kept_by_asked.iter()
+    }
+
+    /// Whether what is kept is there because of filters that are remembered here.
+    pub(super) fn is_made_of_others(&self, kept: &str) -> bool {
+        self.askers.contains_key(kept)
+    }
+
     /// A filter of the client is kept as another one, or as itself. Tells which one nobody asks for any more, since the client asked for
     /// it with the same filter before. `is_subscribed` tells what is kept so far.
     pub(super) fn note(

@@ -44,6 +44,17 @@ pub fn disconnect(key: ClientKey, text: Option<&str>) -> bool {
     host::disconnect(key, text)
 }
 
+/// Drops the answers of `authorize` that the broker keeps for this client; false when the key is not known.
+pub fn forget(key: ClientKey) -> bool {
+    host::forget(key)
+}
+
+/// The same, and soon after the call has the broker ask `authorize` about each of its subscriptions and about what waits for
+/// it: what is refused now is taken away. False when the key is not known or too many such wishes wait.
+pub fn reauthorize(key: ClientKey) -> bool {
+    host::reauthorize(key)
+}
+
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn forget_all() {
     CACHE.with_borrow_mut(Vec::clear);

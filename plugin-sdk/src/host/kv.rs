@@ -8,7 +8,7 @@ use crate::bindings::kv as host;
 #[cfg(not(target_family = "wasm"))]
 use crate::mock::host::kv as host;
 
-pub use crate::bindings::kv::Error;
+pub use crate::bindings::kv::{Error, Page};
 
 /// The value of a key.
 pub fn get(key: &str) -> Option<Vec<u8>> {
@@ -38,6 +38,12 @@ pub fn compare_and_swap(
 /// Adds `delta` and returns the sum; a missing value counts as 0 and starts its time to live.
 pub fn increment(key: &str, delta: i64, ttl: Option<Duration>) -> Result<i64, Error> {
     host::increment(key, delta, ttl.map(millis))
+}
+
+/// The keys that begin with `prefix`, in order, at most `limit` (1,000 at the most) at a time; the cursor of the last page
+/// leads to the next one.
+pub fn keys(prefix: &str, limit: u32, cursor: Option<&str>) -> Page {
+    host::keys(prefix, limit, cursor)
 }
 
 /// The value of a key, from JSON; none also when it is no JSON of this type.

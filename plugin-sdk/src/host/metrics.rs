@@ -16,3 +16,8 @@ pub fn count(name: &str, delta: u64) {
 pub fn gauge(name: &str, value: f64) {
     host::gauge(name, value);
 }
+
+/// Adds a value to a histogram, whose buckets end at 1, 2 and 5 times each power of ten.
+pub fn observe(name: &str, value: f64) {
+    host::observe(name, value);
+}

@@ -43,6 +43,147 @@ pub(crate) mod clients {
             known
         })
     }
+
+    pub(crate) fn forget(key: ClientKey) -> bool {
+        HOST.with_borrow_mut(|host| {
+            let known = host.clients.contains_key(&key);
+            host.forgotten.extend(known.then_some(key));
+            known
+        })
+    }
+
+    pub(crate) fn reauthorize(key: ClientKey) -> bool {
+        HOST.with_borrow_mut(|host| {
+            let known = host.clients.contains_key(&key);
+            host.reauthorized.extend(known.then_some(key));
+            known
+        })
+    }
+}
+
+pub(crate) mod retained {
+    use std::ops::Bound;
+
+    use crate::bindings::retained::{Error, Page};
+    use crate::bindings::types::Message;
+    use crate::filter::{TopicFilter, is_topic_name};
+    use crate::mock::HOST;
+
+    const PAGE_MAX: u32 = 1000;
+
+    pub(crate) fn get(topic: &str) -> Result<Option<Message>, Error> {
+        check(topic)?;
+        Ok(HOST.with_borrow(|host| host.retained.get(topic).cloned()))
+    }
+
+    pub(crate) fn put(message: &Message) -> Result<(), Error> {
+        if message.payload.is_empty() {
+            return delete(&message.topic);
+        }
+        check(&message.topic)?;
+        let kept = Message {
+            retain: true,
+            ..message.clone()
+        };
+        HOST.with_borrow_mut(|host| host.retained.insert(message.topic.clone(), kept));
+        Ok(())
+    }
+
+    pub(crate) fn delete(topic: &str) -> Result<(), Error> {
+        check(topic)?;
+        HOST.with_borrow_mut(|host| host.retained.remove(topic));
+        Ok(())
+    }
+
+    pub(crate) fn find(filter: &str, limit: u32, cursor: Option<&str>) -> Result<Page, Error> {
+        let filter: TopicFilter = filter.parse().map_err(|_| Error::TopicFilterInvalid)?;
+        let start = cursor.map_or(Bound::Unbounded, Bound::Excluded);
+        let wanted = limit.clamp(1, PAGE_MAX) as usize;
+        let mut messages: Vec<_> = HOST.with_borrow(|host| {
+            let rest = host.retained.range::<str, _>((start, Bound::Unbounded));
+            let matching = rest.filter(|(topic, _)| filter.matches(topic));
+            matching
+                .map(|(_, message)| message.clone())
+                .take(wanted + 1)
+                .collect()
+        });
+        let more = messages.len() > wanted;
+        messages.truncate(wanted);
+        let cursor = more
+            .then(|| messages.last().map(|message| message.topic.clone()))
+            .flatten();
+        Ok(Page { messages, cursor })
+    }
+
+    fn check(topic: &str) -> Result<(), Error> {
+        if is_topic_name(topic) {
+            Ok(())
+        } else {
+            Err(Error::TopicNameInvalid)
+        }
+    }
+}
+
+pub(crate) mod secrets {
+    use crate::mock::HOST;
+
+    pub(crate) fn get(name: &str) -> Option<Vec<u8>> {
+        HOST.with_borrow(|host| host.secrets.get(name).cloned())
+    }
+}
+
+pub(crate) mod signatures {
+    use crate::bindings::signatures::Algorithm;
+    use crate::mock::HOST;
+
+    /// As the test has it; no signature is good unless it says so.
+    pub(crate) fn verify(algorithm: Algorithm, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+        let verify = HOST.with_borrow(|host| host.verify_signature);
+        verify.is_some_and(|verify| verify(algorithm, public_key, message, signature))
+    }
+}
+
+pub(crate) mod password {
+    use crate::bindings::password::Error;
+    use crate::mock::HOST;
+
+    /// Only what the test has said is a hash is one.
+    pub(crate) fn verify(encoded: &str, password: &[u8]) -> Result<bool, Error> {
+        HOST.with_borrow(|host| match host.passwords.get(encoded) {
+            Some(right) => Ok(right == password),
+            None => Err(Error::Unsupported),
+        })
+    }
+}
+
+pub(crate) mod rate_limit {
+    use crate::bindings::rate_limit::Rate;
+    use crate::mock::{Bucket, HOST};
+
+    const NO_BUCKET_MS: u64 = 1000;
+
+    pub(crate) fn take(key: &str, rate: Rate, cost: f64, on_credit: bool) -> Option<u64> {
+        let sound = rate.per_second > 0.0 && rate.burst >= 1.0 && cost >= 0.0 && !key.is_empty();
+        HOST.with_borrow_mut(|host| {
+            let now_ns = host.monotonic_ns;
+            let is_room = host.buckets.contains_key(key) || host.buckets.len() < host.rate_limit_keys_max;
+            if !sound || !is_room {
+                return Some(NO_BUCKET_MS);
+            }
+            let bucket = host.buckets.entry(key.to_owned()).or_insert(Bucket {
+                tokens: rate.burst,
+                at_ns: now_ns,
+            });
+            let passed = (now_ns - bucket.at_ns) as f64 / 1e9;
+            bucket.tokens = (bucket.tokens + passed * rate.per_second).min(rate.burst);
+            bucket.at_ns = now_ns;
+            let missing = cost - bucket.tokens;
+            if missing <= 0.0 || on_credit {
+                bucket.tokens -= cost;
+            }
+            (missing > 0.0).then(|| (missing / rate.per_second * 1000.0) as u64)
+        })
+    }
 }
 
 pub(crate) mod publish {
@@ -66,10 +207,26 @@ pub(crate) mod publish {
 }
 
 pub(crate) mod kv {
-    use crate::bindings::kv::Error;
+    use crate::bindings::kv::{Error, Page};
     use crate::mock::{Entry, HOST, Host};
 
     const KEY_BYTES_MAX: usize = 1024;
+    const PAGE_MAX: u32 = 1000;
+
+    pub(crate) fn keys(prefix: &str, limit: u32, cursor: Option<&str>) -> Page {
+        let wanted = limit.clamp(1, PAGE_MAX) as usize;
+        let mut keys: Vec<_> = HOST.with_borrow(|host| {
+            let is_live = |entry: &Entry| entry.expires_at_ns.is_none_or(|at_ns| at_ns > host.monotonic_ns);
+            let live = host.kv.iter().filter(|(_, entry)| is_live(entry));
+            let behind = |key: &str| key.starts_with(prefix) && cursor.is_none_or(|cursor| key > cursor);
+            let keys = live.map(|(key, _)| key).filter(|key| behind(key));
+            keys.take(wanted + 1).cloned().collect()
+        });
+        let more = keys.len() > wanted;
+        keys.truncate(wanted);
+        let cursor = more.then(|| keys.last().cloned()).flatten();
+        Page { keys, cursor }
+    }
 
     impl Host {
         fn live(&mut self, key: &str) -> Option<&Entry> {
@@ -187,6 +344,10 @@ pub(crate) mod metrics {
 
     pub(crate) fn gauge(name: &str, value: f64) {
         HOST.with_borrow_mut(|host| host.gauges.insert(name.to_owned(), value));
+    }
+
+    pub(crate) fn observe(name: &str, value: f64) {
+        HOST.with_borrow_mut(|host| host.observed.entry(name.to_owned()).or_default().push(value));
     }
 }
 

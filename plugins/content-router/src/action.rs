@@ -1,8 +1,7 @@
 //! What a rule does.
 
+use hookwire_plugin::TopicTemplate;
 use hookwire_plugin::prelude::*;
-
-use crate::template::Template;
 
 /// The one thing that a rule does.
 #[derive(Debug)]
@@ -10,14 +9,14 @@ pub(crate) enum Action {
     /// At `on-publish`.
     Judge(Judgement),
     /// At `route`: publishes a copy.
-    Copy(Template),
+    Copy(TopicTemplate),
 }
 
 /// What becomes of a message before it is routed.
 #[derive(Debug)]
 pub(crate) enum Judgement {
     /// It goes on under another topic.
-    Rewrite(Template),
+    Rewrite(TopicTemplate),
     /// Nobody gets it.
     Drop,
     /// Nobody gets it, and its publisher is told why.

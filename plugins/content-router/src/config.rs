@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use hookwire_plugin::TopicFilter;
 use hookwire_plugin::prelude::*;
+use hookwire_plugin::{TopicFilter, TopicTemplate};
 
 use crate::ContentRouter;
 use crate::action::{Action, Judgement};
@@ -11,7 +11,6 @@ use crate::comparison::{Comparison, Scalar};
 use crate::number::Number;
 use crate::pointer::Pointer;
 use crate::rules::{Rules, Subject};
-use crate::template::Template;
 
 /// Largest payload that is parsed when nothing is said about it, bytes.
 const MAX_PAYLOAD_DEFAULT: usize = 65_536;
@@ -129,7 +128,7 @@ impl RuleConfig {
             let parsed = text
                 .as_deref()
                 .zip(filter)
-                .map(|(text, filter)| Template::parse(text, filter));
+                .map(|(text, filter)| TopicTemplate::parse(text, filter));
             parsed.transpose().map_err(|error| place.at(key, error))
         };
         Ok(match key {

@@ -11,21 +11,19 @@ mod fields;
 mod number;
 mod pointer;
 mod rules;
-mod template;
 
-use hookwire_plugin::log;
 use hookwire_plugin::prelude::*;
+use hookwire_plugin::{TopicTemplate, log};
 
 use action::Judgement;
 use config::Config;
 use rules::Rules;
-use template::Template;
 
 /// The plugin.
 pub struct ContentRouter {
     judgements: Rules<Judgement>,
     /// Where copies go.
-    copies: Rules<Template>,
+    copies: Rules<TopicTemplate>,
 }
 
 impl Plugin for ContentRouter {

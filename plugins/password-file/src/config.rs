@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use hookwire_passwords::Hash;
 use hookwire_plugin::authenticate::{RuleAction, TopicRule};
 use hookwire_plugin::prelude::*;
 use hookwire_plugin::{TopicFilter, is_topic_name};
 
 use crate::User;
-use crate::hash::Hash;
 use crate::lines::Lines;
 
 /// The table, as it is read.

@@ -1,16 +1,15 @@
 //! Hookwire plugin `password-file`: users with hashed passwords. Its README is the reference.
 
 mod config;
-mod hash;
 mod lines;
 mod verifier;
 
 use std::collections::BTreeMap;
 
+use hookwire_passwords::Hash;
 use hookwire_plugin::prelude::*;
 
 use config::{Config, Otherwise};
-use hash::Hash;
 use verifier::Verifier;
 
 /// The plugin.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::hash::Hash;
+use hookwire_passwords::Hash;
 
 /// What the lines of a file say.
 #[derive(Debug, Default)]

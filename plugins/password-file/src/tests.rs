@@ -156,9 +156,9 @@ fn malformed_lines_are_named() {
         format!("a:{SHA512}\n\nb\nc:\n:{SHA512}\nd:plain\ne:$6$x$y\na:{SHA512}\nf:$7$0$c2FsdA==$c2FsdA==");
     let expected = [
         "line 3: expected `name:hash`",
-        "line 4: user `c`: expected a hash that begins with `$argon2id$`, `$7$` or `$6$`",
+        "line 4: user `c`: expected a hash that begins with `$argon2id$`, `$2b$`, `$pbkdf2-sha512$`, `$7$` or `$6$`",
         "line 5: the user name is empty",
-        "line 6: user `d`: expected a hash that begins with `$argon2id$`, `$7$` or `$6$`",
+        "line 6: user `d`: expected a hash that begins with `$argon2id$`, `$2b$`, `$pbkdf2-sha512$`, `$7$` or `$6$`",
         "line 7: user `e`: the hash is malformed",
         "line 8: there is a user `a` above",
         "line 9: user `f`: the hash is malformed",
@@ -294,7 +294,7 @@ fn costs_beyond_reason_are_refused() {
 #[test]
 fn a_problem_is_told_once() {
     let found = problems(r#"{"users": "a:oops", "user": [{"name": "a", "superuser": true}]}"#);
-    let text = "line 1: user `a`: expected a hash that begins with `$argon2id$`, `$7$` or `$6$`";
+    let text = "line 1: user `a`: expected a hash that begins with `$argon2id$`, `$2b$`, `$pbkdf2-sha512$`, `$7$` or `$6$`";
     assert_eq!(found, [("users".to_owned(), text.to_owned())]);
 }
 

@@ -3,31 +3,25 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 
-use argon2::Block;
-
-use crate::hash::Hash;
+use hookwire_passwords::{Hash, Memory, NoMemory};
 
 /// Compares passwords with the same work for everyone: that of the costliest hash there is. So the time of an answer
 /// tells neither whether a user exists nor how its password is kept.
 pub(crate) struct Verifier {
     costliest: Option<Hash>,
     /// For Argon2. Taken once, when the plugin loads: too little memory shows then and not when somebody logs in.
-    memory: RefCell<Vec<Block>>,
+    memory: RefCell<Memory>,
 }
 
 impl Verifier {
     /// For all these hashes; the error is a text for a person.
     pub(crate) fn new<'a>(hashes: impl Iterator<Item = &'a Hash> + Clone) -> Result<Self, String> {
-        let blocks = hashes.clone().map(Hash::memory_blocks).max().unwrap_or_default();
-        let mut memory = Vec::new();
-        memory.try_reserve_exact(blocks).map_err(|_| {
-            let mib = blocks.div_ceil(1024);
+        let memory = Memory::for_hashes(hashes.clone()).map_err(|NoMemory { mib }| {
             format!(
                 "the hashes need {mib} MiB of memory; set the plugin's `memory` to {} MiB or more",
                 mib + 4
             )
         })?;
-        memory.resize(blocks, Block::default());
         Ok(Self {
             costliest: hashes.max_by_key(|hash| hash.cost()).cloned(),
             memory: RefCell::new(memory),

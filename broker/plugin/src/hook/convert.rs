@@ -167,6 +167,31 @@ impl<'a> MessageView<'a> {
     }
 }
 
+/// A message for a guest to keep.
+pub(crate) fn owned_message(message: &Message) -> wit::MessageResult {
+    wit::MessageResult {
+        topic: message.topic.as_str().to_owned(),
+        payload: message.payload.to_vec(),
+        qos: qos_out(message.qos),
+        retain: message.retain,
+        properties: message.properties.values().map(owned_properties),
+    }
+}
+
+fn owned_properties(values: &PublishPropertyValues) -> wit::PropertiesResult {
+    wit::PropertiesResult {
+        payload_format_utf8: values.payload_format_utf8,
+        message_expiry_secs: values.message_expiry_interval_secs,
+        response_topic: values
+            .response_topic
+            .as_ref()
+            .map(|topic| topic.as_str().to_owned()),
+        correlation_data: values.correlation_data.as_ref().map(|data| data.to_vec()),
+        content_type: values.content_type.as_ref().map(ToString::to_string),
+        user_properties: owned_user_properties(&values.user_properties),
+    }
+}
+
 /// A topic name that a plugin may publish to.
 pub(crate) fn topic(name: impl Into<ByteString>) -> Result<TopicName, Invalid> {
     let name: ByteString = name.into();

@@ -15,6 +15,14 @@ impl Host for Guest {
     fn disconnect(&mut self, key: u64, text: Option<String>) -> bool {
         self.services.foundation.broker.disconnect(ClientKey(key), text)
     }
+
+    fn forget(&mut self, key: u64) -> bool {
+        self.services.foundation.broker.forget_answers(ClientKey(key))
+    }
+
+    fn reauthorize(&mut self, key: u64) -> bool {
+        self.services.foundation.broker.reauthorize(ClientKey(key))
+    }
 }
 
 fn describe(facts: &ClientFacts) -> Client {

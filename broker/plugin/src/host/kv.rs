@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::bindings::imports::kv::{Error, Host};
+use crate::bindings::imports::kv::{Error, Host, Page};
 use crate::clock;
 use crate::guest::Guest;
 use crate::kv::{Kv, KvError};
+
+/// Most keys of a page; the contract says so.
+const PAGE_MAX: u32 = 1000;
 
 impl Guest {
     fn kv(&self) -> &Kv {
@@ -49,6 +52,18 @@ impl Host for Guest {
         Ok(self
             .kv()
             .increment(key, delta, ttl(ttl_ms), self.kv_quota(), clock::now())?)
+    }
+
+    fn keys(&mut self, prefix: String, limit: u32, cursor: Option<String>) -> Page {
+        let wanted = limit.clamp(1, PAGE_MAX) as usize;
+        // One more than wanted tells whether there are more.
+        let mut keys = self
+            .kv()
+            .keys(&prefix, cursor.as_deref(), wanted + 1, clock::now());
+        let more = keys.len() > wanted;
+        keys.truncate(wanted);
+        let cursor = more.then(|| keys.last().cloned()).flatten();
+        Page { keys, cursor }
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use crate::MetricValue;
 use crate::bindings::imports::metrics::Host;
 use crate::guest::Guest;
+use crate::{Histogram, MetricValue};
 
 /// Longest name; the contract says so.
 const NAME_BYTES_MAX: usize = 64;
@@ -14,7 +14,7 @@ const NAME_BYTES_MAX: usize = 64;
 /// Most names of one plugin: every name is a time series in somebody's monitoring.
 const NAMES_MAX: usize = 1000;
 
-/// The figures of one plugin. A name is a counter or a gauge, whichever it was first.
+/// The figures of one plugin. A name is a counter, a gauge or a histogram, whichever it was first.
 #[derive(Default)]
 pub(crate) struct Metrics {
     values: Mutex<BTreeMap<String, MetricValue>>,
@@ -37,6 +37,14 @@ impl Metrics {
         });
     }
 
+    fn observe(&self, name: String, observed: f64) {
+        self.update(name, MetricValue::Histogram(Histogram::default()), |value| {
+            if let MetricValue::Histogram(histogram) = value {
+                histogram.observe(observed);
+            }
+        });
+    }
+
     fn update(&self, name: String, start: MetricValue, change: impl FnOnce(&mut MetricValue)) {
         let mut values = self.values.lock();
         if let Some(value) = values.get_mut(&name) {
@@ -50,7 +58,7 @@ impl Metrics {
         self.values
             .lock()
             .iter()
-            .map(|(name, value)| (name.clone(), *value))
+            .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
 }
@@ -69,6 +77,10 @@ impl Host for Guest {
 
     fn gauge(&mut self, name: String, value: f64) {
         self.services.lasting.metrics.gauge(name, value);
+    }
+
+    fn observe(&mut self, name: String, value: f64) {
+        self.services.lasting.metrics.observe(name, value);
     }
 }
 
@@ -90,6 +102,26 @@ mod tests {
                 ("hits".into(), MetricValue::Count(5)),
                 ("level".into(), MetricValue::Gauge(-2.0))
             ]
+        );
+    }
+
+    #[test]
+    fn histograms_sort_what_they_are_told_into_buckets() {
+        let metrics = Metrics::default();
+        for value in [0.002, 0.0021, 7.0, -1.0, 1e12, f64::NAN, f64::INFINITY] {
+            metrics.observe("took".into(), value);
+        }
+        metrics.count("took".into(), 1);
+        let all = metrics.all();
+        let [(_, MetricValue::Histogram(histogram))] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        assert_eq!(histogram.count(), 5);
+        assert!((histogram.sum() - (1e12 + 6.0041)).abs() < 0.001);
+        let filled: Vec<_> = histogram.buckets().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(
+            filled,
+            [(1e-6, 1), (0.002, 1), (0.005, 1), (10.0, 1), (f64::INFINITY, 1)]
         );
     }
 

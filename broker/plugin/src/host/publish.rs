@@ -14,18 +14,8 @@ const HOPS_MAX: u8 = 8;
 impl Host for Guest {
     /// Keeps the message until the call has brought a good answer.
     fn publish(&mut self, message: MessageResult) -> Result<(), Error> {
-        let hops = self.outbox.hops.saturating_add(1);
-        if hops > HOPS_MAX {
-            return Err(Error::LoopDetected);
-        }
-        let bytes = self.outbox.bytes.saturating_add(size(&message));
-        let limits = self.services.limits();
-        if bytes > limits.publish_bytes_per_call_max
-            || self.outbox.messages.len() >= limits.publishes_per_call_max
-        {
-            return Err(Error::QuotaExceeded);
-        }
-        let message = receive(message, hops).ok_or(Error::TopicNameInvalid)?;
+        let place = self.outbox_has_room_for(&message)?;
+        let message = receive(message, place.hops).ok_or(Error::TopicNameInvalid)?;
         if !self
             .services
             .grants
@@ -35,12 +25,42 @@ impl Host for Guest {
         {
             return Err(Error::NotGranted);
         }
-        self.outbox.bytes = bytes;
+        self.send_later(message, place, false);
+        Ok(())
+    }
+}
+
+/// A place in the outbox.
+pub(crate) struct Place {
+    pub(crate) hops: u8,
+    bytes: usize,
+}
+
+impl Guest {
+    /// Whether the running call may send one more.
+    pub(crate) fn outbox_has_room_for(&self, message: &MessageResult) -> Result<Place, Error> {
+        let hops = self.outbox.hops.saturating_add(1);
+        if hops > HOPS_MAX {
+            return Err(Error::LoopDetected);
+        }
+        let bytes = self.outbox.bytes.saturating_add(size(message));
+        let limits = self.services.limits();
+        if bytes > limits.publish_bytes_per_call_max
+            || self.outbox.messages.len() >= limits.publishes_per_call_max
+        {
+            return Err(Error::QuotaExceeded);
+        }
+        Ok(Place { hops, bytes })
+    }
+
+    /// Sends a message once the running call has brought a good answer.
+    pub(crate) fn send_later(&mut self, message: Message, place: Place, is_only_kept: bool) {
+        self.outbox.bytes = place.bytes;
         self.outbox.messages.push(PluginPublish {
             plugin: self.services.name.clone(),
             message,
+            is_only_kept,
         });
-        Ok(())
     }
 }
 
@@ -51,7 +71,7 @@ fn size(message: &MessageResult) -> usize {
 }
 
 /// The message, if its topics and texts are such that a client could have sent it.
-fn receive(message: MessageResult, hops: u8) -> Option<Message> {
+pub(crate) fn receive(message: MessageResult, hops: u8) -> Option<Message> {
     let topic: TopicName = convert::topic(message.topic).ok()?;
     let properties = message
         .properties

@@ -89,6 +89,24 @@ impl TopicFilter {
         names.next().is_none()
     }
 
+    /// Whether every name that `other`, the text of a filter, matches is matched by this one.
+    pub fn covers(&self, other: &str) -> bool {
+        // A filter that begins with `$` and one that does not have no name in common.
+        if other.starts_with('$') != self.0.starts_with('$') {
+            return false;
+        }
+        let mut others = other.split('/');
+        for level in self.levels() {
+            match (level, others.next()) {
+                ("#", _) => return true,
+                ("+", Some(other)) if other != "#" => {}
+                (own, Some(other)) if own == other => {}
+                _ => return false,
+            }
+        }
+        others.next().is_none()
+    }
+
     /// Whether it is within the limits.
     pub fn check(&self, limits: &TopicLimits) -> Result<(), TopicError> {
         limits.check_text(&self.0)

@@ -180,6 +180,7 @@ fn plugin_publish(topic_name: &str) -> PluginPublish {
             source: Source::Plugin { hops: 1 },
             ..admin_message(topic_name, "")
         },
+        is_only_kept: false,
     }
 }
 

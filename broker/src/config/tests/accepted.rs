@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::env;
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
@@ -7,8 +8,8 @@ use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
 use super::super::{
-    AccessDefault, Config, Features, FlappingSettings, Mqtt3Rejected, Overlapping, QueueOverflow, RateExcess,
-    RateSettings, Redirect, SharedStrategy,
+    AccessDefault, Config, Features, FlappingSettings, Mqtt3Rejected, Overlapping, Part, QueueOverflow,
+    RateExcess, RateSettings, Redirect, SharedStrategy,
 };
 use super::{Folder, parse};
 
@@ -37,7 +38,8 @@ fn every_key() {
     let folder = Folder::new()
         .with("p.wasm", "")
         .with("ca.pem", "certificates")
-        .with("sub/rules.txt", "text");
+        .with("sub/rules.txt", "text")
+        .with("key.txt", "s3cret\n");
     let config = folder.parse(EVERY_KEY).unwrap();
 
     assert_eq!(config.log, "hookwire=debug");
@@ -196,8 +198,23 @@ fn every_key() {
         (Duration::from_millis(46), 47, 48 << 10)
     );
     assert_eq!((http.private, http.ca.as_deref()), (true, Some("certificates")));
+    let retained = first.spec.grants.retained.as_ref().unwrap();
+    assert_eq!(
+        (&retained.read[..], &retained.write[..]),
+        (&[filter("d")][..], &[filter("d")][..])
+    );
+    assert_eq!(&*first.spec.grants.secrets["key"].0, b"s3cret");
+    assert!(first.spec.grants.password);
+    assert_eq!(first.spec.grants.rate_limit_keys_max, Some(45));
     assert_eq!(first.spec.config["rules"], "text");
-    assert_eq!(first.files, [folder.path("ca.pem"), folder.path("sub/rules.txt")]);
+    assert_eq!(
+        first.files,
+        [
+            folder.path("key.txt"),
+            folder.path("ca.pem"),
+            folder.path("sub/rules.txt")
+        ]
+    );
 
     assert_eq!(
         second.spec.on_failure,
@@ -214,10 +231,61 @@ fn every_key() {
         config.watched_files(),
         [
             folder.path("ca.pem"),
+            folder.path("key.txt"),
             folder.path("p.wasm"),
             folder.path("sub/rules.txt")
         ]
     );
+}
+
+#[test]
+fn secrets_come_from_files_the_environment_and_the_text_itself() {
+    let folder = Folder::new()
+        .with("a.key", "from a file\r\n")
+        .with("b.key", b"\xff\n\n");
+    let secrets = "[secrets]\na = { file = \"a.key\" }\nb = { file = \"b.key\" }\nc = { env = \"PATH\" }\nd = \" text \"\n";
+    let plugin =
+        "[[plugin]]\nname = \"p\"\nbundled = \"acl\"\ngrant.secrets = [\"a\", \"b\", \"c\", \"d\"]\n";
+    let config = folder.parse(&format!("{secrets}{plugin}")).unwrap();
+    let entry = &config.plugins[0];
+    let secret = |name: &str| &*entry.spec.grants.secrets[name].0;
+    assert_eq!(secret("a"), b"from a file");
+    assert_eq!(secret("b"), b"\xff\n", "one line end goes");
+    assert_eq!(secret("c"), env::var("PATH").unwrap().as_bytes());
+    assert_eq!(secret("d"), b" text ");
+    assert_eq!(
+        config.watched_files(),
+        [folder.path("a.key"), folder.path("b.key")]
+    );
+
+    let shown = format!("{config:?}");
+    assert!(
+        shown.contains("Secret(…)") && !shown.contains(" text "),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_secret_is_given_to_those_it_is_granted_to() {
+    let text = "[secrets]\na = \"1\"\nb = \"2\"\n[[plugin]]\nname = \"p\"\nbundled = \"acl\"\ngrant.secrets = [\"a\"]\n";
+    let config = parse(text).unwrap();
+    let names: Vec<_> = config.plugins[0].spec.grants.secrets.keys().collect();
+    assert_eq!(names, ["a"]);
+    let other = parse(&text.replace("\"1\"", "\"3\"")).unwrap();
+    assert!(
+        config.changes(&other).contains(Part::Plugins),
+        "its plugin is made anew"
+    );
+    let other = parse(&text.replace("\"2\"", "\"3\"")).unwrap();
+    assert!(config.changes(&other).is_empty());
+}
+
+#[test]
+fn retained_messages_may_be_granted_for_reading_alone() {
+    let text = "[[plugin]]\nname = \"p\"\nbundled = \"acl\"\ngrant.retained = { read = [\"a/#\"] }\n";
+    let config = parse(text).unwrap();
+    let grant = config.plugins[0].spec.grants.retained.clone().unwrap();
+    assert_eq!((grant.read.len(), grant.write.len()), (1, 0));
 }
 
 fn admission(config: &Config) {
@@ -319,6 +387,8 @@ server = "other.example:1883"
 permanent = true
 [authorization]
 default = "deny"
+[secrets]
+key = { file = "key.txt" }
 [[plugin]]
 name = "first"
 path = "p.wasm"
@@ -338,6 +408,10 @@ publish = ["c"]
 kv = { bytes = 4500 }
 metrics = true
 random = true
+retained = ["d"]
+secrets = ["key"]
+password = true
+rate_limit = { keys = 45 }
 [plugin.grant.http]
 hosts = ["https://auth.example.com/v1/", "http://[::1]:8080"]
 timeout = "46ms"

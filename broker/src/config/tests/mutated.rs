@@ -62,9 +62,10 @@ proptest! {
         }
         let text: String = chars.into_iter().collect();
         let folder = Folder::new()
-        .with("p.wasm", "")
-        .with("ca.pem", "certificates")
-        .with("sub/rules.txt", "text");
+            .with("p.wasm", "")
+            .with("ca.pem", "certificates")
+            .with("sub/rules.txt", "text")
+            .with("key.txt", "s3cret");
         if let Err(error) = folder.parse(&text) {
             let lines = text.lines().count() + 1;
             prop_assert!(!error.problems.is_empty());

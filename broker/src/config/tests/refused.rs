@@ -13,7 +13,7 @@ fn complaints(text: &str) -> Vec<String> {
         .collect()
 }
 
-const TOP: &str = "log, sys_interval, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
+const TOP: &str = "secrets, log, sys_interval, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
      redirect, authorization, plugin";
 const PLUGIN: &str = "name, optional, path, bundled, sha256, topics, on_failure, deadline, deadline_slow, memory, \
                       instances, instances_slow, async, grant, config";
@@ -73,7 +73,8 @@ fn unknown_keys() {
     );
     refused(
         plugin("grant = { files = true }"),
-        "4: plugin.0.grant.files: unknown key (allowed here: clients, publish, kv, metrics, random, http)",
+        "4: plugin.0.grant.files: unknown key (allowed here: clients, publish, retained, kv, secrets, password, \
+         rate_limit, metrics, random, http)",
     );
     refused(
         plugin("grant.http = { hosts = [\"http://h\"], follow = true }"),
@@ -83,6 +84,65 @@ fn unknown_keys() {
     refused(
         plugin("grant.kv = { bytes = 4096, durable = true }"),
         "4: plugin.0.grant.kv.durable: unknown key (allowed here: bytes)",
+    );
+}
+
+#[test]
+fn secrets() {
+    refused("secrets = 1", "1: secrets: expected a table, found 1");
+    refused(
+        "[secrets]\n\"a b\" = \"x\"",
+        r#"2: secrets."a b": the name of a secret has letters, digits, "-", "_" and ".""#,
+    );
+    refused("[secrets]\na = \"\"", "2: secrets.a: the secret is empty");
+    for wrong in [
+        "5",
+        "{ path = \"x\" }",
+        "{ file = \"x\", env = \"y\" }",
+        "[\"hidden\"]",
+    ] {
+        refused(
+            format!("[secrets]\na = {wrong}"),
+            "2: secrets.a: expected { file = \"…\" }, { env = \"…\" } or a text",
+        );
+    }
+    refused(
+        "[secrets]\na = { env = \"NO_SUCH_VARIABLE_HERE\" }",
+        "2: secrets.a.env: there is no environment variable \"NO_SUCH_VARIABLE_HERE\" with a text in it",
+    );
+    refused(
+        "[secrets]\na = { file = \"none.key\" }",
+        "2: secrets.a.file: cannot read \"none.key\": No such file or directory (os error 2)",
+    );
+    refused(
+        plugin("grant.secrets = [\"a\"]"),
+        "4: plugin.0.grant.secrets.0: there is no secret \"a\" in [secrets]",
+    );
+    // One mistake, one complaint.
+    refused(
+        format!("{}[secrets]\na = \"\"", plugin("grant.secrets = [\"a\"]")),
+        "6: secrets.a: the secret is empty",
+    );
+}
+
+#[test]
+fn grants() {
+    refused(
+        plugin("grant.retained = true"),
+        "4: plugin.0.grant.retained: expected an array of topic filters, or { read = […], write = […] }, \
+         found a boolean",
+    );
+    refused(
+        plugin("grant.retained = { reads = [\"a\"] }"),
+        "4: plugin.0.grant.retained.reads: unknown key, did you mean read? (allowed here: read, write)",
+    );
+    refused(
+        plugin("grant.rate_limit = { keys = 0 }"),
+        "4: plugin.0.grant.rate_limit.keys: expected a whole number from 1 to 10000000, found 0",
+    );
+    refused(
+        plugin("grant.rate_limit = {}"),
+        "4: plugin.0.grant.rate_limit: keys is missing",
     );
 }
 

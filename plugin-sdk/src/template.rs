@@ -1,6 +1,6 @@
 //! Topics that are made of other topics.
 
-use hookwire_plugin::{TopicFilter, is_topic_name};
+use crate::filter::{TopicFilter, is_topic_name};
 
 /// MQTT limits topic names to so many bytes.
 const BYTES_MAX: usize = 65_535;
@@ -8,13 +8,23 @@ const BYTES_MAX: usize = 65_535;
 /// Nobody but the broker publishes to these.
 const BROKER_TOPICS: &str = "$SYS/";
 
-/// A topic name with placeholders for parts of the topic that a filter matched.
-#[derive(Debug)]
-pub(crate) struct Template {
+/// A topic name with placeholders for parts of the topic that a filter matched: `{1}`, `{2}`, … are what the first, second, …
+/// `+` of the filter stands for, `{#}` what its `#` does, and `{topic}` is the whole topic.
+///
+/// ```
+/// use hookwire_plugin::{TopicFilter, TopicTemplate};
+/// let filter: TopicFilter = "sensors/+/data/#".parse()?;
+/// let template = TopicTemplate::parse("copy/{1}/{#}", &filter)?;
+/// assert_eq!(template.expand("sensors/7/data/raw/x").as_deref(), Some("copy/7/raw/x"));
+/// assert_eq!(template.expand_filter("sensors/+/data/#").as_deref(), Some("copy/+/#"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TopicTemplate {
     parts: Vec<Part>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Part {
     Literal(String),
     /// `{topic}`: the whole topic.
@@ -25,9 +35,9 @@ enum Part {
     Rest(usize),
 }
 
-impl Template {
-    /// Reads a template for the topics that match a filter.
-    pub(crate) fn parse(text: &str, filter: &TopicFilter) -> Result<Self, String> {
+impl TopicTemplate {
+    /// Reads a template for the topics that match a filter; the error is a text for a person.
+    pub fn parse(text: &str, filter: &TopicFilter) -> Result<Self, String> {
         if text.is_empty() {
             return Err("a topic must not be empty".to_owned());
         }
@@ -52,7 +62,19 @@ impl Template {
     /// The topic made of one that matches the filter; none where the result is no topic that a client may use.
     ///
     /// Where `{#}` stands for nothing at all, as `a/#` does in `a`, the `/` before it goes as well.
-    pub(crate) fn expand(&self, topic: &str) -> Option<String> {
+    pub fn expand(&self, topic: &str) -> Option<String> {
+        let out = self.fill(topic);
+        (is_topic_name(&out) && !self.leads_astray(topic, &out)).then_some(out)
+    }
+
+    /// The filter made of one that the template's filter covers, so that a subscription follows where topics go; none where
+    /// the result is no filter that a client may use.
+    pub fn expand_filter(&self, filter: &str) -> Option<String> {
+        let out = self.fill(filter);
+        (out.parse::<TopicFilter>().is_ok() && !self.leads_astray(filter, &out)).then_some(out)
+    }
+
+    fn fill(&self, topic: &str) -> String {
         let mut out = String::with_capacity(self.literal_bytes() + topic.len());
         for part in &self.parts {
             match part {
@@ -66,15 +88,14 @@ impl Template {
                 },
             }
         }
-        let is_usable =
-            is_topic_name(&out) && !out.starts_with(BROKER_TOPICS) && !self.opens_dollar(topic, &out);
-        is_usable.then_some(out)
+        out
     }
 
     /// Topics that begin with `$` are apart from all others: no level that a client made up leads there.
-    fn opens_dollar(&self, topic: &str, out: &str) -> bool {
+    fn leads_astray(&self, topic: &str, out: &str) -> bool {
         let says_so = matches!(self.parts.first(), Some(Part::Literal(text)) if text.starts_with('$'));
-        out.starts_with('$') && !says_so && !topic.starts_with('$')
+        let opens_dollar = out.starts_with('$') && !says_so && !topic.starts_with('$');
+        opens_dollar || out.starts_with(BROKER_TOPICS)
     }
 
     fn literal_bytes(&self) -> usize {
@@ -136,8 +157,8 @@ fn placeholder(name: &str, filter: &TopicFilter) -> Result<Part, String> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str, filter: &str) -> Result<Template, String> {
-        Template::parse(text, &filter.parse().unwrap())
+    fn parse(text: &str, filter: &str) -> Result<TopicTemplate, String> {
+        TopicTemplate::parse(text, &filter.parse().unwrap())
     }
 
     fn expand(text: &str, filter: &str, topic: &str) -> Option<String> {
@@ -166,6 +187,28 @@ mod tests {
                 expand(text, filter, topic).as_deref(),
                 Some(expected),
                 "{text} {filter} {topic}"
+            );
+        }
+    }
+
+    #[test]
+    fn subscriptions_follow_topics() {
+        let cases = [
+            ("new/{#}", "old/#", "old/#", Some("new/#")),
+            ("new/{#}", "old/#", "old/+/x", Some("new/+/x")),
+            ("{2}/{1}", "+/x/+", "a/x/+", Some("+/a")),
+            ("all/{topic}", "a/#", "a/+/#", Some("all/a/+/#")),
+            ("{#}", "a/#", "a/#", Some("#")),
+            ("{1}-x", "+", "+", None),
+            ("{#}/x", "a/#", "a/#", None),
+            ("{1}/x", "a/+", "a/$SYS", None),
+        ];
+        for (text, filter, subscribed, expected) in cases {
+            let template = parse(text, filter).unwrap();
+            assert_eq!(
+                template.expand_filter(subscribed).as_deref(),
+                expected,
+                "{text} {subscribed}"
             );
         }
     }
