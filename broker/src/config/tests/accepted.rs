@@ -2,13 +2,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
-use hookwire_plugin_host::PluginSource;
+use hookwire_plugin_host::{BreakerSettings, Mode, PluginSource};
 use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
 use super::super::{
-    AccessDefault, Config, Features, FlappingSettings, Mqtt3Rejected, Overlapping, QueueOverflow, RateExcess,
-    RateSettings, Redirect, SharedStrategy,
+    AccessDefault, CompileIn, Config, Features, FlappingSettings, Mqtt3Rejected, Overlapping, PluginsSettings,
+    QueueOverflow, RateExcess, RateSettings, Redirect, SharedStrategy,
 };
 use super::{Folder, parse};
 
@@ -177,6 +177,7 @@ fn every_key() {
         (first.spec.memory_bytes_max, first.spec.instances_max),
         (43 << 20, 44)
     );
+    guards(&config, &folder);
     assert!(
         first.optional && first.spec.grants.clients && first.spec.grants.metrics && first.spec.grants.random
     );
@@ -218,6 +219,27 @@ fn every_key() {
             folder.path("sub/rules.txt")
         ]
     );
+}
+
+fn guards(config: &Config, folder: &Folder) {
+    let spec = &config.plugins[0].spec;
+    assert_eq!(spec.mode, Mode::Shadow);
+    let breaker = BreakerSettings {
+        failures: 45,
+        window: Duration::from_secs(46),
+        retry_after: Duration::from_secs(47),
+        retry_after_max: Duration::from_secs(48),
+    };
+    assert_eq!(spec.breaker, breaker);
+    let plugins = PluginsSettings {
+        compile: CompileIn::Thread,
+        compile_memory_bytes_max: 70 << 20,
+        compile_timeout: Duration::from_secs(71),
+        cache: Some(folder.path("artefacts")),
+        cache_bytes_max: 72 << 20,
+        last_good: false,
+    };
+    assert_eq!(config.plugin_host, plugins);
 }
 
 fn admission(config: &Config) {
@@ -319,6 +341,13 @@ server = "other.example:1883"
 permanent = true
 [authorization]
 default = "deny"
+[plugins]
+compile = "thread"
+compile_memory_max = "70MiB"
+compile_timeout = "71s"
+cache = "artefacts"
+cache_bytes_max = "72MiB"
+last_good = false
 [[plugin]]
 name = "first"
 path = "p.wasm"
@@ -331,6 +360,8 @@ memory = "43MiB"
 instances = 44
 instances_slow = 45
 async = true
+mode = "shadow"
+breaker = { failures = 45, window = "46s", retry_after = "47s", retry_after_max = "48s" }
 optional = true
 [plugin.grant]
 clients = true
