@@ -33,6 +33,16 @@ pub enum Command {
     /// Look at plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Compile a component from standard input: what the broker starts for itself
+    #[command(hide = true)]
+    CompileComponent {
+        /// Most memory, bytes
+        memory: u64,
+        /// Most CPU time, seconds
+        seconds: u64,
+        /// Priority, from 0, the usual one, to 19, the lowest
+        nice: i32,
+    },
 }
 
 /// About plugins.

@@ -17,6 +17,10 @@ pub fn describe(inspection: &Inspection) -> String {
         inspection.bytes,
         hooks.join(", ")
     );
+    if let Some(version) = &inspection.version {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "version  {version}");
+    }
     if inspection.batch {
         text.push_str("batch    answers many messages in one call\n");
     }

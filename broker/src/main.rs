@@ -3,16 +3,16 @@
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use hookwire::bundled::BUNDLED;
 use hookwire::cli::{Cli, Command, PluginCommand, RunArgs};
 use hookwire::config::Config;
 use hookwire::inspect::describe;
+use hookwire::policy;
 use hookwire::run;
-use hookwire_hooks::NoHost;
-use hookwire_plugin_host::{HostLimits, PluginHost};
+use hookwire_plugin_host::compile_component;
 use tracing_subscriber::EnvFilter;
 
 /// Many small, short-lived buffers on several threads are what it is best at.
@@ -26,6 +26,11 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => start(args),
         Some(Command::Check { file }) => check(&file),
         Some(Command::Plugin(PluginCommand::Inspect { file })) => show(&file),
+        Some(Command::CompileComponent {
+            memory,
+            seconds,
+            nice,
+        }) => return compile(memory, Duration::from_secs(seconds), nice),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,15 +57,25 @@ fn start(args: RunArgs) -> anyhow::Result<()> {
 
 fn check(file: &Path) -> anyhow::Result<()> {
     let config = Config::load(file, BUNDLED)?;
-    let host = PluginHost::new(HostLimits::default(), Arc::new(NoHost))?;
-    hookwire::policy::check(&host, &config, file)?;
+    policy::check(&config, file)?;
     println!("{}: ok, {} plugins", file.display(), config.plugins.len());
     Ok(())
 }
 
 fn show(file: &Path) -> anyhow::Result<()> {
     let bytes = std::fs::read(file)?;
-    let host = PluginHost::new(HostLimits::default(), Arc::new(NoHost))?;
+    let host = policy::checking_host(&Config::default())?;
     print!("{}", describe(&host.inspect(&bytes)?));
     Ok(())
+}
+
+/// What the broker starts for each component that it compiles.
+fn compile(memory_bytes_max: u64, cpu_time_max: Duration, nice: i32) -> ExitCode {
+    match compile_component(memory_bytes_max, cpu_time_max, nice) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

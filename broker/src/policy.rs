@@ -1,15 +1,25 @@
 //! From the plugins of a configuration to a chain in force.
 
+mod board;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hookwire_hooks::{Chain, Defaults, Hook, Plugin};
-use hookwire_plugin_host::{HostLimits, LoadError, LoadedPlugin, PluginHost};
+use hookwire_hooks::{Chain, Defaults, Hook, Host, NoHost, Plugin};
+use hookwire_plugin_host::{
+    ArtefactSettings, CompileSettings, HostLimits, HostSettings, LoadError, LoadedPlugin, PluginHost,
+};
 
 use crate::broker::{Broker, PluginAccess};
-use crate::config::{AccessDefault, Config, ConfigError};
+use crate::config::{AccessDefault, CompileIn, Config, ConfigError, PluginEntry};
+
+use board::Pending;
+pub use board::{PluginStatus, PolicyBoard, PolicyStatus};
+
+/// This very program, even if its file was replaced since it was started.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// Why a policy was not put in force.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +44,13 @@ pub struct PolicyLoader {
     generation: u64,
     loaded: Vec<Arc<LoadedPlugin>>,
     defaults: Defaults,
+    board: Arc<PolicyBoard>,
+}
+
+/// The plugins of a configuration, and those that are left out since they do not load.
+struct Selection {
+    loaded: Vec<Arc<LoadedPlugin>>,
+    left_out: Vec<Pending>,
 }
 
 impl fmt::Debug for PolicyLoader {
@@ -45,21 +62,27 @@ impl fmt::Debug for PolicyLoader {
 }
 
 impl PolicyLoader {
-    /// A loader for one broker.
+    /// A loader for one broker. Of the configuration only what is said about compiling and keeping counts here.
     ///
     /// # Errors
     /// The WebAssembly engine cannot be set up on this machine.
-    pub fn new(broker: Broker) -> anyhow::Result<Self> {
+    pub fn new(broker: Broker, config: &Config) -> anyhow::Result<Self> {
         let access = Arc::new(PluginAccess::default());
         access.connect(&broker);
-        let host = PluginHost::new(HostLimits::default(), access)?;
+        let host = PluginHost::with(host_settings(config), access)?;
         Ok(Self {
             host,
             broker,
             generation: 0,
             loaded: Vec::new(),
             defaults: Defaults::default(),
+            board: Arc::default(),
         })
+    }
+
+    /// Where it is written down what is in force, and what does not load.
+    pub fn board(&self) -> &Arc<PolicyBoard> {
+        &self.board
     }
 
     /// Loads the plugins of a configuration and puts them in force as one chain; true when that changed
@@ -68,21 +91,32 @@ impl PolicyLoader {
     /// # Errors
     /// Why the policy is refused; the one in force stays.
     pub fn apply(&mut self, config: &Config, file: Option<&Path>) -> Result<bool, PolicyError> {
-        let loaded = load(&self.host, config, file, self.generation == 0)?;
+        let is_first = self.generation == 0;
+        let entries = config.plugins.iter();
+        self.board.loading(entries.map(|entry| entry.spec.name.as_str()));
+        let selection = load(&self.host, config, file, is_first).inspect_err(|error| {
+            self.board.refused(error);
+            self.broker.count_refused_policy();
+        })?;
         let defaults = Defaults {
             access: config
                 .access_default
                 .map(|default| default == AccessDefault::Allow),
         };
-        if self.generation > 0 && defaults == self.defaults && is_same(&loaded, &self.loaded) {
-            return Ok(false);
+        let changes = is_first || defaults != self.defaults || !is_same(&selection.loaded, &self.loaded);
+        if changes {
+            self.put_in_force(selection.loaded, defaults);
         }
-        self.put_in_force(loaded, defaults);
-        Ok(true)
+        self.board
+            .came_into_force(self.generation, self.loaded.clone(), selection.left_out);
+        Ok(changes)
     }
 
     fn put_in_force(&mut self, loaded: Vec<Arc<LoadedPlugin>>, defaults: Defaults) {
         self.generation += 1;
+        for plugin in &loaded {
+            plugin.came_into_force(self.generation);
+        }
         let plugins = loaded
             .iter()
             .map(|plugin| Arc::clone(plugin) as Arc<dyn Plugin>)
@@ -97,6 +131,7 @@ impl PolicyLoader {
                 tracing::info!(generation = self.generation, "{line}");
             }
         }
+        self.host.came_into_force(&loaded);
         self.loaded = loaded;
         self.defaults = defaults;
     }
@@ -128,8 +163,50 @@ fn warn_of_open_failures(plugin: &LoadedPlugin) {
 ///
 /// # Errors
 /// Why the policy would be refused.
-pub fn check(host: &PluginHost, config: &Config, file: &Path) -> Result<(), PolicyError> {
-    load(host, config, Some(file), true).map(drop)
+pub fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let host = checking_host(config)?;
+    load(&host, config, Some(file), true)?;
+    Ok(())
+}
+
+/// A host for looking at plugins without a broker: nothing is kept, nothing is taken from what was kept, and compiling is
+/// held to the limits that a broker would hold it to.
+///
+/// # Errors
+/// The WebAssembly engine cannot be set up on this machine.
+pub fn checking_host(config: &Config) -> anyhow::Result<PluginHost> {
+    let settings = HostSettings {
+        artefacts: None,
+        last_good: None,
+        ..host_settings(config)
+    };
+    let nobody: Arc<dyn Host> = Arc::new(NoHost);
+    Ok(PluginHost::with(settings, nobody)?)
+}
+
+/// What the configuration says about compiling and keeping.
+fn host_settings(config: &Config) -> HostSettings {
+    let plugins = &config.plugin_host;
+    let below_data = |folder: &str| {
+        config
+            .data_dir
+            .as_ref()
+            .map(|data| data.join("plugins").join(folder))
+    };
+    let cache = plugins.cache.clone().or_else(|| below_data("artefacts"));
+    HostSettings {
+        limits: HostLimits::default(),
+        compile: CompileSettings {
+            program: (plugins.compile == CompileIn::Child).then(|| PathBuf::from(OWN_PROGRAM)),
+            memory_bytes_max: plugins.compile_memory_bytes_max,
+            time_max: plugins.compile_timeout,
+        },
+        artefacts: cache.map(|folder| ArtefactSettings {
+            folder,
+            bytes_max: plugins.cache_bytes_max as u64,
+        }),
+        last_good: below_data("last-good").filter(|_| plugins.last_good),
+    }
 }
 
 fn load(
@@ -137,23 +214,34 @@ fn load(
     config: &Config,
     file: Option<&Path>,
     is_first: bool,
-) -> Result<Vec<Arc<LoadedPlugin>>, PolicyError> {
-    let mut loaded = Vec::with_capacity(config.plugins.len());
+) -> Result<Selection, PolicyError> {
+    let (mut loaded, mut left_out) = (Vec::with_capacity(config.plugins.len()), Vec::new());
     for (place, entry) in config.plugins.iter().enumerate() {
         match host.load(&entry.spec) {
             Ok(plugin) => loaded.push(plugin),
             // Later on, a plugin that is in force does not go because its successor is broken.
-            Err(error) if entry.optional && is_first => {
-                tracing::warn!(plugin = entry.spec.name, "optional plugin left out: {error}");
-            }
+            Err(error) if is_first => match stand_in(host, entry, &error) {
+                Some(plugin) => loaded.push(plugin),
+                None if entry.optional => {
+                    tracing::warn!(plugin = entry.spec.name, "optional plugin left out: {error}");
+                    left_out.push(Pending {
+                        name: entry.spec.name.clone(),
+                        error: Some(error.to_string()),
+                    });
+                }
+                None => return Err(refused(place, &entry.spec.name, error, file)),
+            },
             Err(reason) => return Err(refused(place, &entry.spec.name, reason, file)),
         }
     }
+    // A shadow has no say in who may connect.
     let authenticating: Vec<&str> = loaded
         .iter()
         .filter(|plugin| {
             let hooks = plugin.hooks();
-            hooks.contains(Hook::Authenticate) || hooks.contains(Hook::AuthenticateEnhanced)
+            let authenticates =
+                hooks.contains(Hook::Authenticate) || hooks.contains(Hook::AuthenticateEnhanced);
+            authenticates && !plugin.is_shadow()
         })
         .map(|plugin| plugin.name())
         .collect();
@@ -161,7 +249,19 @@ fn load(
         error.file = file.map(Path::to_owned);
         error
     })?;
-    Ok(loaded)
+    Ok(Selection { loaded, left_out })
+}
+
+/// What was in force when the broker last ran, where that is known and may be used.
+fn stand_in(host: &PluginHost, entry: &PluginEntry, failure: &LoadError) -> Option<Arc<LoadedPlugin>> {
+    let plugin = host.load_last_good(&entry.spec, failure)?;
+    let name = plugin.name();
+    tracing::error!(
+        plugin = name,
+        "degraded: {}",
+        plugin.degraded().unwrap_or_default()
+    );
+    Some(plugin)
 }
 
 /// A fault in a plugin's own table is a fault of the file like any other: it has a line.

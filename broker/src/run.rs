@@ -1,6 +1,7 @@
 //! A broker from its configuration to its end: check, bind, load the policy, serve, drain.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -12,7 +13,7 @@ use crate::bundled::BUNDLED;
 use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::net::{Bound, Slots, raise_limit};
-use crate::policy::PolicyLoader;
+use crate::policy::{PolicyBoard, PolicyLoader};
 use crate::reload::{Overrides, Reloader};
 
 /// How often a stopping broker looks whether everybody has left.
@@ -37,6 +38,7 @@ pub struct Server {
     config: Config,
     tasks: Vec<JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
+    policy: Arc<PolicyBoard>,
 }
 
 impl Server {
@@ -48,7 +50,7 @@ impl Server {
     pub async fn start(args: RunArgs, config: Config) -> anyhow::Result<Self> {
         let descriptors = raise_limit();
         let broker = Broker::new(Settings::from(&config)).context("cannot start the events thread")?;
-        let mut policy = PolicyLoader::new(broker.clone())?;
+        let mut policy = PolicyLoader::new(broker.clone(), &config)?;
         let file = args.config.clone();
         let (policy, config) = tokio::task::spawn_blocking(move || {
             policy.apply(&config, file.as_deref()).map(|_| (policy, config))
@@ -60,6 +62,7 @@ impl Server {
             config,
             tasks: Vec::new(),
             addresses: Vec::new(),
+            policy: Arc::clone(policy.board()),
         };
         // Before anybody can know that we are here: without a handler, SIGHUP would end us.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
@@ -105,6 +108,11 @@ impl Server {
                 tracing::error!("the configuration is not watched any more: {error:#}");
             }
         }));
+    }
+
+    /// What is in force, and what does not load.
+    pub fn policy(&self) -> &Arc<PolicyBoard> {
+        &self.policy
     }
 
     /// Where it listens, in the order of the configuration.

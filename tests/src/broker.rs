@@ -60,6 +60,16 @@ impl Broker {
         self.pid
     }
 
+    /// Memory that it has by now, bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = fs::read_to_string(path).expect("the broker runs, on Linux");
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = kib.and_then(|rest| rest.trim().strip_suffix("kB"));
+        let kib: Option<u64> = kib.and_then(|kib| kib.trim().parse().ok());
+        kib.expect("Linux tells") << 10
+    }
+
     /// Its log.
     pub fn log(&self) -> &Lines {
         &self.log

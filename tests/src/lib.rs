@@ -24,6 +24,7 @@
 //! by a fence: whatever was sent before the answer to a PINGREQ arrives before it. Each wait ends after [`PATIENCE`] with the story so far.
 
 mod broker;
+mod bulk;
 mod client;
 mod connects;
 mod guests;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use broker::Broker;
+pub use bulk::{with_bomb, with_code};
 pub use client::{Client, Expected};
 pub use connects::{v5, v31, v311, will};
 pub use guests::{guest, guest_names};
@@ -58,9 +60,9 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn profile_dir() -> PathBuf {
     let executable = std::env::current_exe().expect("a test knows where it is");
     let beside = executable.parent().expect("an executable lies in a folder");
-    // Test executables lie in `deps`.
-    let profile = if beside.ends_with("deps") {
-        beside.parent().expect("deps lies in a folder")
+    // Test executables lie in `deps`, examples in `examples`.
+    let profile = if beside.ends_with("deps") || beside.ends_with("examples") {
+        beside.parent().expect("both lie in a folder")
     } else {
         beside
     };

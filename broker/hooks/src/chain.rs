@@ -3,6 +3,8 @@
 //! Who is asked in which order, what ends the asking, and what a failure means stands in `docs/plugins/chain.md`;
 //! `tests/chain.rs` holds this module to it.
 //!
+//! Plugins that are shadows have no part in any of that: they are asked afterwards, see `shadow.rs`.
+//!
 //! A chain is one generation of policy and never changes; a reload makes another chain. Failures are logged and counted
 //! where they happen, by the plugin; here they only become verdicts.
 
@@ -130,7 +132,12 @@ pub struct Chain {
     generation: u64,
     defaults: Defaults,
     plugins: Vec<Arc<dyn Plugin>>,
+    /// What any plugin implements, shadows included.
     hooks: HookSet,
+    /// What plugins implement whose answers count.
+    enforced: HookSet,
+    /// What shadows implement.
+    shadowed: HookSet,
     /// Classes of events that a plugin wants to be told of.
     events: u8,
 }
@@ -148,16 +155,23 @@ impl std::fmt::Debug for Chain {
 impl Chain {
     /// A chain of `plugins`, asked in this order.
     pub fn new(generation: u64, plugins: Vec<Arc<dyn Plugin>>, defaults: Defaults) -> Self {
-        let hooks = plugins
-            .iter()
-            .flat_map(|plugin| plugin.hooks().iter())
-            .fold(HookSet::EMPTY, HookSet::with);
+        let hooks_of = |shadow: bool| {
+            let plugins = plugins.iter().filter(|plugin| plugin.is_shadow() == shadow);
+            let hooks = plugins.flat_map(|plugin| plugin.hooks().iter());
+            // An exchange of challenges has one partner only.
+            hooks
+                .filter(|hook| !shadow || *hook != Hook::AuthenticateEnhanced)
+                .fold(HookSet::EMPTY, HookSet::with)
+        };
+        let (enforced, shadowed) = (hooks_of(false), hooks_of(true));
         let is_wanted = |class: &EventClass| plugins.iter().any(|plugin| tells(&**plugin, *class));
         let events = EventClass::ALL.into_iter().filter(is_wanted);
         Self {
             generation,
             defaults,
-            hooks,
+            hooks: shadowed.iter().fold(enforced, HookSet::with),
+            enforced,
+            shadowed,
             events: events.fold(0, |set, class| set | class.bit()),
             plugins,
         }
@@ -179,19 +193,30 @@ impl Chain {
         self.hooks.contains(hook)
     }
 
+    /// Whether a shadow implements a hook.
+    #[inline]
+    pub(crate) fn has_shadow(&self, hook: Hook) -> bool {
+        self.shadowed.contains(hook)
+    }
+
     /// Whether any plugin wants to be told of events of this class.
     #[inline]
     pub fn wants_event(&self, class: EventClass) -> bool {
         self.events & class.bit() != 0
     }
 
-    /// Whether any plugin has a say in who may connect, in the one way or the other.
+    /// Whether any plugin has a say in who may connect, in the one way or the other. A shadow has none.
     pub fn authenticates(&self) -> bool {
-        self.has(Hook::Authenticate) || self.has(Hook::AuthenticateEnhanced)
+        self.enforced.contains(Hook::Authenticate) || self.enforced.contains(Hook::AuthenticateEnhanced)
     }
 
-    /// The plugins that implement a hook, in the order in which they are asked.
+    /// The plugins whose answers count at a hook, in the order in which they are asked.
     pub fn asked(&self, hook: Hook) -> impl Iterator<Item = &Arc<dyn Plugin>> {
+        self.listening(hook).filter(|plugin| !plugin.is_shadow())
+    }
+
+    /// The plugins that implement a hook, whether or not their answers count.
+    pub(crate) fn listening(&self, hook: Hook) -> impl Iterator<Item = &Arc<dyn Plugin>> {
         self.plugins
             .iter()
             .filter(move |plugin| plugin.hooks().contains(hook))
@@ -199,6 +224,12 @@ impl Chain {
 
     /// Who may connect.
     pub async fn authenticate(&self, who: &Arc<Credentials>) -> AuthenticationOutcome {
+        let outcome = self.decide_authentication(who).await;
+        self.shadow_authentication(who, &outcome).await;
+        outcome
+    }
+
+    async fn decide_authentication(&self, who: &Arc<Credentials>) -> AuthenticationOutcome {
         let unavailable = || AuthenticationOutcome::Deny(Denial::new(ConnectReason::ServerUnavailable));
         for plugin in self.asked(Hook::Authenticate) {
             match Arc::clone(plugin).authenticate(Arc::clone(who)).await {
@@ -217,7 +248,10 @@ impl Chain {
 
     /// Whether any plugin wants to be asked about an action.
     pub fn wants_access(&self, action: Action) -> bool {
-        self.has(Hook::Authorize) && self.asked_about(action).next().is_some()
+        self.has(Hook::Authorize)
+            && self
+                .listening(Hook::Authorize)
+                .any(|plugin| plugin.wants_access(action))
     }
 
     /// Whether an action can be refused at all: a plugin wants to be asked about it, or the configuration
@@ -228,6 +262,12 @@ impl Chain {
 
     /// Whether an access is allowed.
     pub fn authorize(&self, access: &Access<'_>) -> AccessOutcome {
+        let mut outcome = self.decide_access(access);
+        self.shadow_access(access, &mut outcome);
+        outcome
+    }
+
+    fn decide_access(&self, access: &Access<'_>) -> AccessOutcome {
         let mut hearing = Hearing::default();
         for plugin in self.asked_about(access.action) {
             if let Some(outcome) = hearing.heed(&**plugin, plugin.authorize(access)) {
@@ -241,12 +281,18 @@ impl Chain {
     pub fn waits_for_access(&self, action: Action) -> bool {
         self.has(Hook::Authorize)
             && self
-                .asked_about(action)
-                .any(|plugin| plugin.waits_for_access(action))
+                .listening(Hook::Authorize)
+                .any(|plugin| plugin.wants_access(action) && plugin.waits_for_access(action))
     }
 
     /// The same as [`authorize`](Self::authorize), for a client that can be made to wait.
     pub async fn authorize_waiting(&self, access: &Access<'_>) -> AccessOutcome {
+        let mut outcome = self.decide_access_waiting(access).await;
+        self.shadow_access_waiting(access, &mut outcome).await;
+        outcome
+    }
+
+    async fn decide_access_waiting(&self, access: &Access<'_>) -> AccessOutcome {
         let mut hearing = Hearing::default();
         for plugin in self.asked_about(access.action) {
             let answer = if plugin.waits_for_access(access.action) {
@@ -289,6 +335,12 @@ impl Chain {
 
     /// Judges a run of messages of one connection, in order.
     pub fn on_publish(&self, run: &mut [Publication]) {
+        let before = self.shadow_copy(run);
+        self.judge(run);
+        self.shadow_publish(&before, run);
+    }
+
+    fn judge(&self, run: &mut [Publication]) {
         for plugin in self.asked(Hook::OnPublish) {
             let wanted = wanted(&**plugin, run);
             if !wanted.is_empty() {
@@ -303,11 +355,17 @@ impl Chain {
     pub fn waits_for_messages(&self) -> bool {
         [Hook::OnPublish, Hook::Route]
             .into_iter()
-            .any(|hook| self.has(hook) && self.asked(hook).any(|plugin| plugin.waits_for_messages(hook)))
+            .any(|hook| self.has(hook) && self.listening(hook).any(|plugin| plugin.waits_for_messages(hook)))
     }
 
     /// The same as [`on_publish`](Self::on_publish), for a connection that can be made to wait.
     pub async fn on_publish_waiting(&self, run: &mut [Publication]) {
+        let before = self.shadow_copy(run);
+        self.judge_waiting(run).await;
+        self.shadow_publish_waiting(&before, run).await;
+    }
+
+    async fn judge_waiting(&self, run: &mut [Publication]) {
         for plugin in self.asked(Hook::OnPublish) {
             let wanted = wanted(&**plugin, run);
             if wanted.is_empty() {
@@ -326,11 +384,20 @@ impl Chain {
 
     /// Whether any plugin wants to route messages of this topic.
     pub fn wants_route(&self, topic: &TopicName) -> bool {
-        self.has(Hook::Route) && self.routers(topic).next().is_some()
+        self.has(Hook::Route)
+            && self
+                .listening(Hook::Route)
+                .any(|plugin| plugin.wants_topic(Hook::Route, topic))
     }
 
     /// How the recipients of a message change.
     pub fn route(&self, message: &Message, recipients: &Recipients) -> Routing {
+        let routing = self.decide_route(message, recipients);
+        self.shadow_route(message, recipients, &routing);
+        routing
+    }
+
+    fn decide_route(&self, message: &Message, recipients: &Recipients) -> Routing {
         let mut routing = Routing::default();
         for plugin in self.routers(&message.topic) {
             reroute(&**plugin, &mut routing, plugin.route(message, recipients));
@@ -340,6 +407,12 @@ impl Chain {
 
     /// The same as [`route`](Self::route), for a connection that can be made to wait.
     pub async fn route_waiting(&self, message: &Message, recipients: &Recipients) -> Routing {
+        let routing = self.decide_route_waiting(message, recipients).await;
+        self.shadow_route_waiting(message, recipients, &routing).await;
+        routing
+    }
+
+    async fn decide_route_waiting(&self, message: &Message, recipients: &Recipients) -> Routing {
         let mut routing = Routing::default();
         for plugin in self.routers(&message.topic) {
             let answer = if plugin.waits_for_messages(Hook::Route) {
@@ -367,6 +440,21 @@ impl Chain {
         delays: WillDelays,
         message: &mut Message,
     ) -> WillOutcome {
+        let before = self.has_shadow(Hook::OnWill).then(|| message.clone());
+        let outcome = self.decide_will(client, cause, delays, message);
+        if let Some(before) = before {
+            self.shadow_will((client, cause, delays), &before, message, &outcome);
+        }
+        outcome
+    }
+
+    fn decide_will(
+        &self,
+        client: ClientKey,
+        cause: WillCause,
+        delays: WillDelays,
+        message: &mut Message,
+    ) -> WillOutcome {
         for plugin in self.asked(Hook::OnWill) {
             match plugin.on_will(client, cause, delays, message) {
                 Ok(WillDecision::Publish) => {}
@@ -382,10 +470,10 @@ impl Chain {
         WillOutcome::Publish
     }
 
-    /// Tells every plugin of the events that it wants, all at the same time.
+    /// Tells every plugin of the events that it wants, shadows too, all at the same time.
     pub async fn events(&self, events: &[Event]) {
         let mut told = Vec::new();
-        for plugin in self.asked(Hook::Events) {
+        for plugin in self.listening(Hook::Events) {
             let wanted: Vec<Event> = events
                 .iter()
                 .filter(|event| plugin.wants_event(event.kind.class()))

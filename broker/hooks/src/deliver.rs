@@ -66,12 +66,18 @@ impl Chain {
     pub fn wants_deliver(&self, topic: &TopicName) -> bool {
         self.has(Hook::Deliver)
             && self
-                .asked(Hook::Deliver)
+                .listening(Hook::Deliver)
                 .any(|plugin| plugin.wants_topic(Hook::Deliver, topic))
     }
 
     /// Judges deliveries, in order.
     pub fn deliver(&self, parcels: &mut [Parcel], now: Instant) {
+        let before = self.shadow_parcels(parcels);
+        self.judge_deliveries(parcels, now);
+        self.shadow_deliveries(&before, parcels);
+    }
+
+    fn judge_deliveries(&self, parcels: &mut [Parcel], now: Instant) {
         for plugin in self.asked(Hook::Deliver) {
             let wanted = wanted(&**plugin, parcels);
             if wanted.is_empty() {
@@ -91,7 +97,7 @@ impl Chain {
 }
 
 /// The places of the parcels that a plugin wants to see. Neighbours of one message are asked for once.
-fn wanted(plugin: &dyn Plugin, parcels: &[Parcel]) -> Vec<usize> {
+pub(crate) fn wanted(plugin: &dyn Plugin, parcels: &[Parcel]) -> Vec<usize> {
     let mut last: Option<(&Arc<Message>, bool)> = None;
     let mut wanted = Vec::with_capacity(parcels.len());
     for (at, parcel) in parcels

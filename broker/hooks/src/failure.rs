@@ -26,6 +26,8 @@ pub enum FailureKind {
     InvalidAnswer,
     /// No instance was free, and none could be made, in time.
     NoInstance,
+    /// It was not called: it failed too often, and is left alone for a while.
+    CircuitOpen,
 }
 
 impl FailureKind {
@@ -37,6 +39,7 @@ impl FailureKind {
             Self::Memory => "memory",
             Self::InvalidAnswer => "invalid-answer",
             Self::NoInstance => "no-instance",
+            Self::CircuitOpen => "circuit-open",
         }
     }
 }

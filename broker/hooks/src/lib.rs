@@ -19,6 +19,7 @@ mod message;
 mod plugin;
 mod publish;
 mod route;
+mod shadow;
 mod subscribe;
 mod will;
 
@@ -35,6 +36,7 @@ pub use message::{Message, Source};
 pub use plugin::{Hook, HookSet, Pending, Plugin};
 pub use publish::{Rejection, Replacement, Verdict};
 pub use route::{Pick, Recipients, Routing, SharedGroup};
+pub use shadow::Comparison;
 pub use subscribe::{
     SubscribeDecision, SubscribeOutcome, SubscribeRequest, UnsubscribeDecision, UnsubscribeOutcome,
 };

@@ -10,9 +10,10 @@ use bytestring::ByteString;
 use hookwire_protocol::{SharedFilter, TopicName};
 
 use crate::{
-    Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Credentials, DeliverDecision,
-    EnhancedStep, Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients, Routing,
-    SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
+    Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Comparison, Credentials,
+    DeliverDecision, EnhancedStep, Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients,
+    Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision,
+    WillDelays,
 };
 
 /// The hooks that a chain calls.
@@ -151,6 +152,15 @@ pub trait Plugin: Send + Sync {
 
     /// What a failure at a hook means.
     fn on_failure(&self, hook: Hook) -> OnFailure;
+
+    /// Whether it is in force only to be watched: it is asked like the others, but its answers are compared with what
+    /// the chain does without it, and not applied.
+    fn is_shadow(&self) -> bool {
+        false
+    }
+
+    /// What it would have done in the place of the chain; only asked of a shadow.
+    fn compared(&self, _: Hook, _: Comparison) {}
 
     /// Whether its authorize hook wants to be asked about this action.
     fn wants_access(&self, action: Action) -> bool;

@@ -35,7 +35,7 @@ pub struct Pick {
 }
 
 /// A change of the routing; the default changes nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routing {
     /// Topics that get a copy.
     pub copies: Vec<TopicName>,

@@ -15,6 +15,15 @@ pub struct SubscribeRequest {
     pub options: SubscriptionOptions,
 }
 
+impl SubscribeRequest {
+    /// The same, and it brings no retained messages.
+    #[must_use]
+    pub(crate) fn without_retained(mut self) -> Self {
+        self.options.retain_handling = RetainHandling::DoNotSend;
+        self
+    }
+}
+
 /// One plugin's answer about a filter of a SUBSCRIBE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscribeDecision {
@@ -63,14 +72,21 @@ pub enum UnsubscribeOutcome {
 
 impl Chain {
     /// Whether and how a subscription is made.
-    pub fn on_subscribe(&self, client: ClientKey, mut request: SubscribeRequest) -> SubscribeOutcome {
+    pub fn on_subscribe(&self, client: ClientKey, request: SubscribeRequest) -> SubscribeOutcome {
+        let before = self.has_shadow(Hook::OnSubscribe).then(|| request.clone());
+        let outcome = self.decide_subscription(client, request);
+        if let Some(before) = before {
+            self.shadow_subscription(client, &before, &outcome);
+        }
+        outcome
+    }
+
+    fn decide_subscription(&self, client: ClientKey, mut request: SubscribeRequest) -> SubscribeOutcome {
         for plugin in self.asked(Hook::OnSubscribe) {
             match plugin.on_subscribe(client, &request) {
                 Ok(SubscribeDecision::Pass) => {}
                 Ok(SubscribeDecision::Replace(changed)) => request = *changed,
-                Ok(SubscribeDecision::WithoutRetained) => {
-                    request.options.retain_handling = RetainHandling::DoNotSend;
-                }
+                Ok(SubscribeDecision::WithoutRetained) => request = request.without_retained(),
                 Ok(SubscribeDecision::Reject(reason)) => return SubscribeOutcome::Reject(reason),
                 Err(_) => match plugin.on_failure(Hook::OnSubscribe) {
                     OnFailure::Pass => {}
@@ -85,7 +101,16 @@ impl Chain {
     }
 
     /// Which subscription ends, if any does.
-    pub fn on_unsubscribe(&self, client: ClientKey, mut filter: SharedFilter) -> UnsubscribeOutcome {
+    pub fn on_unsubscribe(&self, client: ClientKey, filter: SharedFilter) -> UnsubscribeOutcome {
+        let before = self.has_shadow(Hook::OnUnsubscribe).then(|| filter.clone());
+        let outcome = self.decide_unsubscription(client, filter);
+        if let Some(before) = before {
+            self.shadow_unsubscription(client, &before, &outcome);
+        }
+        outcome
+    }
+
+    fn decide_unsubscription(&self, client: ClientKey, mut filter: SharedFilter) -> UnsubscribeOutcome {
         for plugin in self.asked(Hook::OnUnsubscribe) {
             match plugin.on_unsubscribe(client, &filter) {
                 Ok(UnsubscribeDecision::Pass) => {}

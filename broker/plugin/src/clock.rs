@@ -23,6 +23,11 @@ pub(crate) fn monotonic() -> Duration {
     Instant::now().saturating_duration_since(start)
 }
 
+/// The date, for comparing with those of files.
+pub(crate) fn date() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Time since 1970-01-01 UTC.
 pub(crate) fn unix() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

@@ -34,7 +34,8 @@ impl LoadedPlugin {
 
     /// How many deliveries from the front go into one call.
     fn delivery_run_len(&self, parcels: &[&Parcel]) -> usize {
-        if !self.deliveries.batch {
+        // As for messages: a probe is one delivery.
+        if !self.deliveries.batch || !self.breaker(Hook::Deliver).is_closed() {
             return 1;
         }
         let limits = self.services.limits();
@@ -54,6 +55,7 @@ impl LoadedPlugin {
             decisions.push(self.judge_delivery(parcel));
             return;
         }
+        self.counters(Hook::Deliver).batch(run.len());
         match self.ask_deliveries(run) {
             Ok(answers) => {
                 self.deliveries.run_length.in_time(run.len());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hookwire_hooks::Failure;
 
@@ -81,6 +82,36 @@ pub enum LoadError {
     #[error("the component is not valid: {reason}")]
     Invalid {
         /// The engine's words.
+        reason: String,
+    },
+    /// Compiling it takes more time than it may.
+    #[error(
+        "compiling it took more than {time:?} {kind}, which is all that `plugins.compile_timeout` allows"
+    )]
+    CompileTime {
+        /// How much was allowed.
+        time: Duration,
+        /// Of which time.
+        kind: &'static str,
+    },
+    /// Compiling it takes more memory than it may.
+    #[error(
+        "compiling it takes more than the {bytes_max} bytes of memory that `plugins.compile_memory_max` allows"
+    )]
+    CompileMemory {
+        /// How much was allowed.
+        bytes_max: usize,
+    },
+    /// It becomes more code than the broker is ready to hold.
+    #[error("it was compiled to more than {bytes_max} bytes of code, which is out of proportion to its size")]
+    ArtefactTooLarge {
+        /// How many were allowed.
+        bytes_max: usize,
+    },
+    /// The compiler did not survive it.
+    #[error("the compiler failed: {reason}")]
+    CompilerFailed {
+        /// How it ended.
         reason: String,
     },
     /// It wants interfaces that do not exist here.

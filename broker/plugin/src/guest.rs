@@ -171,8 +171,8 @@ pub(crate) mod tests {
         let foundation = Arc::new(Foundation {
             limits,
             broker,
-            ticker,
-            executor: Executor::start().unwrap(),
+            ticker: Arc::new(ticker),
+            executor: Arc::new(Executor::start().unwrap()),
         });
         let services = Services::new("test", grants, Arc::new(Lasting::default()), foundation);
         let mut guest = Guest::new(Arc::new(services), 1 << 20, false);

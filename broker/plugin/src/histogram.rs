@@ -1,97 +1,123 @@
-//! How often which values were seen.
+//! Distributions, cheap enough for every call: one counter for each power of two.
 
-/// Where buckets end: 1, 2 and 5 times each power of ten from 10^-6 to 10^9, so that seconds, bytes and counts all fit; the
-/// last takes the rest.
-const ENDS: [f64; 47] = [
-    1e-6,
-    2e-6,
-    5e-6,
-    1e-5,
-    2e-5,
-    5e-5,
-    1e-4,
-    2e-4,
-    5e-4,
-    1e-3,
-    2e-3,
-    5e-3,
-    1e-2,
-    2e-2,
-    5e-2,
-    1e-1,
-    2e-1,
-    5e-1,
-    1.0,
-    2.0,
-    5.0,
-    1e1,
-    2e1,
-    5e1,
-    1e2,
-    2e2,
-    5e2,
-    1e3,
-    2e3,
-    5e3,
-    1e4,
-    2e4,
-    5e4,
-    1e5,
-    2e5,
-    5e5,
-    1e6,
-    2e6,
-    5e6,
-    1e7,
-    2e7,
-    5e7,
-    1e8,
-    2e8,
-    5e8,
-    1e9,
-    f64::INFINITY,
-];
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Values, sorted into buckets that are the same for everything.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Histogram {
-    counts: Box<[u64; ENDS.len()]>,
-    sum: f64,
+use serde::Serialize;
+
+/// Values up to 2^39; of nanoseconds that is nine minutes, more than any call may last.
+const BUCKETS: usize = 40;
+
+/// Counts of values, by their magnitude.
+pub(crate) struct Histogram {
+    buckets: [AtomicU64; BUCKETS],
+    sum: AtomicU64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
         Self {
-            counts: Box::new([0; ENDS.len()]),
-            sum: 0.0,
+            buckets: [const { AtomicU64::new(0) }; BUCKETS],
+            sum: AtomicU64::new(0),
         }
     }
 }
 
 impl Histogram {
-    /// Adds a value, unless it is no number.
-    pub(crate) fn observe(&mut self, value: f64) {
-        if !value.is_finite() {
-            return;
+    pub(crate) fn record(&self, value: u64) {
+        let magnitude = (u64::BITS - value.leading_zeros()) as usize;
+        self.buckets[magnitude.min(BUCKETS - 1)].fetch_add(1, Relaxed);
+        self.sum.fetch_add(value, Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> HistogramStats {
+        let counts = self.buckets.iter().map(|bucket| bucket.load(Relaxed));
+        let buckets: Vec<_> = counts
+            .enumerate()
+            .filter(|(_, count)| *count > 0)
+            .map(|(magnitude, count)| Bucket {
+                up_to: (1 << magnitude) - 1,
+                count,
+            })
+            .collect();
+        HistogramStats {
+            count: buckets.iter().map(|bucket| bucket.count).sum(),
+            sum: self.sum.load(Relaxed),
+            buckets,
         }
-        let bucket = ENDS.partition_point(|end| *end < value);
-        self.counts[bucket] += 1;
-        self.sum += value;
     }
+}
 
+/// A distribution at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct HistogramStats {
     /// How many values there were.
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+    pub count: u64,
+    /// All of them together.
+    pub sum: u64,
+    /// In ascending order; those without a value are left out.
+    pub buckets: Vec<Bucket>,
+}
+
+impl HistogramStats {
+    /// A bound that so much of all values, 0 to 1, lies at or below; `None` when there are none.
+    pub fn quantile(&self, part: f64) -> Option<u64> {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a place among values need not be exact"
+        )]
+        let place = (self.count as f64 * part).ceil() as u64;
+        let mut seen = 0;
+        let bucket = self.buckets.iter().find(|bucket| {
+            seen += bucket.count;
+            seen >= place
+        });
+        bucket.map(|bucket| bucket.up_to)
+    }
+}
+
+/// How many values lie between the bucket before and this bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Bucket {
+    /// The largest value in it: one less than a power of two.
+    pub up_to: u64,
+    /// How many.
+    pub count: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_fall_between_powers_of_two() {
+        let histogram = Histogram::default();
+        for value in [0, 1, 2, 3, 4, 1023, 1024] {
+            histogram.record(value);
+        }
+        let read = histogram.read();
+        let buckets: Vec<_> = read.buckets.iter().map(|b| (b.up_to, b.count)).collect();
+        assert_eq!(buckets, [(0, 1), (1, 1), (3, 2), (7, 1), (1023, 1), (2047, 1)]);
+        assert_eq!((read.count, read.sum), (7, 2057));
     }
 
-    /// Their sum.
-    pub fn sum(&self) -> f64 {
-        self.sum
+    #[test]
+    fn quantiles_are_bounds() {
+        let histogram = Histogram::default();
+        (0..99).for_each(|_| histogram.record(10));
+        histogram.record(5000);
+        let read = histogram.read();
+        assert_eq!(read.quantile(0.5), Some(15));
+        assert_eq!(read.quantile(0.99), Some(15));
+        assert_eq!(read.quantile(1.0), Some(8191));
+        assert_eq!(Histogram::default().read().quantile(0.5), None);
     }
 
-    /// Where each bucket ends, itself included, and how many values are in it and in no earlier one. The last ends at
-    /// infinity.
-    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
-        ENDS.into_iter().zip(self.counts.iter().copied())
+    #[test]
+    fn what_is_larger_than_all_has_a_place_too() {
+        let histogram = Histogram::default();
+        histogram.record(u64::MAX);
+        assert_eq!(histogram.read().count, 1);
     }
 }

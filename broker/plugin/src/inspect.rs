@@ -7,6 +7,8 @@ use hookwire_hooks::HookSet;
 pub struct Inspection {
     /// Digest of the file.
     pub sha256: [u8; 32],
+    /// Its version, where it tells one.
+    pub version: Option<String>,
     /// Its size.
     pub bytes: usize,
     /// The hooks that it implements.

@@ -1,9 +1,11 @@
 //! One instance of a component: a memory of its own, one call at a time.
 
 use std::future::Future;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime::component::{
@@ -29,6 +31,8 @@ pub(crate) struct Instance {
     exports: Box<Exports>,
     /// Buffer for the frames of batch calls.
     pub(crate) frame: Vec<u8>,
+    /// How long the call that it is lent to had to wait for it; the call takes it from here.
+    pub(crate) waited_for: Duration,
 }
 
 impl Instance {
@@ -37,6 +41,7 @@ impl Instance {
             store,
             exports: Box::new(exports),
             frame: Vec::new(),
+            waited_for: Duration::ZERO,
         }
     }
 
@@ -66,16 +71,21 @@ impl Instance {
         self.store.data().meter.clone()
     }
 
+    /// How long the call had to wait for it.
+    pub(crate) fn take_waited_for(&mut self) -> Duration {
+        mem::take(&mut self.waited_for)
+    }
+
     /// What the last call published; to be taken once its answer is known to be good.
     pub(crate) fn take_published(&mut self) -> Vec<PluginPublish> {
-        std::mem::take(&mut self.store.data_mut().outbox.messages)
+        mem::take(&mut self.store.data_mut().outbox.messages)
     }
 
     /// Hands over what the last call published; to be called once its answer is known to be good.
     pub(crate) fn publish(&mut self) {
         let guest = self.store.data_mut();
         if !guest.outbox.messages.is_empty() {
-            let messages = std::mem::take(&mut guest.outbox.messages);
+            let messages = mem::take(&mut guest.outbox.messages);
             guest.services.publish(messages);
         }
     }

@@ -62,6 +62,11 @@ impl Journal {
         emit(level, &self.plugin, &printable(text, self.line_bytes_max));
     }
 
+    /// Writes a line that is too rare to be held to a rate, and too important to be lost among others.
+    pub(crate) fn announce(&self, level: Level, text: &str) {
+        emit(level, &self.plugin, &printable(text, self.line_bytes_max));
+    }
+
     /// Lines that were not written.
     pub(crate) fn suppressed(&self) -> u64 {
         self.suppressed.load(Ordering::Relaxed)

@@ -6,13 +6,17 @@
 //! | module | what it knows |
 //! | --- | --- |
 //! | `plugin_host` | loading: file, digest, compilation, checks, first instance |
+//! | `compile/…`, `artefacts`, `last_good` | compiling in a process of its own; what was compiled, and what was in force, kept on disk |
+//! | `private_dir`, `seal`, `digest`, `version` | folders and files that nobody else can have touched; what a component is |
 //! | `contract`, `bindings`, `check` | the WIT contract: names, types, and what a component imports and exports of it |
 //! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
 //! | `link`, `blueprint`, `instance`, `pool`, `pools`, `guest` | making instances, calling them, keeping them, what the host holds for each |
 //! | `executor` | the threads of calls that may wait |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
 //! | `host/…`, `kv`, `rate_limit`, `http`, `origin`, `reach`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
-//! | `loaded`, `deliveries`, `waiting`, `stats`, `histogram`, `housekeeping` | the plugin in force, its calls that may wait, its counters, its ticks and its end |
+//! | `loaded`, `deliveries`, `waiting`, `breaker`, `housekeeping` | the plugin in force, its calls that may wait, when it is left alone, its ticks and its end |
+//! | `stats`, `histogram`, `observations`, `comparisons` | what is counted and measured of it |
+//! | `spectator` | the broker as shadows see it |
 //!
 //! What holds, whatever a guest does:
 //!
@@ -23,6 +27,7 @@
 //! - What a call publishes is sent after its answer was found good, or not at all.
 #![deny(unsafe_code)]
 
+mod artefacts;
 #[allow(
     missing_docs,
     unreachable_pub,
@@ -33,11 +38,15 @@
 )]
 mod bindings;
 mod blueprint;
+mod breaker;
 mod check;
 mod clock;
+mod comparisons;
+mod compile;
 mod contract;
 mod deliveries;
 mod delivery_frame;
+mod digest;
 mod engine;
 mod error;
 mod executor;
@@ -53,30 +62,42 @@ mod inspect;
 mod instance;
 mod journal;
 mod kv;
+mod last_good;
 mod limits;
 mod link;
 mod loaded;
 mod memory;
+mod observations;
 mod origin;
 mod plugin_host;
 mod pool;
 mod pools;
+mod private_dir;
 mod random;
 mod rate_limit;
 mod reach;
 mod run;
+mod seal;
 mod services;
 mod spec;
+mod spectator;
 mod stats;
 mod ticker;
+mod version;
 mod waiting;
 mod wasi;
 
+pub use artefacts::ArtefactSettings;
+pub use breaker::{BreakerSettings, CircuitState};
+pub use comparisons::{Difference, ShadowStats};
+pub use compile::{CompileSettings, compile_component};
 pub use error::{ConfigProblem, EngineError, LoadError, MissingGrant};
+pub use histogram::{Bucket, HistogramStats};
 pub use inspect::Inspection;
 pub use limits::HostLimits;
 pub use loaded::LoadedPlugin;
+pub use observations::Observations;
 pub use origin::HttpOrigin;
-pub use plugin_host::PluginHost;
-pub use spec::{Grants, HttpGrant, PluginSource, PluginSpec, RetainedGrant, Secret};
-pub use stats::{Histogram, HookStats, HttpStats, InstanceStats, MetricValue, PluginStats};
+pub use plugin_host::{HostSettings, PluginHost};
+pub use spec::{Grants, HttpGrant, Mode, PluginSource, PluginSpec, RetainedGrant, Secret};
+pub use stats::{HookStats, HttpStats, InstanceStats, MetricValue, PluginState, PluginStats};

@@ -2,22 +2,24 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Credentials, DeliverDecision,
-    EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel,
-    Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict,
-    WillCause, WillDecision, WillDelays,
+    Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Comparison, Credentials,
+    DeliverDecision, EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message,
+    OnFailure, Parcel, Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest,
+    UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 use tracing::Level;
 use wasmtime::component::Component;
 
+use crate::breaker::{Breaker, Change};
+use crate::comparisons::Comparisons;
 use crate::deliveries::Deliveries;
 use crate::guest::Budget;
 use crate::hook::batch::BatchFailure;
@@ -31,8 +33,8 @@ use crate::instance::{Instance, at_once};
 use crate::pool::Pool;
 use crate::run::RunLength;
 use crate::services::Services;
-use crate::stats::{HookCounters, VerdictIndex};
-use crate::{InstanceStats, PluginSpec, PluginStats, clock, frame};
+use crate::stats::{HookCounters, HookStats, VerdictIndex};
+use crate::{InstanceStats, Mode, PluginSpec, PluginState, PluginStats, clock, digest, frame};
 
 /// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.
 ///
@@ -60,9 +62,50 @@ pub struct LoadedPlugin {
     pub(crate) deliveries: Deliveries,
     pub(crate) services: Arc<Services>,
     pub(crate) housekeeper: Arc<Housekeeper>,
+    /// One for each hook, in the order of [`Hook::ALL`].
+    pub(crate) breakers: [Breaker; Hook::ALL.len()],
+    pub(crate) comparisons: Comparisons,
+    /// As its component tells it.
+    pub(crate) version: Option<String>,
+    /// What it stands in for, where it is not what the configuration describes.
+    pub(crate) degraded: Option<String>,
+    pub(crate) generation: AtomicU64,
 }
 
 impl LoadedPlugin {
+    /// What it stands in for, and why, where it is not what the configuration describes.
+    pub fn degraded(&self) -> Option<&str> {
+        self.degraded.as_deref()
+    }
+
+    /// Notes the generation of the policy that it comes into force with; a later one changes nothing.
+    pub fn came_into_force(&self, generation: u64) {
+        let _ = self.generation.compare_exchange(0, generation, Relaxed, Relaxed);
+    }
+
+    /// How it is.
+    pub fn state(&self) -> PluginState {
+        if self.degraded.is_some() {
+            PluginState::Degraded
+        } else if self.hooks.iter().any(|hook| !self.breaker(hook).is_closed()) {
+            PluginState::CircuitOpen
+        } else if self.spec.mode == Mode::Shadow {
+            PluginState::Shadow
+        } else {
+            PluginState::Active
+        }
+    }
+
+    fn hook_stats(&self, hook: Hook) -> HookStats {
+        let breaker = self.breaker(hook);
+        HookStats {
+            circuit: breaker.state(),
+            circuit_opened: breaker.opened(),
+            shadow: (self.spec.mode == Mode::Shadow).then(|| self.comparisons.read(hook)),
+            ..self.services.counters.hook_stats(hook)
+        }
+    }
+
     /// The sha256 of its component.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
@@ -78,7 +121,13 @@ impl LoadedPlugin {
         let counters = &self.services.counters;
         let (kv_entries, kv_bytes) = self.services.lasting.kv.size();
         PluginStats {
-            hooks: self.hooks.iter().map(|hook| counters.hook_stats(hook)).collect(),
+            name: self.spec.name.clone(),
+            state: self.state(),
+            degraded: self.degraded.clone(),
+            sha256: digest::hex(&self.digest),
+            version: self.version.clone(),
+            generation: self.generation.load(Relaxed),
+            hooks: self.hooks.iter().map(|hook| self.hook_stats(hook)).collect(),
             instances: self.instance_stats(),
             batch: self.batch,
             batch_retries: counters.batch_retries.load(Relaxed),
@@ -163,14 +212,57 @@ impl LoadedPlugin {
         budget: Budget,
         question: impl FnOnce(&mut Instance) -> Result<A, E>,
     ) -> Result<A, E> {
-        let start = clock::now();
+        let asked_at = clock::now();
+        self.admits(hook, asked_at)?;
+        let mut waited = None;
         let answer = self.quick_pool.with(self.wait(budget), |instance| {
+            waited = Some(instance.take_waited_for());
             let answer = question(instance)?;
             instance.publish();
             Ok(answer)
         });
-        self.counters(hook).call(start.elapsed());
+        // None: there was no instance, and so no call.
+        if let Some(waited) = waited {
+            let ended_at = clock::now();
+            let ran = (ended_at - asked_at).saturating_sub(waited);
+            self.counters(hook).call(waited, ran);
+            self.called(hook, answer.is_ok(), ended_at);
+        }
         answer
+    }
+
+    pub(crate) fn breaker(&self, hook: Hook) -> &Breaker {
+        &self.breakers[hook as usize]
+    }
+
+    /// Whether the plugin may be called at all.
+    pub(crate) fn admits(&self, hook: Hook, now: Instant) -> Result<(), Failure> {
+        if self.breaker(hook).admits(now) {
+            return Ok(());
+        }
+        Err(Failure {
+            kind: FailureKind::CircuitOpen,
+            detail: "it failed too often and is not asked for a while".into(),
+        })
+    }
+
+    /// A call is over. What failed is told by [`failed`](Self::failed), which knows how many questions that were.
+    pub(crate) fn called(&self, hook: Hook, is_answered: bool, now: Instant) {
+        if is_answered && let Some(change) = self.breaker(hook).succeeded(now) {
+            self.circuit_changed(hook, change);
+        }
+    }
+
+    fn circuit_changed(&self, hook: Hook, change: Change) {
+        let hook = hook.as_str();
+        let (level, line) = match change {
+            Change::Opened(time) => (
+                Level::ERROR,
+                format!("{hook} fails too often: it is not asked for {time:?}, its failure verdict holds"),
+            ),
+            Change::Closed => (Level::INFO, format!("{hook} works again: it is asked")),
+        };
+        self.services.incidents.announce(level, &line);
     }
 
     /// Counts one question and what came of it.
@@ -194,13 +286,27 @@ impl LoadedPlugin {
 
     pub(crate) fn failed(&self, hook: Hook, failure: &Failure, questions: usize) {
         self.services.counters.failure(hook, failure, questions);
+        // That it is not asked was said when its circuit opened.
+        if failure.kind == FailureKind::CircuitOpen {
+            return;
+        }
+        let now = clock::now();
         let line = format!("{} failed: {failure}", hook.as_str());
-        self.services.incidents.write(Level::ERROR, &line, clock::now());
+        self.services.incidents.write(Level::ERROR, &line, now);
+        // That others had to wait for long is no fault of the plugin's.
+        if failure.kind == FailureKind::NoInstance {
+            return;
+        }
+        let asked = self.counters(hook).asked();
+        if let Some(change) = self.breaker(hook).failed(now, questions as u64, asked) {
+            self.circuit_changed(hook, change);
+        }
     }
 
     /// How many messages from the front go into one call.
     fn run_len(&self, messages: &[&Message]) -> usize {
-        if !self.batch {
+        // A circuit that is not closed lets one call through: better one of one message, whose failure is its own.
+        if !self.batch || !self.breaker(Hook::OnPublish).is_closed() {
             return 1;
         }
         let limits = self.services.limits();
@@ -219,6 +325,7 @@ impl LoadedPlugin {
             verdicts.push(self.judge_one(run[0]));
             return;
         }
+        self.counters(Hook::OnPublish).batch(run.len());
         match self.ask_batch(run) {
             Ok(answers) => {
                 self.run_length.in_time(run.len());
@@ -324,6 +431,14 @@ impl Plugin for LoadedPlugin {
 
     fn on_failure(&self, hook: Hook) -> OnFailure {
         self.spec.on_failure.of(hook)
+    }
+
+    fn is_shadow(&self) -> bool {
+        self.spec.mode == Mode::Shadow
+    }
+
+    fn compared(&self, hook: Hook, comparison: Comparison) {
+        self.comparisons.count(hook, comparison);
     }
 
     fn wants_access(&self, action: Action) -> bool {

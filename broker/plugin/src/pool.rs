@@ -151,7 +151,18 @@ impl Pool {
         answer
     }
 
+    /// Only who has to wait, or for an instance to be made, pays for looking at the clock.
     fn take(self: &Arc<Self>, wait: Duration) -> Result<(Instance, Place<'_>), Failure> {
+        if let Some(instance) = self.shelf.lock().idle.pop() {
+            return Ok((instance, Place(self)));
+        }
+        let asked_at = clock::now();
+        let (mut instance, place) = self.wait_for_one(wait)?;
+        instance.waited_for = asked_at.elapsed();
+        Ok((instance, place))
+    }
+
+    fn wait_for_one(self: &Arc<Self>, wait: Duration) -> Result<(Instance, Place<'_>), Failure> {
         let mut until = None;
         let mut shelf = self.shelf.lock();
         loop {

@@ -11,6 +11,7 @@ use crate::http::Http;
 use crate::journal::Journal;
 use crate::kv::Kv;
 use crate::rate_limit::Buckets;
+use crate::spectator::Spectator;
 use crate::stats::Counters;
 use crate::ticker::Ticker;
 use crate::{Grants, HostLimits};
@@ -19,8 +20,20 @@ use crate::{Grants, HostLimits};
 pub(crate) struct Foundation {
     pub(crate) limits: HostLimits,
     pub(crate) broker: Arc<dyn Host>,
-    pub(crate) ticker: Ticker,
-    pub(crate) executor: Executor,
+    pub(crate) ticker: Arc<Ticker>,
+    pub(crate) executor: Arc<Executor>,
+}
+
+impl Foundation {
+    /// The same for shadows: what they do has no effect on the broker.
+    pub(crate) fn for_shadows(&self) -> Self {
+        Self {
+            limits: self.limits.clone(),
+            broker: Arc::new(Spectator(self.broker.clone())),
+            ticker: self.ticker.clone(),
+            executor: self.executor.clone(),
+        }
+    }
 }
 
 /// What a plugin has by its name alone: a reload does not touch it.

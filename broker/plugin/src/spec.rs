@@ -9,7 +9,7 @@ use std::time::Duration;
 use hookwire_hooks::FailureRules;
 use hookwire_protocol::TopicFilter;
 
-use crate::HttpOrigin;
+use crate::{BreakerSettings, HttpOrigin};
 
 /// Where a component comes from.
 #[derive(Clone, PartialEq, Eq)]
@@ -118,6 +118,17 @@ impl HttpGrant {
     }
 }
 
+/// Whether a plugin's answers count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They do.
+    #[default]
+    Enforce,
+    /// They are compared with what the chain does without it, and nothing that it does has an effect on the broker or
+    /// its clients.
+    Shadow,
+}
+
 /// One plugin, as the configuration describes it.
 #[derive(Clone, PartialEq)]
 pub struct PluginSpec {
@@ -127,6 +138,8 @@ pub struct PluginSpec {
     pub source: PluginSource,
     /// The file must have this digest.
     pub sha256: Option<[u8; 32]>,
+    /// Whether its answers count.
+    pub mode: Mode,
     /// Message hooks see only these topics, whatever the plugin asks for; empty: all.
     pub topics: Vec<TopicFilter>,
     /// What a failure means at each hook.
@@ -146,6 +159,8 @@ pub struct PluginSpec {
     /// Its hooks about messages and accesses may wait for others too; the input of the client in question waits with
     /// them.
     pub may_wait: bool,
+    /// When it is left alone since it fails too often.
+    pub breaker: BreakerSettings,
     /// What it may use.
     pub grants: Grants,
     /// Its own configuration, a JSON object.
@@ -175,6 +190,7 @@ impl PluginSpec {
             name: name.into(),
             source,
             sha256: None,
+            mode: Mode::Enforce,
             topics: Vec::new(),
             on_failure: FailureRules::default(),
             deadline: Self::DEADLINE,
@@ -183,6 +199,7 @@ impl PluginSpec {
             instances_max: Self::INSTANCES_MAX,
             instances_slow_max: None,
             may_wait: false,
+            breaker: BreakerSettings::default(),
             grants: Grants::default(),
             config: serde_json::Value::Object(serde_json::Map::new()),
         }
@@ -195,6 +212,7 @@ impl fmt::Debug for PluginSpec {
         f.debug_struct("PluginSpec")
             .field("name", &self.name)
             .field("source", &self.source)
+            .field("mode", &self.mode)
             .field("topics", &self.topics)
             .field("on_failure", &self.on_failure)
             .field("deadline", &self.deadline)

@@ -1,18 +1,67 @@
-//! Counts and times of one loaded plugin.
+//! Counts and times of one loaded plugin, in a shape that may be printed as JSON and relied upon: fields are added, none
+//! is renamed.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use hookwire_hooks::{Failure, FailureKind, Hook};
 use parking_lot::Mutex;
+use serde::{Serialize, Serializer};
 
+use crate::breaker::CircuitState;
 use crate::clock;
-pub use crate::histogram::Histogram;
+use crate::comparisons::ShadowStats;
+use crate::histogram::{Histogram, HistogramStats};
 use crate::http::HttpError;
+use crate::observations::Observations;
 
-/// What a plugin did since it was loaded.
-#[derive(Debug, Clone, PartialEq)]
+/// How a plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginState {
+    /// It is being loaded, and nothing else is in force in its place.
+    Loading,
+    /// Its answers count.
+    Active,
+    /// It is asked, and its answers are compared with the chain's.
+    Shadow,
+    /// At one hook at least it failed so often that it is left alone for a while.
+    CircuitOpen,
+    /// It did not load when the broker started, and what was in force before stands in for it.
+    Degraded,
+    /// It does not load, and nothing stands in for it.
+    Failed,
+}
+
+impl PluginState {
+    /// As logs and metrics spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Active => "active",
+            Self::Shadow => "shadow",
+            Self::CircuitOpen => "circuit-open",
+            Self::Degraded => "degraded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a plugin is, and what it did since it was loaded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PluginStats {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How it is.
+    pub state: PluginState,
+    /// Where it is degraded: what is used instead of what, and why.
+    pub degraded: Option<String>,
+    /// The sha256 of its component, hexadecimal.
+    pub sha256: String,
+    /// Its version, where its component tells one.
+    pub version: Option<String>,
+    /// The generation of the policy that it came into force with; 0: not yet.
+    pub generation: u64,
     /// One entry for each hook that it implements.
     pub hooks: Vec<HookStats>,
     /// Its instances.
@@ -42,7 +91,20 @@ pub struct PluginStats {
     /// The last failure of any kind.
     pub last_error: Option<String>,
     /// Figures of its own, by name.
+    #[serde(serialize_with = "map")]
     pub metrics: Vec<(String, MetricValue)>,
+}
+
+fn map<S: Serializer, K: Serialize, V: Serialize>(entries: &[(K, V)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(entries.iter().map(|(key, value)| (key, value)))
+}
+
+fn failure_map<S: Serializer>(entries: &[(FailureKind, u64)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(entries.iter().map(|(kind, count)| (kind.as_str(), count)))
+}
+
+fn hook_name<S: Serializer>(hook: &Hook, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(hook.as_str())
 }
 
 impl PluginStats {
@@ -51,6 +113,9 @@ impl PluginStats {
         let failures: u64 = self.hooks.iter().map(HookStats::failed).sum();
         let calls: u64 = self.hooks.iter().map(|hook| hook.calls).sum();
         let mut figures = vec![
+            ("state".to_owned(), self.state.as_str().to_owned()),
+            ("generation".to_owned(), self.generation.to_string()),
+            ("sha256".to_owned(), self.sha256.clone()),
             ("calls".to_owned(), calls.to_string()),
             ("failures".to_owned(), failures.to_string()),
             ("instances".to_owned(), self.instances.live.to_string()),
@@ -63,6 +128,11 @@ impl PluginStats {
                 self.instances.memory_bytes_peak.to_string(),
             ),
         ];
+        figures.extend(
+            self.version
+                .clone()
+                .map(|version| ("version".to_owned(), version)),
+        );
         for hook in &self.hooks {
             figures.extend(hook.figures());
         }
@@ -84,20 +154,35 @@ impl std::fmt::Display for MetricValue {
 }
 
 /// What happened at one hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HookStats {
     /// The hook.
+    #[serde(serialize_with = "hook_name")]
     pub hook: Hook,
     /// Calls of the guest.
     pub calls: u64,
     /// Questions: messages for on-publish, deliveries for deliver, events for events, calls elsewhere.
     pub messages: u64,
     /// Questions that brought no answer, by kind; kinds that never occurred are left out.
+    #[serde(serialize_with = "failure_map")]
     pub failures: Vec<(FailureKind, u64)>,
     /// Answers by their name in the contract; those that never occurred are left out.
+    #[serde(serialize_with = "map")]
     pub verdicts: Vec<(&'static str, u64)>,
     /// Time in calls, waiting for an instance included.
     pub total_ns: u64,
+    /// Nanoseconds that calls took, once they had an instance.
+    pub run_ns: HistogramStats,
+    /// Nanoseconds that calls waited for an instance; those that found one at once are left out.
+    pub wait_ns: HistogramStats,
+    /// Messages of one batch call.
+    pub batch_messages: HistogramStats,
+    /// Whether it is called.
+    pub circuit: CircuitState,
+    /// How often it was left alone for a while since it failed so often.
+    pub circuit_opened: u64,
+    /// For a shadow: what it would have done.
+    pub shadow: Option<ShadowStats>,
 }
 
 impl HookStats {
@@ -114,17 +199,29 @@ impl HookStats {
             failures.map(move |(kind, times)| (format!("{hook}/failures/{}", kind.as_str()), *times));
         let verdicts = self.verdicts.iter();
         let verdicts = verdicts.map(move |(name, times)| (format!("{hook}/verdicts/{name}"), *times));
+        let slow = [("p50", 0.5), ("p99", 0.99)].map(|(name, part)| (name, self.run_ns.quantile(part)));
+        let slow = slow.into_iter();
+        let slow = slow.filter_map(move |(name, ns)| Some((format!("{hook}/run/{name}/nanoseconds"), ns?)));
+        let opened = [(format!("{hook}/circuit/opened"), self.circuit_opened)];
+        let opened = opened.into_iter().filter(|(_, times)| *times > 0);
+        let shadow = self.shadow.iter().flat_map(move |shadow| {
+            [("agreed", shadow.agreed), ("differed", shadow.differences())]
+                .map(|(name, count)| (format!("{hook}/shadow/{name}"), count))
+        });
         let all = counts.into_iter().chain(failures).chain(verdicts);
+        let all = all.chain(slow).chain(opened).chain(shadow);
         all.map(|(name, count)| (name, count.to_string()))
+            .chain([(format!("{hook}/circuit"), self.circuit.as_str().to_owned())])
     }
 }
 
 /// The HTTP requests of a plugin.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct HttpStats {
     /// All, whatever came of them.
     pub requests: u64,
     /// Those that brought no answer, by kind; kinds that never occurred are left out.
+    #[serde(serialize_with = "map")]
     pub errors: Vec<(&'static str, u64)>,
     /// Time in requests.
     pub total_ns: u64,
@@ -149,7 +246,7 @@ impl HttpStats {
 }
 
 /// The instances of a plugin.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct InstanceStats {
     /// Alive now, idle or in a call.
     pub live: usize,
@@ -162,14 +259,15 @@ pub struct InstanceStats {
 }
 
 /// A figure of a plugin's own.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MetricValue {
     /// Only grows.
     Count(u64),
     /// Goes up and down.
     Gauge(f64),
     /// How often what was seen.
-    Histogram(Histogram),
+    Histogram(Observations),
 }
 
 /// Names of the answers to each hook, in the order in which they are counted.
@@ -189,12 +287,13 @@ pub(crate) const fn verdict_names(hook: Hook) -> &'static [&'static str] {
 }
 
 const VERDICTS_MAX: usize = 6;
-const FAILURE_KINDS: [FailureKind; 5] = [
+const FAILURE_KINDS: [FailureKind; 6] = [
     FailureKind::Trap,
     FailureKind::Deadline,
     FailureKind::Memory,
     FailureKind::InvalidAnswer,
     FailureKind::NoInstance,
+    FailureKind::CircuitOpen,
 ];
 
 /// Place of an answer in [`verdict_names`].
@@ -203,22 +302,36 @@ pub(crate) type VerdictIndex = usize;
 /// The counters of one hook. They are statistics: nothing is ordered by them.
 #[derive(Default)]
 pub(crate) struct HookCounters {
-    calls: AtomicU64,
     messages: AtomicU64,
-    total_ns: AtomicU64,
+    /// Counts the calls too.
+    run_ns: Histogram,
+    wait_ns: Histogram,
+    batch_messages: Histogram,
     verdicts: [AtomicU64; VERDICTS_MAX],
     failures: [AtomicU64; FAILURE_KINDS.len()],
 }
 
 impl HookCounters {
-    pub(crate) fn call(&self, took: Duration) {
-        self.calls.fetch_add(1, Relaxed);
-        self.total_ns
-            .fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    /// A call that waited for an instance, if it had to, then ran.
+    pub(crate) fn call(&self, waited: Duration, ran: Duration) {
+        self.run_ns.record(clock::nanos(ran));
+        if !waited.is_zero() {
+            self.wait_ns.record(clock::nanos(waited));
+        }
+    }
+
+    /// A call had so many messages.
+    pub(crate) fn batch(&self, messages: usize) {
+        self.batch_messages.record(messages as u64);
     }
 
     pub(crate) fn messages(&self, count: usize) {
         self.messages.fetch_add(count as u64, Relaxed);
+    }
+
+    /// Questions so far.
+    pub(crate) fn asked(&self) -> u64 {
+        self.messages.load(Relaxed)
     }
 
     pub(crate) fn verdict(&self, index: VerdictIndex) {
@@ -245,13 +358,20 @@ impl HookCounters {
     }
 
     fn read(&self, hook: Hook) -> HookStats {
+        let (run_ns, wait_ns) = (self.run_ns.read(), self.wait_ns.read());
         HookStats {
             hook,
-            calls: self.calls.load(Relaxed),
+            calls: run_ns.count,
             messages: self.messages.load(Relaxed),
             failures: counted(FAILURE_KINDS.iter().copied(), &self.failures),
             verdicts: counted(verdict_names(hook).iter().copied(), &self.verdicts),
-            total_ns: self.total_ns.load(Relaxed),
+            total_ns: run_ns.sum + wait_ns.sum,
+            run_ns,
+            wait_ns,
+            batch_messages: self.batch_messages.read(),
+            circuit: CircuitState::Closed,
+            circuit_opened: 0,
+            shadow: None,
         }
     }
 }
@@ -340,6 +460,10 @@ impl Counters {
     /// Counts a failure and keeps its text.
     pub(crate) fn failure(&self, hook: Hook, failure: &Failure, messages: usize) {
         self.hook(hook).failures(failure.kind, messages);
+        // The error that is worth keeping is the one that opened the circuit.
+        if failure.kind == FailureKind::CircuitOpen {
+            return;
+        }
         self.error(format!("{}: {failure}", hook.as_str()));
     }
 
@@ -369,7 +493,7 @@ mod tests {
     fn only_what_occurred_is_listed() {
         let counters = Counters::default();
         let hook = counters.hook(Hook::OnPublish);
-        hook.call(Duration::from_nanos(7));
+        hook.call(Duration::ZERO, Duration::from_nanos(7));
         hook.messages(3);
         hook.verdicts([0, 0, 2].into_iter());
         counters.failure(

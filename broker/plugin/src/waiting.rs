@@ -40,14 +40,25 @@ impl LoadedPlugin {
         let plugin = Arc::clone(self);
         let (mut sender, receiver) = oneshot::channel();
         let task = async move {
-            let start = clock::now();
+            let asked_at = clock::now();
+            if let Err(failure) = plugin.admits(hook, asked_at) {
+                let answer = count(&plugin, Err(failure.into()));
+                // Nobody may be there to hear it any more.
+                let _ = sender.send((answer, Vec::new()));
+                return;
+            }
             let lent = tokio::select! {
                 lent = plugin.lend() => lent,
                 // A call that has not begun need not.
                 () = sender.closed() => return,
             };
+            let (has_begun, lent_at) = (lent.is_ok(), clock::now());
             let (answer, published) = plugin.put_waiting(lent, budget, question).await;
-            plugin.services.counters.hook(hook).call(start.elapsed());
+            if has_begun {
+                let ended_at = clock::now();
+                plugin.counters(hook).call(lent_at - asked_at, ended_at - lent_at);
+                plugin.called(hook, answer.is_ok(), ended_at);
+            }
             let answer = count(&plugin, answer);
             let (published, own) = if is_about_message(hook) {
                 (published, Vec::new())

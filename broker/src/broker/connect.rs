@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 use hookwire_hooks::{
     Access, AccessDecision, Action, AuthenticationOutcome, ClientFacts, ClientKey, Credentials, Denial,
-    EventKind, Grant, WillCause,
+    EventKind, Grant, Hook, WillCause,
 };
 use hookwire_protocol::{Connect, ConnectReason, SharedFilter, Version};
 
@@ -284,15 +284,20 @@ impl Broker {
 
     async fn judge(&self, credentials: Credentials, arrival: &Arrival) -> Result<Box<Grant>, Denial> {
         let chain = self.0.chain.load_full();
-        if !chain.authenticates() {
-            return anonymous(arrival.admits_anonymous.without_authenticator);
+        let anonymous_rule = if chain.authenticates() {
+            arrival.admits_anonymous.with_authenticator
+        } else {
+            arrival.admits_anonymous.without_authenticator
+        };
+        if !chain.has(Hook::Authenticate) {
+            return anonymous(anonymous_rule);
         }
         let credentials = Arc::new(credentials);
         let question = chain.authenticate(&credentials);
         match self.with_authentication_permit(question).await? {
             AuthenticationOutcome::Allow(grant) => Ok(grant),
             AuthenticationOutcome::Deny(denial) => Err(denial),
-            AuthenticationOutcome::Undecided => anonymous(arrival.admits_anonymous.with_authenticator),
+            AuthenticationOutcome::Undecided => anonymous(anonymous_rule),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The broker's own messages: `$SYS`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -68,6 +69,7 @@ impl Broker {
             memory: self.0.memory.resident(),
             memory_max: self.0.memory.resident_max(),
             generation: self.chain().generation(),
+            policies_refused: metrics.policies_refused.load(Ordering::Relaxed),
             limits: Limit::ALL
                 .iter()
                 .map(|&limit| (limit, metrics.limits.get(limit)))
@@ -84,6 +86,11 @@ impl Broker {
             snapshot.queued.bytes += session.queued_bytes();
         }
         snapshot
+    }
+
+    /// Counts a change of the policy that was refused.
+    pub(crate) fn count_refused_policy(&self) {
+        self.0.metrics.policies_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     fn plugin_reports(&self) -> Vec<PluginReport> {

@@ -29,12 +29,14 @@ pub enum Part {
     Redirect,
     /// `[authorization]`
     Authorization,
+    /// `[plugins]`
+    PluginHost,
     /// `[[plugin]]`, contents of `{ file = "…" }` included; not the contents of components
     Plugins,
 }
 
 impl Part {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Log,
         Self::DataDir,
         Self::SysInterval,
@@ -47,6 +49,7 @@ impl Part {
         Self::Flapping,
         Self::Redirect,
         Self::Authorization,
+        Self::PluginHost,
         Self::Plugins,
     ];
 
@@ -65,13 +68,14 @@ impl Part {
             Self::Flapping => "flapping",
             Self::Redirect => "redirect",
             Self::Authorization => "authorization",
+            Self::PluginHost => "plugins",
             Self::Plugins => "plugin",
         }
     }
 
-    /// Whether a running broker cannot take it over: its sockets are bound and its store is open.
+    /// Whether a running broker cannot take it over: its sockets are bound, its store is open, its compiler is set up.
     pub fn needs_restart(self) -> bool {
-        matches!(self, Self::Listeners | Self::DataDir)
+        matches!(self, Self::Listeners | Self::DataDir | Self::PluginHost)
     }
 
     fn differs(self, old: &Config, new: &Config) -> bool {
@@ -88,6 +92,7 @@ impl Part {
             Self::Flapping => old.flapping != new.flapping,
             Self::Redirect => old.redirect != new.redirect,
             Self::Authorization => old.access_default != new.access_default,
+            Self::PluginHost => old.plugin_host != new.plugin_host,
             Self::Plugins => old.plugins != new.plugins,
         }
     }
@@ -165,6 +170,7 @@ mod tests {
             changed("[authorization]\ndefault = \"deny\""),
             [Part::Authorization]
         );
+        assert_eq!(changed("[plugins]\nlast_good = false"), [Part::PluginHost]);
         let plugin = "[[plugin]]\nname = \"a\"\npath = \"none.wasm\"\noptional = true";
         assert_eq!(changed(plugin), [Part::Plugins]);
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
 
 use super::settings::{
-    BanSettings, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected, Overlapping,
-    QueueOverflow, RateExcess, RateSettings, SessionSettings, SharedStrategy, TakeoverSettings,
+    BanSettings, CompileIn, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected, Overlapping,
+    PluginsSettings, QueueOverflow, RateExcess, RateSettings, SessionSettings, SharedStrategy,
+    TakeoverSettings,
 };
 
 const KIB: usize = 1 << 10;
@@ -35,6 +36,7 @@ impl Default for Config {
             flapping: FlappingSettings::default(),
             redirect: None,
             access_default: None,
+            plugin_host: PluginsSettings::default(),
             plugins: Vec::new(),
             log: "info".to_owned(),
             sys_interval: Duration::from_secs(10),
@@ -142,6 +144,19 @@ impl Default for FlappingSettings {
             connects_max: 0,
             window: Duration::from_secs(60),
             ban: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+impl Default for PluginsSettings {
+    fn default() -> Self {
+        Self {
+            compile: CompileIn::Child,
+            compile_memory_bytes_max: 1 << 30,
+            compile_timeout: Duration::from_secs(120),
+            cache: None,
+            cache_bytes_max: 512 * MIB,
+            last_good: true,
         }
     }
 }

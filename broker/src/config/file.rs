@@ -16,7 +16,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::settings::{Config, PluginEntry};
 use super::units::show_size;
-use super::{admission, limits, listener, plugin, secrets, session};
+use super::{admission, limits, listener, plugin, plugins, secrets, session};
 
 /// A configuration of a thousand plugins is far smaller.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -162,6 +162,7 @@ fn read_root(mut root: Section<'_>, around: Surroundings<'_>) -> Config {
     config.flapping = admission::read_flapping(root.section("flapping"));
     config.redirect = admission::read_redirect(root.section("redirect"));
     config.access_default = session::read_authorization(root.section("authorization"));
+    config.plugin_host = plugins::read(root.section("plugins"), around.folder);
     config.plugins = plugin::read_all(&mut root, around);
     root.finish();
     config

@@ -23,6 +23,7 @@ mod listener;
 mod overrides;
 mod plugin;
 mod plugin_config;
+mod plugins;
 mod problem;
 mod reader;
 mod report;
@@ -39,7 +40,7 @@ pub use changes::{Changes, Part};
 pub use plugin::BundledPlugin;
 pub use problem::{ConfigError, Problem};
 pub use settings::{
-    AccessDefault, BanSettings, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected,
-    Overlapping, PluginEntry, QueueOverflow, RateExcess, RateSettings, Redirect, SessionSettings,
-    SharedStrategy, TakeoverSettings,
+    AccessDefault, BanSettings, CompileIn, Config, Features, FlappingSettings, Limits, Listener,
+    Mqtt3Rejected, Overlapping, PluginEntry, PluginsSettings, QueueOverflow, RateExcess, RateSettings,
+    Redirect, SessionSettings, SharedStrategy, TakeoverSettings,
 };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
-use hookwire_plugin_host::{Grants, PluginSource, PluginSpec, RetainedGrant};
+use hookwire_plugin_host::{BreakerSettings, Grants, Mode, PluginSource, PluginSpec, RetainedGrant};
 
 use super::file::open_regular;
 use super::http_grant;
@@ -16,12 +16,15 @@ use super::plugin_config::ConfigReader;
 use super::reader::{Item, Section};
 use super::secrets::{KeptSecret, Secrets};
 use super::settings::PluginEntry;
+use super::units::show_duration;
 
 const ON_FAILURE: &[(&str, OnFailure)] = &[
     ("deny", OnFailure::Deny),
     ("pass", OnFailure::Pass),
     ("disconnect", OnFailure::Disconnect),
 ];
+
+const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
 /// A plugin that is part of the broker's binary.
 #[derive(Debug, Clone, Copy)]
@@ -64,10 +67,12 @@ fn read(
         source.unwrap_or(PluginSource::Bundled { name: "", bytes: &[] }),
     );
     spec.sha256 = section.take("sha256", sha256);
+    section.set("mode", &mut spec.mode, choice(MODES));
     section.set("topics", &mut spec.topics, list("topic filters", topic_filter));
     section.set("on_failure", &mut spec.on_failure, failure_rules);
     read_budgets(&mut section, &mut spec);
     section.set("async", &mut spec.may_wait, boolean);
+    spec.breaker = read_breaker(section.section("breaker"));
     let mut files = Vec::new();
     spec.grants = read_grants(section.section("grant"), around, &mut files);
     let mut config = ConfigReader::new(around.folder);
@@ -109,6 +114,27 @@ fn read_budgets(section: &mut Section<'_>, spec: &mut PluginSpec) {
     section.set("memory", &mut spec.memory_bytes_max, size(64 << 10..=4 << 30));
     section.set("instances", &mut spec.instances_max, integer(1..=1024));
     spec.instances_slow_max = section.take("instances_slow", integer(1..=1024));
+}
+
+fn read_breaker(mut section: Section<'_>) -> BreakerSettings {
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut breaker = BreakerSettings::default();
+    section.set("failures", &mut breaker.failures, integer(0..=1000));
+    section.set(
+        "window",
+        &mut breaker.window,
+        duration(SECOND / 10..=3600 * SECOND),
+    );
+    let retry = || duration(SECOND / 100..=3600 * SECOND);
+    section.set("retry_after", &mut breaker.retry_after, retry());
+    section.set("retry_after_max", &mut breaker.retry_after_max, retry());
+    section.expect_at_least(
+        ("retry_after_max", breaker.retry_after_max),
+        ("retry_after", breaker.retry_after),
+        |time| show_duration(*time),
+    );
+    section.finish();
+    breaker
 }
 
 fn read_source(section: &mut Section<'_>, around: Surroundings<'_>, optional: bool) -> Option<PluginSource> {

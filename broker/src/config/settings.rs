@@ -28,6 +28,8 @@ pub struct Config {
     pub redirect: Option<Redirect>,
     /// What is allowed when no plugin decides; `None`: denied when any plugin authorizes, else allowed.
     pub access_default: Option<AccessDefault>,
+    /// How plugins are compiled, and what is kept of them.
+    pub plugin_host: PluginsSettings,
     /// The chain, in order.
     pub plugins: Vec<PluginEntry>,
     /// How often `$SYS` is published; zero: never.
@@ -52,6 +54,32 @@ pub struct Listener {
     pub allow_anonymous: Option<bool>,
     /// Most connections at a time.
     pub connections_max: usize,
+}
+
+/// How plugins are compiled, and what is kept of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginsSettings {
+    /// Who compiles.
+    pub compile: CompileIn,
+    /// Most memory of a compiling process, bytes.
+    pub compile_memory_bytes_max: usize,
+    /// Most CPU time of a compiling process.
+    pub compile_timeout: Duration,
+    /// Folder for what was compiled; `None`: one below the data folder, if there is one.
+    pub cache: Option<PathBuf>,
+    /// Most bytes in that folder.
+    pub cache_bytes_max: usize,
+    /// Whether the policy in force is kept in the data folder, for a start at which a plugin does not load.
+    pub last_good: bool,
+}
+
+/// Who compiles components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompileIn {
+    /// A process of its own, under limits.
+    Child,
+    /// A thread of the broker.
+    Thread,
 }
 
 /// What the broker does when no plugin decides about an access.

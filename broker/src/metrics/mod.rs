@@ -3,7 +3,7 @@
 mod limit;
 mod traffic;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub use limit::{Limit, LimitCounts};
 pub use traffic::{Tally, Traffic};
@@ -17,6 +17,8 @@ pub struct Metrics {
     pub traffic: Traffic,
     /// Sessions with a connection.
     pub online: Level,
+    /// Changes of the policy that were refused.
+    pub policies_refused: AtomicU64,
 }
 
 /// A number that goes up and down, and how high it has been.

@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub memory_max: usize,
     /// Policies that were in force, this one included.
     pub generation: u64,
+    /// Changes of the policy that were refused.
+    pub policies_refused: u64,
     /// Limits that were reached, and how often.
     pub limits: Vec<(Limit, u64)>,
     /// Events that plugins were too slow for.

@@ -73,6 +73,7 @@ fn kept(snapshot: &Snapshot) -> Vec<Report> {
 fn own(snapshot: &Snapshot) -> Vec<Report> {
     let mut topics = vec![
         at("policy/generation", snapshot.generation),
+        at("policy/refused", snapshot.policies_refused),
         at("policy/events/dropped", snapshot.events_dropped),
     ];
     let reached = snapshot.limits.iter().filter(|(_, times)| *times > 0);

@@ -15,10 +15,10 @@ pub(crate) struct BatchFailure {
 
 impl From<Failure> for BatchFailure {
     fn from(failure: Failure) -> Self {
-        let of_one_message = failure.kind != FailureKind::NoInstance;
+        let was_called = !matches!(failure.kind, FailureKind::NoInstance | FailureKind::CircuitOpen);
         Self {
             failure,
-            of_one_message,
+            of_one_message: was_called,
         }
     }
 }

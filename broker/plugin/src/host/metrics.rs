@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::bindings::imports::metrics::Host;
 use crate::guest::Guest;
-use crate::{Histogram, MetricValue};
+use crate::{MetricValue, Observations};
 
 /// Longest name; the contract says so.
 const NAME_BYTES_MAX: usize = 64;
@@ -38,7 +38,7 @@ impl Metrics {
     }
 
     fn observe(&self, name: String, observed: f64) {
-        self.update(name, MetricValue::Histogram(Histogram::default()), |value| {
+        self.update(name, MetricValue::Histogram(Observations::default()), |value| {
             if let MetricValue::Histogram(histogram) = value {
                 histogram.observe(observed);
             }

@@ -10,6 +10,7 @@ mod peer;
 mod policy;
 mod pressure;
 mod rights;
+mod shadow;
 mod sharing;
 mod subscriptions;
 

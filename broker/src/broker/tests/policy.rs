@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, DeliverDecision,
-    EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message, OnFailure, Parcel,
-    Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict,
-    WillCause, WillDecision, WillDelays,
+    Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Comparison, Credentials,
+    DeliverDecision, EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message,
+    OnFailure, Parcel, Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest,
+    UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 use parking_lot::Mutex;
@@ -19,6 +19,9 @@ type Ask<Q, A> = Option<Box<dyn Fn(Q) -> Result<A, Failure> + Send + Sync>>;
 
 /// The client's data of one round of enhanced authentication, and the state of the exchange so far.
 pub(super) type Round = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// What a shadow is told about its answers.
+pub(super) type Compared = Arc<Mutex<Vec<(Hook, Comparison)>>>;
 
 #[derive(Default)]
 pub(super) struct Policy {
@@ -37,6 +40,8 @@ pub(super) struct Policy {
     pub(super) on_will: Ask<(WillCause, WillDelays), WillDecision>,
     pub(super) events: Option<Arc<Mutex<Vec<Event>>>>,
     pub(super) on_failure: Option<OnFailure>,
+    /// What came of its answers, if it is a shadow.
+    pub(super) shadow: Option<Compared>,
 }
 
 pub(super) fn failure() -> Failure {
@@ -79,6 +84,15 @@ impl Plugin for Policy {
 
     fn on_failure(&self, hook: Hook) -> OnFailure {
         self.on_failure.unwrap_or_else(|| hook.default_on_failure())
+    }
+
+    fn is_shadow(&self) -> bool {
+        self.shadow.is_some()
+    }
+
+    fn compared(&self, hook: Hook, comparison: Comparison) {
+        let shadow = self.shadow.as_ref().expect("only shadows are compared");
+        shadow.lock().push((hook, comparison));
     }
 
     fn wants_access(&self, action: Action) -> bool {

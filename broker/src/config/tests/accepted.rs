@@ -3,13 +3,13 @@ use std::env;
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
-use hookwire_plugin_host::PluginSource;
+use hookwire_plugin_host::{BreakerSettings, Mode, PluginSource};
 use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
 use super::super::{
-    AccessDefault, Config, Features, FlappingSettings, Mqtt3Rejected, Overlapping, Part, QueueOverflow,
-    RateExcess, RateSettings, Redirect, SharedStrategy,
+    AccessDefault, CompileIn, Config, Features, FlappingSettings, Mqtt3Rejected, Overlapping, Part,
+    PluginsSettings, QueueOverflow, RateExcess, RateSettings, Redirect, SharedStrategy,
 };
 use super::{Folder, parse};
 
@@ -179,6 +179,7 @@ fn every_key() {
         (first.spec.memory_bytes_max, first.spec.instances_max),
         (43 << 20, 44)
     );
+    guards(&config, &folder);
     assert!(
         first.optional && first.spec.grants.clients && first.spec.grants.metrics && first.spec.grants.random
     );
@@ -288,6 +289,27 @@ fn retained_messages_may_be_granted_for_reading_alone() {
     assert_eq!((grant.read.len(), grant.write.len()), (1, 0));
 }
 
+fn guards(config: &Config, folder: &Folder) {
+    let spec = &config.plugins[0].spec;
+    assert_eq!(spec.mode, Mode::Shadow);
+    let breaker = BreakerSettings {
+        failures: 45,
+        window: Duration::from_secs(46),
+        retry_after: Duration::from_secs(47),
+        retry_after_max: Duration::from_secs(48),
+    };
+    assert_eq!(spec.breaker, breaker);
+    let plugins = PluginsSettings {
+        compile: CompileIn::Thread,
+        compile_memory_bytes_max: 70 << 20,
+        compile_timeout: Duration::from_secs(71),
+        cache: Some(folder.path("artefacts")),
+        cache_bytes_max: 72 << 20,
+        last_good: false,
+    };
+    assert_eq!(config.plugin_host, plugins);
+}
+
 fn admission(config: &Config) {
     let ban = &config.ban;
     assert_eq!(
@@ -389,6 +411,13 @@ permanent = true
 default = "deny"
 [secrets]
 key = { file = "key.txt" }
+[plugins]
+compile = "thread"
+compile_memory_max = "70MiB"
+compile_timeout = "71s"
+cache = "artefacts"
+cache_bytes_max = "72MiB"
+last_good = false
 [[plugin]]
 name = "first"
 path = "p.wasm"
@@ -401,6 +430,8 @@ memory = "43MiB"
 instances = 44
 instances_slow = 45
 async = true
+mode = "shadow"
+breaker = { failures = 45, window = "46s", retry_after = "47s", retry_after_max = "48s" }
 optional = true
 [plugin.grant]
 clients = true

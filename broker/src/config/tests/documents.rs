@@ -58,6 +58,7 @@ fn known_keys(section: &str) -> BTreeSet<String> {
                 .to_owned()
         }
         "grant" => "[[plugin]]\nname = \"a\"\nbundled = \"acl\"\ngrant.zzzzz = 1".to_owned(),
+        "breaker" => "[[plugin]]\nname = \"a\"\nbundled = \"acl\"\nbreaker.zzzzz = 1".to_owned(),
         "[[listener]]" => "[[listener]]\nname = \"a\"\naddress = \"[::1]:1\"\nzzzzz = 1".to_owned(),
         "[[plugin]]" => "[[plugin]]\nname = \"a\"\nbundled = \"acl\"\nzzzzz = 1".to_owned(),
         _ => format!("{section}\nzzzzz = 1"),
@@ -70,7 +71,7 @@ fn known_keys(section: &str) -> BTreeSet<String> {
         .collect()
 }
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "Top level",
     "[[listener]]",
     "[limits]",
@@ -80,7 +81,9 @@ const SECTIONS: [&str; 12] = [
     "[flapping]",
     "[redirect]",
     "[authorization]",
+    "[plugins]",
     "[[plugin]]",
+    "breaker",
     "grant",
     "grant.http",
 ];
@@ -117,6 +120,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
         "[ban]",
         "[flapping]",
         "[redirect]",
+        "[plugins]",
     ] {
         text += &format!("{section}\n{}", assignments(section));
     }
@@ -124,8 +128,9 @@ fn the_defaults_of_the_reference_are_the_defaults() {
 
     let plugin = "[[plugin]]\nname = \"a\"\nbundled = \"acl\"\n";
     let written = format!(
-        "{plugin}{}[plugin.grant]\n{}",
+        "{plugin}{}[plugin.breaker]\n{}[plugin.grant]\n{}",
         assignments("[[plugin]]"),
+        assignments("breaker"),
         assignments("grant")
     );
     let http = |keys: &str| format!("{plugin}[plugin.grant.http]\nhosts = [\"http://h\"]\n{keys}");

@@ -14,9 +14,9 @@ fn complaints(text: &str) -> Vec<String> {
 }
 
 const TOP: &str = "secrets, log, sys_interval, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
-     redirect, authorization, plugin";
-const PLUGIN: &str = "name, optional, path, bundled, sha256, topics, on_failure, deadline, deadline_slow, memory, \
-                      instances, instances_slow, async, grant, config";
+     redirect, authorization, plugins, plugin";
+const PLUGIN: &str = "name, optional, path, bundled, sha256, mode, topics, on_failure, deadline, deadline_slow, memory, \
+                      instances, instances_slow, async, breaker, grant, config";
 
 /// What a plugin needs, in three lines, so that what is wrong stands on line 4.
 fn plugin(line: &str) -> String {
@@ -257,6 +257,22 @@ fn durations_sizes_and_numbers() {
     refused(
         plugin("memory = \"4KiB\""),
         r#"4: plugin.0.memory: expected a size from "64KiB" to "4GiB", found "4KiB""#,
+    );
+    refused(
+        plugin("mode = \"watch\""),
+        "4: plugin.0.mode: expected \"enforce\" or \"shadow\", found \"watch\"",
+    );
+    refused(
+        plugin("breaker = { failures = 1001 }"),
+        "4: plugin.0.breaker.failures: expected a whole number from 0 to 1000, found 1001",
+    );
+    refused(
+        plugin("breaker = { retry_after = \"2m\" }"),
+        "4: plugin.0.breaker.retry_after: retry_after_max (\"1m\") must not be less than retry_after (\"2m\")",
+    );
+    refused(
+        "[plugins]\ncompile = \"no\"",
+        "2: plugins.compile: expected \"child\" or \"thread\", found \"no\"",
     );
     refused(
         plugin("instances = 0"),
