@@ -157,6 +157,54 @@ fn acl_edits_hold_for_the_next_message() {
     listener.expect_nothing();
 }
 
+/// A rule that goes takes the right with it, from subscriptions that there are and from what waits for them.
+#[test]
+fn acl_rules_that_go_end_what_they_allowed() {
+    let allows = |topics: &[&str]| {
+        let rules: Vec<_> = topics
+            .iter()
+            .map(|topic| format!("{{ allow = \"all\", topic = \"{topic}\" }}"))
+            .collect();
+        acl(&format!("rules = [{}]", rules.join(", ")))
+    };
+    let broker = Broker::start(&allows(&["one", "two"]));
+    let mut here = Client::connect(&broker, v5("here"));
+    let away = Connect {
+        clean_start: false,
+        ..v311("away")
+    };
+    let mut leaving = Client::connect(&broker, away.clone());
+    for client in [&mut here, &mut leaving] {
+        client.subscribe("one", QoS::AtLeastOnce);
+        client.subscribe("two", QoS::AtLeastOnce);
+    }
+    leaving.disconnect();
+    let mut sender = Client::connect(&broker, v5("sender"));
+    for topic in ["one", "two"] {
+        sender.publish(topic, "before", QoS::AtLeastOnce);
+        assert_eq!(here.receive().topic, topic);
+    }
+    broker.put_in_force(&allows(&["one"]));
+    let mut back = Client::connect(&broker, away);
+    assert_eq!(back.receive().brief(), ("one", "before"));
+    back.expect_nothing();
+
+    // The publisher may go on, and is heard by nobody.
+    let rules = "rules = [{ allow = \"publish\", topic = \"two\" }, { allow = \"all\", topic = \"one\" }]";
+    broker.put_in_force(&acl(rules));
+    for topic in ["two", "one"] {
+        assert!(!sender.publish(topic, "after", QoS::AtLeastOnce).is_error());
+    }
+    for client in [&mut here, &mut back] {
+        assert_eq!(client.receive().brief(), ("one", "after"));
+        client.expect_nothing();
+    }
+    // What is given back flows again.
+    broker.put_in_force(&allows(&["one", "two"]));
+    sender.publish("two", "again", QoS::AtLeastOnce);
+    assert_eq!(here.receive().brief(), ("two", "again"));
+}
+
 #[test]
 fn acl_reads_mosquittos_file_and_sees_it_change() {
     let config = acl("acl = { file = \"acl_file\" }");

@@ -101,13 +101,20 @@ impl Decoder {
         if packet_type == PacketType::Publish {
             return Publish::decode(body, header.flags(), self).map(Packet::Publish);
         }
+        if packet_type == PacketType::Connect {
+            let connect = Connect::decode(body, &self.limits)?;
+            return if flags_are_right(packet_type, header.flags(), connect.version) {
+                Ok(Packet::Connect(Box::new(connect)))
+            } else {
+                Err(DecodeError::BadFlags)
+            };
+        }
         if !flags_are_right(packet_type, header.flags(), self.version) {
             return Err(DecodeError::BadFlags); // [MQTT-2.1.3-1]
         }
         Ok(match packet_type {
-            PacketType::Connect => Packet::Connect(Box::new(Connect::decode(body, &self.limits)?)),
             PacketType::Connack => Packet::Connack(Box::new(Connack::decode(body, self)?)),
-            PacketType::Publish => return Err(DecodeError::BadFlags), // handled above
+            PacketType::Connect | PacketType::Publish => return Err(DecodeError::BadFlags), // handled above
             PacketType::Puback => Packet::Puback(Puback::decode(body, self)?),
             PacketType::Pubrec => Packet::Pubrec(Pubrec::decode(body, self)?),
             PacketType::Pubrel => Packet::Pubrel(Pubrel::decode(body, self)?),
@@ -134,6 +141,8 @@ fn flags_are_right(packet_type: PacketType, flags: u8, version: Version) -> bool
             flags & !DUP == 0b0010
         }
         PacketType::Pubrel | PacketType::Subscribe | PacketType::Unsubscribe => flags == 0b0010,
+        // In MQTT 3.1 they are not used (its section 3.1), and nobody checks them.
+        PacketType::Connect if version == Version::V3_1 => true,
         _ => flags == 0, // [MQTT-3.14.1-1], [MQTT-3.15.1-1] and table 2-2
     }
 }

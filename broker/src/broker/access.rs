@@ -231,11 +231,10 @@ pub(super) fn is_free(chain: &Chain, rights: &Rights, action: Action) -> bool {
 }
 
 /// Topics that no client may publish to, whatever policy says: they are the broker's own, or mean something
-/// else.
+/// else. A filter such as `$SYS/#` matches `$SYS` as well.
 pub(super) fn is_reserved(topic: &str) -> bool {
-    ["$SYS/", "$CONTROL/", "$share/"]
-        .iter()
-        .any(|prefix| topic.starts_with(prefix))
+    let first = topic.split_once('/').map_or(topic, |(first, _)| first);
+    ["$SYS", "$CONTROL", "$share"].contains(&first)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use hookwire_hooks::{
     Access, AccessDecision, Action, AuthenticationOutcome, ClientFacts, ClientKey, Credentials, Denial,
@@ -54,6 +55,9 @@ pub struct Connected {
     pub client: Arc<Client>,
     /// How the session reaches the connection's task.
     pub link: Arc<Link>,
+    /// Its CONNACK, until the connection's task has taken over from the session what is to be written: whoever takes the session over
+    /// before that is not the first to speak. [MQTT-3.2.0-1]
+    pub greeting: Option<Bytes>,
     /// What it may do.
     pub rights: Arc<Rights>,
     /// Its keep alive.
@@ -135,11 +139,13 @@ impl Broker {
         let key = self.fresh_key();
         let mut admission = self.settle(key, &connect, &identity, grant, &settings)?;
         proof.announce(&mut admission.connack.properties);
-        fit_connack(
+        if !fit_connack(
             &mut admission.connack,
             connect.version,
             admission.terms.packet_bytes_max,
-        );
+        ) {
+            return Err(Denial::new(ConnectReason::PacketTooLarge));
+        }
         let rights = Rights::of(grant, &identity.client_id, username.as_deref()).map_err(|filter| {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
             Denial::new(ConnectReason::ImplementationSpecific)
@@ -209,6 +215,8 @@ impl Broker {
         let (client, link) = self.open(now, &connect, &standing, &mut admission)?;
         let key = standing.facts.key;
         let keep_alive_secs = admission.keep_alive_secs;
+        let mut greeting = BytesMut::new();
+        admission.connack.encode(connect.version, &mut greeting);
         self.emit(key, &standing.facts.client_id, || EventKind::Connected {
             username: standing.facts.username.clone(),
             address: standing.facts.address.clone(),
@@ -220,6 +228,7 @@ impl Broker {
             key,
             client,
             link,
+            greeting: Some(greeting.freeze()),
             rights: standing.rights,
             keep_alive: KeepAlive::new(keep_alive_secs, now),
             expires_at: candidate.expires_in.map(|left| now + left),

@@ -14,12 +14,22 @@ use super::client::Client;
 use super::publish::{Publisher, Round};
 use crate::metrics::Limit;
 use crate::router::Recipient;
-use crate::session::{Delivered, RetainedCopy, Sent};
+use crate::session::{Delivered, Lost, RetainedCopy, Sent};
 
 /// One who is to get a message, and the shared subscription that chose it.
+#[derive(Debug)]
 pub(super) struct Addressee {
     pub(super) recipient: Recipient<Arc<Client>>,
     pub(super) shared: Option<Arc<SharedFilter>>,
+}
+
+impl Addressee {
+    pub(super) fn of(recipient: &Recipient<Arc<Client>>, shared: Option<&Arc<SharedFilter>>) -> Self {
+        Self {
+            recipient: recipient.clone(),
+            shared: shared.cloned(),
+        }
+    }
 }
 
 /// A message as one recipient is to get it.
@@ -42,10 +52,7 @@ impl Broker {
         shared: Option<&Arc<SharedFilter>>,
     ) {
         if wants_deliver(round.chain, message) {
-            let addressee = Addressee {
-                recipient: recipient.clone(),
-                shared: shared.cloned(),
-            };
+            let addressee = Addressee::of(recipient, shared);
             return self.hand_over_all(round, publisher, message, vec![addressee]);
         }
         if self.lets_through(round, message, &recipient.subscriber) {
@@ -74,7 +81,7 @@ impl Broker {
         for (addressee, parcel) in addressees.iter().zip(&parcels) {
             let Addressee { recipient, shared } = addressee;
             if let Some(cause) = refusal(round, message, parcel) {
-                self.report_dropped(&recipient.subscriber, vec![(Arc::clone(message), cause)]);
+                self.report_lost(&recipient.subscriber, vec![Lost::of(message, cause)]);
                 continue;
             }
             let consignment = Consignment {
@@ -93,7 +100,7 @@ impl Broker {
         if !is_asked || self.may_receive(round.chain, client, message, round.now) {
             return true;
         }
-        self.report_dropped(client, vec![(Arc::clone(message), DropCause::Denied)]);
+        self.report_lost(client, vec![Lost::of(message, DropCause::Denied)]);
         false
     }
 
@@ -127,15 +134,15 @@ impl Broker {
                 }
             }
             Sent::Queued | Sent::Dropped(_) => {
-                let mut dropped = session.take_dropped();
+                let mut lost = session.take_lost();
                 drop(session);
                 if let Sent::Dropped(cause) = sent {
-                    dropped.push((Arc::clone(message), cause));
+                    lost.push(Lost::of(message, cause));
                 } else if self.0.memory.is_scarce() {
                     self.0.metrics.limits.reached(Limit::MemoryMax);
                     publisher.wants_scarce_respite();
                 }
-                self.report_dropped(client, dropped);
+                self.report_lost(client, lost);
             }
         }
     }

@@ -43,7 +43,7 @@ impl Broker {
         let mut session = client.session();
         let is_present = session.link().is_some_and(|present| Arc::ptr_eq(present, link));
         let detached = is_present.then(|| session.detach(now, &departure.ending));
-        let dropped = session.take_dropped();
+        let lost = session.take_lost();
         drop(session);
         let mut bequeathed = Vec::new();
         if let Some(detached) = &detached {
@@ -68,7 +68,7 @@ impl Broker {
         }
         self.redeliver(now, bequeathed);
         self.hand_on(now, client);
-        self.report_dropped(client, dropped);
+        self.report_lost(client, lost);
         let Departure {
             reason,
             text,

@@ -37,10 +37,8 @@ use arc_swap::{ArcSwap, Guard};
 use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{
-    Chain, ClientFacts, ClientKey, Defaults, DropCause, Event, EventClass, EventKind, Hook, Message,
-    PluginPublish,
+    Chain, ClientFacts, ClientKey, Defaults, Event, EventClass, EventKind, Hook, PluginPublish,
 };
-use hookwire_protocol::QoS;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -58,8 +56,9 @@ use crate::clock;
 use crate::config::{
     BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
 };
-use crate::metrics::{Limit, Metrics, Tally};
+use crate::metrics::{Metrics, Tally};
 use crate::router::{RetainedLimits, Router};
+use crate::session::Lost;
 use bans::FlappingWatch;
 use events::EventSink;
 use fight::FightWatch;
@@ -338,36 +337,26 @@ impl Broker {
     }
 
     /// Tells plugins of messages that did not reach a client.
-    pub fn report_dropped(&self, client: &Client, dropped: Vec<(Arc<Message>, DropCause)>) {
-        if !dropped.is_empty() {
-            self.0.metrics.traffic.add(&Tally {
-                publishes_dropped: dropped.len() as u64,
-                ..Tally::default()
-            });
+    pub fn report_lost(&self, client: &Client, lost: Vec<Lost>) {
+        if lost.is_empty() {
+            return;
         }
-        for (message, cause) in &dropped {
-            if let Some(limit) = limit_behind(*cause, message.qos) {
-                self.0.metrics.limits.reached(limit);
-            }
+        self.0.metrics.traffic.add(&Tally {
+            publishes_dropped: lost.len() as u64,
+            ..Tally::default()
+        });
+        for limit in lost.iter().filter_map(|lost| lost.limit) {
+            self.0.metrics.limits.reached(limit);
         }
-        if dropped.is_empty() || !self.chain().wants_event(EventClass::Dropped) {
+        if !self.chain().wants_event(EventClass::Dropped) {
             return;
         }
         let standing = client.standing();
-        for (message, cause) in dropped {
+        for Lost { message, cause, .. } in lost {
             let topic = ByteString::from(message.topic.as_str());
             self.emit(standing.facts.key, &standing.facts.client_id, || {
                 EventKind::Dropped { topic, cause }
             });
         }
-    }
-}
-
-/// The limit of ours that a message was dropped for.
-fn limit_behind(cause: DropCause, qos: QoS) -> Option<Limit> {
-    match cause {
-        DropCause::QueueFull if qos == QoS::AtMostOnce => Some(Limit::OutboxBytesMax),
-        DropCause::QueueFull => Some(Limit::QueueMax),
-        DropCause::Expired | DropCause::TooLarge | DropCause::Offline | DropCause::Denied => None,
     }
 }

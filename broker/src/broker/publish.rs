@@ -28,7 +28,7 @@ use super::deliver::{Addressee, wants_deliver};
 use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
 use crate::config::Mqtt3Rejected;
 use crate::metrics::Limit;
-use crate::router::{Matches, Memo, Recipient, Subscriber};
+use crate::router::{Matches, Memo, Recipient, RetainedFull, Subscriber};
 use crate::session::{Link, Novelty, Taken, Violation};
 
 /// For how long a publisher is not read from after a run that a recipient was too slow for: long enough to write and acknowledge what
@@ -81,9 +81,19 @@ pub struct Publisher {
     respite: Duration,
     /// Connections that have output and have not been woken yet.
     dirty: Vec<Arc<Link>>,
+    /// What it is sent of its own messages, once they are answered.
+    own: Vec<Own>,
     /// Buffers of one run, kept for the next.
     run: Vec<Publication>,
     answers: Vec<Answer>,
+}
+
+/// A message on its way back to its publisher. A client that publishes to itself waits for the acknowledgement first, and takes what
+/// else comes then; one that counts packets must not take the message for the answer.
+#[derive(Debug)]
+struct Own {
+    message: Arc<Message>,
+    addressee: Addressee,
 }
 
 /// Whose messages are published.
@@ -170,6 +180,12 @@ impl Publisher {
     /// Forgets what policies have said of the client, if somebody has wished so: then it has another epoch.
     pub(super) fn keep_up(&mut self, epoch: u64) {
         self.access.keep_up(epoch);
+    }
+
+    /// Its own message comes back to it, but not before it is answered.
+    fn answer_before(&mut self, message: &Arc<Message>, addressee: Addressee) {
+        let message = Arc::clone(message);
+        self.own.push(Own { message, addressee });
     }
 
     /// Forgets what policies have said of the client.
@@ -264,6 +280,7 @@ impl Broker {
         let unanswered = answers.split_off(answered);
         answer_all(author, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
+        self.hand_over_own(round, publisher);
         publisher.wake_recipients();
         throttle = throttle.max(std::mem::take(&mut publisher.respite));
         stop.map(|()| throttle)
@@ -423,8 +440,10 @@ impl Broker {
         }
         let has_copies = routing.as_ref().is_some_and(|routing| !routing.copies.is_empty());
         if matches.is_empty() && !has_copies {
-            self.report_unrouted(&message);
-            return PublishReason::NoMatchingSubscribers;
+            if matches.withheld == 0 {
+                self.report_unrouted(&message);
+            }
+            return unheard(&message, matches.withheld);
         }
         let message = Arc::new(kept(message));
         let audience = Audience {
@@ -447,8 +466,11 @@ impl Broker {
             return false;
         }
         let kept = self.0.router.retain(message, &round.settings.retained_limits());
-        if kept.is_err() {
-            self.0.metrics.limits.reached(Limit::RetainedMax);
+        if let Err(full) = kept {
+            self.0.metrics.limits.reached(match full {
+                RetainedFull::Messages => Limit::RetainedMessagesMax,
+                RetainedFull::Bytes => Limit::RetainedBytesMax,
+            });
             return false;
         }
         self.note_retained(message, round.settings.session.check_retain_source);
@@ -484,19 +506,35 @@ impl Broker {
         message: &Arc<Message>,
         audience: Audience<'_>,
     ) {
+        let is_own = |recipient: &Recipient<Arc<Client>>| audience.from == Some(recipient.subscriber.id());
         if !wants_deliver(round.chain, message) {
             return self.address(round, message, audience, |recipient, shared| {
-                self.hand_over(round, publisher, message, recipient, shared);
+                if is_own(recipient) {
+                    publisher.answer_before(message, Addressee::of(recipient, shared));
+                } else {
+                    self.hand_over(round, publisher, message, recipient, shared);
+                }
             });
         }
         let mut addressees = Vec::with_capacity(audience.matches.recipients.len());
         self.address(round, message, audience, |recipient, shared| {
-            addressees.push(Addressee {
-                recipient: recipient.clone(),
-                shared: shared.cloned(),
-            });
+            let addressee = Addressee::of(recipient, shared);
+            if is_own(recipient) {
+                publisher.answer_before(message, addressee);
+            } else {
+                addressees.push(addressee);
+            }
         });
         self.hand_over_all(round, publisher, message, addressees);
+    }
+
+    fn hand_over_own(&self, round: &Round<'_>, publisher: &mut Publisher) {
+        let mut own = mem::take(&mut publisher.own);
+        for Own { message, addressee } in own.drain(..) {
+            let Addressee { recipient, shared } = addressee;
+            self.hand_over(round, publisher, &message, &recipient, shared.as_ref());
+        }
+        publisher.own = own;
     }
 
     /// Tells each one who is to get a message, and the shared subscription that chose it.
@@ -606,6 +644,16 @@ pub(super) fn obey(fate: &mut Fate, decision: AccessDecision) {
         AccessDecision::Next => *fate = refused(None),
         AccessDecision::Deny(text) => *fate = refused(text),
         AccessDecision::Disconnect(text) => *fate = Fate::Disconnect(not_authorized(text)),
+    }
+}
+
+/// What the publisher of a message is told that nobody is to get. With QoS 2 that is not said: it would stand in the PUBREC, in the
+/// middle of the exchange, where clients look for success or failure only.
+fn unheard(message: &Message, withheld: usize) -> PublishReason {
+    if message.qos == QoS::ExactlyOnce || withheld > 0 {
+        PublishReason::Success
+    } else {
+        PublishReason::NoMatchingSubscribers
     }
 }
 

@@ -23,35 +23,39 @@ impl Broker {
     ) -> bool {
         let is_full = self.0.memory.is_full();
         let rejects = round.settings.session.queue_overflow == QueueOverflow::RejectPublisher;
-        if message.qos == QoS::AtMostOnce || !(is_full || rejects) || have_room(message, matches, !is_full) {
+        if message.qos == QoS::AtMostOnce || !(is_full || rejects) {
             return true;
         }
-        let limit = if is_full {
-            Limit::MemoryMax
-        } else {
-            Limit::QueueMax
-        };
-        self.0.metrics.limits.reached(limit);
-        false
+        let lack = lack_of_room(message, matches, !is_full);
+        if let Some(limit) = lack {
+            self.0.metrics.limits.reached(limit);
+        }
+        lack.is_none()
     }
 }
 
-fn have_room(message: &Message, matches: &Matches<Arc<Client>>, may_wait: bool) -> bool {
-    let has_room =
-        |client: &Arc<Client>, qos: QoS| client.session().has_room(message, message.qos.min(qos), may_wait);
+/// The limit of the first of its recipients that cannot take it, if there is one.
+fn lack_of_room(message: &Message, matches: &Matches<Arc<Client>>, may_wait: bool) -> Option<Limit> {
+    let lack = |client: &Arc<Client>, qos: QoS| {
+        client
+            .session()
+            .lacks_room(message, message.qos.min(qos), may_wait)
+    };
     let each = || {
         matches
             .recipients
             .iter()
-            .all(|recipient| has_room(&recipient.subscriber, recipient.qos))
+            .find_map(|recipient| lack(&recipient.subscriber, recipient.qos))
     };
     let one_of_each = || {
-        matches.groups.iter().all(|group| {
-            group
+        matches.groups.iter().find_map(|group| {
+            let lacks = group
                 .members
                 .iter()
-                .any(|member| has_room(&member.subscriber, member.options.qos))
+                .map(|member| lack(&member.subscriber, member.options.qos));
+            // Any of them may get it.
+            lacks.reduce(|some, other| some.and(other)).flatten()
         })
     };
-    each() && one_of_each()
+    each().or_else(one_of_each)
 }

@@ -26,10 +26,19 @@ use crate::session::{RetainedCopy, SubscriptionIds, Unsubscribed, Violation};
 
 /// A subscription that was made, and the retained messages that it brings.
 struct Made {
+    filter: ByteString,
     qos: QoS,
     retained: Vec<Arc<RetainedCopy>>,
     /// It is one of several members'.
     shared: Option<SharedFilter>,
+}
+
+/// One filter of a SUBSCRIBE.
+struct Wanted<'a> {
+    asked: &'a SubscribeFilter,
+    id: Option<u32>,
+    /// Retained messages that the filters before it have brought.
+    waiting: usize,
 }
 
 /// What policies that had to be waited for said about the filters of one SUBSCRIBE.
@@ -116,14 +125,18 @@ impl Broker {
         if client.session_of(*key).is_none() {
             return Ok(());
         }
+        check_form(subscribe.filters.iter().map(|asked| &asked.filter))?;
         let chain = self.chain();
         let id = subscribe.subscription_identifier.map(std::num::NonZero::get);
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
         let mut made = Vec::new();
         let mut joined = Vec::new();
+        let mut waiting = 0;
         for asked in &subscribe.filters {
-            match self.subscribe_one(&chain, client, rights, now, asked, id, &mut consulted.0)? {
+            let wanted = Wanted { asked, id, waiting };
+            match self.subscribe_one(&chain, client, rights, now, wanted, &mut consulted.0)? {
                 Ok(subscription) => {
+                    waiting += subscription.retained.len();
                     reasons.push(SubscribeReason::granted(subscription.qos));
                     joined.extend(subscription.shared.clone());
                     made.push(subscription);
@@ -144,12 +157,18 @@ impl Broker {
             reasons,
             properties: AckProperties::default(),
         });
-        for Made { qos, retained, .. } in made {
-            session.replay(now, retained, qos, ids.clone());
+        for Made {
+            filter,
+            qos,
+            retained,
+            ..
+        } in made
+        {
+            session.replay(now, &filter, retained, qos, ids.clone());
         }
-        let dropped = session.take_dropped();
+        let lost = session.take_lost();
         drop(session);
-        self.report_dropped(client, dropped);
+        self.report_lost(client, lost);
         self.relieve_absent(now, &joined);
         Ok(())
     }
@@ -160,10 +179,10 @@ impl Broker {
         client: &Arc<Client>,
         rights: &Rights,
         now: Instant,
-        asked: &SubscribeFilter,
-        id: Option<u32>,
+        wanted: Wanted<'_>,
         consulted: &mut AccessMemo,
     ) -> Result<Result<Made, SubscribeReason>, Stop> {
+        let Wanted { asked, id, waiting } = wanted;
         let settings = self.settings();
         let Some(parsed) = self.mounted(client, &asked.filter) else {
             return Ok(Err(SubscribeReason::TopicFilterInvalid));
@@ -179,16 +198,24 @@ impl Broker {
         if parsed.share.is_some() && asked.options.no_local {
             return Err(Stop::Violation(Violation::NoLocalOnShared));
         }
-        let (qos_max, is_known, count) = {
+        let text = full_text(&parsed);
+        let (qos_max, is_known, count, waiting) = {
             let session = client.session();
             (
                 session.terms().qos_max,
-                session.is_subscribed(&full_text(&parsed)),
+                session.is_subscribed(&text),
                 session.subscription_count(),
+                waiting + session.replayed_besides(&text),
             )
         };
         if !is_known && count >= settings.session.subscriptions_max {
             self.0.metrics.limits.reached(Limit::SubscriptionsMax);
+            return Ok(Err(SubscribeReason::QuotaExceeded));
+        }
+        if wants_retained(&parsed, asked.options, !is_known)
+            && let Some(limit) = self.retained_limit(waiting)
+        {
+            self.0.metrics.limits.reached(limit);
             return Ok(Err(SubscribeReason::QuotaExceeded));
         }
         let qos = asked.options.qos.min(qos_max);
@@ -222,6 +249,17 @@ impl Broker {
         Ok(Ok(self.make(chain, client, now, &request.filter, kept, id)))
     }
 
+    /// The limit that keeps a session that so many retained messages wait for from being brought more, if one does.
+    fn retained_limit(&self, waiting: usize) -> Option<Limit> {
+        if waiting >= self.settings().session.retained_waiting_max {
+            Some(Limit::RetainedWaitingMax)
+        } else if waiting > 0 && self.0.memory.is_full() {
+            Some(Limit::MemoryMax)
+        } else {
+            None
+        }
+    }
+
     /// Makes a subscription: what the client has asked for, as policies have changed it.
     fn make(
         &self,
@@ -240,6 +278,7 @@ impl Broker {
             Vec::new()
         };
         Made {
+            filter: full_text(&filter),
             qos: options.qos,
             retained,
             shared: Some(filter).filter(|filter| filter.share.is_some()),
@@ -313,6 +352,7 @@ impl Broker {
         if client.session_of(*key).is_none() {
             return Ok(());
         }
+        check_form(&unsubscribe.filters)?;
         let chain = self.chain();
         let reasons = unsubscribe
             .filters
@@ -396,6 +436,17 @@ fn unavailable(features: Features, filter: &SharedFilter, id: Option<u32>) -> Op
     } else {
         None
     }
+}
+
+/// A filter that is none is no request that could be answered: nothing of its packet is carried out. [MQTT-4.13.1-1], and
+/// [MQTT-4.8.0-1] of 3.1.1
+fn check_form<'f>(filters: impl IntoIterator<Item = &'f ByteString>) -> Result<(), Stop> {
+    for filter in filters {
+        if SharedFilter::parse(filter.clone()).is_err() {
+            return Err(Stop::Violation(Violation::FilterMalformed));
+        }
+    }
+    Ok(())
 }
 
 fn full_text(filter: &SharedFilter) -> ByteString {

@@ -12,7 +12,7 @@ use super::access::{self, AccessMemo};
 use super::client::{Client, Standing};
 use super::{Broker, subscribe};
 use crate::clock;
-use crate::session::Unsubscribed;
+use crate::session::{Lost, Unsubscribed};
 
 impl Broker {
     /// A new policy is in force: looks at what waits for every session.
@@ -136,8 +136,8 @@ impl Broker {
             .collect();
         if !refused.is_empty() {
             let dropped = client.session().discard(|topic| refused.contains(topic));
-            let dropped = dropped.into_iter().map(|message| (message, DropCause::Denied));
-            self.report_dropped(client, dropped.collect());
+            let lost = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
+            self.report_lost(client, lost.collect());
         }
     }
 

@@ -116,6 +116,7 @@ impl Default for SessionSettings {
             queue_bytes_max: 16 * MIB,
             queue_overflow: QueueOverflow::DropOldest,
             queue_qos0: false,
+            retained_waiting_max: 1_000_000,
             shared_client_ids: false,
             will_delay_max: days(1),
             overlapping: Overlapping::Once,

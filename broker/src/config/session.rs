@@ -69,6 +69,11 @@ pub(super) fn read(mut section: Section<'_>) -> SessionSettings {
     );
     section.set("queue_overflow", &mut session.queue_overflow, choice(OVERFLOW));
     section.set("queue_qos0", &mut session.queue_qos0, boolean);
+    section.set(
+        "retained_waiting_max",
+        &mut session.retained_waiting_max,
+        integer(1..=1_000_000_000),
+    );
     section.set("shared_client_ids", &mut session.shared_client_ids, boolean);
     section.set(
         "will_delay_max",

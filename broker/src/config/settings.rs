@@ -238,6 +238,9 @@ pub struct SessionSettings {
     pub queue_overflow: QueueOverflow,
     /// Whether QoS 0 messages are queued for sessions that are away.
     pub queue_qos0: bool,
+    /// Retained messages that may wait for one session when it subscribes to more: each is a reference, and a client that
+    /// subscribes and does not read could gather them without end.
+    pub retained_waiting_max: usize,
     /// Whether a user may take over the session of another user who came with the same client id.
     pub shared_client_ids: bool,
     /// Longest will delay, and longest delay that a plugin may ask for.

@@ -73,16 +73,22 @@ limits! {
     ConnectsPerAddressPerSecond = "limits.connects_per_address_per_second",
     /// Something that was slowed or refused since too little memory is left.
     MemoryMax = "limits.memory_max",
-    /// A retained message too many, by number or by bytes.
-    RetainedMax = "limits.retained_messages_max",
+    /// A retained message too many.
+    RetainedMessagesMax = "limits.retained_messages_max",
+    /// A retained message that is too large for what is left.
+    RetainedBytesMax = "limits.retained_bytes_max",
     /// A session too many.
     SessionsMax = "session.sessions_max",
     /// A session expiry that was lowered.
     ExpiryMax = "session.expiry_max",
     /// A subscription too many.
     SubscriptionsMax = "session.subscriptions_max",
-    /// A message that found the queue of a session full, by number or by bytes.
-    QueueMax = "session.queue_messages_max",
+    /// A message too many for the queue of a session.
+    QueueMessagesMax = "session.queue_messages_max",
+    /// A message that is too large for what is left of the queue of a session.
+    QueueBytesMax = "session.queue_bytes_max",
+    /// A subscription of a session that many retained messages wait for already.
+    RetainedWaitingMax = "session.retained_waiting_max",
     /// A will delay that was lowered.
     WillDelayMax = "session.will_delay_max",
     /// A client that is banned by its client id, user name or address.

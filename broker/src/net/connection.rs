@@ -13,7 +13,7 @@ use bytestring::ByteString;
 use hookwire_hooks::{Denial, EnhancedOutcome, WillCause};
 use hookwire_protocol::{
     Auth, AuthReason, ConnectReason, DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet,
-    Publish, Subscribe,
+    PacketType, Publish, Subscribe,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
@@ -241,12 +241,13 @@ impl<S: Stream> Connection<S> {
             return;
         };
         session.poll_output(clock::now(), &mut self.out);
+        self.connected.greeting = None;
         self.has_backlog = session.has_backlog();
-        let dropped = session.take_dropped();
+        let lost = session.take_lost();
         self.tally += session.take_tally();
         drop(session);
         self.broker.metrics().traffic.add(&mem::take(&mut self.tally));
-        self.broker.report_dropped(&self.connected.client, dropped);
+        self.broker.report_lost(&self.connected.client, lost);
     }
 
     /// A client that does not read is not read from; a throttled one has to wait, and so has one whose packets are in
@@ -368,7 +369,7 @@ impl<S: Stream> Connection<S> {
                     self.hearing.hold(Held::Malformed(error));
                     return Ok(None);
                 }
-                Err(End::Malformed(error))
+                Err(violation_by(header).map_or(End::Malformed(error), violation))
             }
         }
     }
@@ -447,10 +448,16 @@ impl<S: Stream> Connection<S> {
 
     fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
         match packet {
-            Packet::Puback(puback) => self.on_ack(|session| session.handle_puback(now, &puback)),
-            Packet::Pubrec(pubrec) => self.on_ack(|session| session.handle_pubrec(now, &pubrec)),
+            Packet::Puback(puback) => {
+                return self.on_ack(|session| session.handle_puback(now, &puback));
+            }
+            Packet::Pubrec(pubrec) => {
+                return self.on_ack(|session| session.handle_pubrec(now, &pubrec));
+            }
+            Packet::Pubcomp(pubcomp) => {
+                return self.on_ack(|session| session.handle_pubcomp(now, &pubcomp).map(|()| None));
+            }
             Packet::Pubrel(pubrel) => self.on_session(|session| session.handle_pubrel(&pubrel)),
-            Packet::Pubcomp(pubcomp) => self.on_session(|session| session.handle_pubcomp(now, &pubcomp)),
             Packet::Pingreq => self.on_session(Session::answer_ping),
             Packet::Subscribe(subscribe) => return self.subscribe(now, subscribe),
             Packet::Unsubscribe(unsubscribe) => {
@@ -478,12 +485,16 @@ impl<S: Stream> Connection<S> {
     }
 
     /// What the client has taken is for plugins to know.
-    fn on_ack(&self, step: impl FnOnce(&mut Session) -> Option<Delivered>) {
+    fn on_ack(
+        &self,
+        step: impl FnOnce(&mut Session) -> Result<Option<Delivered>, Violation>,
+    ) -> Result<(), End> {
         let session = self.connected.client.session_of(self.connected.key);
-        let taken = session.and_then(|mut session| step(&mut session));
-        if let Some(delivered) = taken {
+        let taken = session.map_or(Ok(None), |mut session| step(&mut session));
+        if let Some(delivered) = taken.map_err(violation)? {
             self.broker.report_acked(&self.connected.client, &delivered);
         }
+        Ok(())
     }
 
     // ---- authenticating again
@@ -590,6 +601,9 @@ impl<S: Stream> Connection<S> {
         let now = clock::now();
         // What was handled before the end is still answered.
         self.collect_output();
+        if let Some(greeting) = self.connected.greeting.take() {
+            self.out.tail().extend_from_slice(&greeting);
+        }
         let end = self.checked(end);
         let departure = departure_of(&self, &end);
         self.count_limit(&end);
@@ -645,12 +659,26 @@ impl<S: Stream> Connection<S> {
             return end;
         };
         let asked = disconnect.properties.session_expiry_interval;
-        let expiry_max = self.broker.settings().session.expiry_max;
         let session = self.connected.client.session();
-        match session.disconnect_expiry(asked, expiry_max) {
+        match session.disconnect_expiry(asked) {
             Ok(_) => end,
             Err(broken) => violation(broken),
         }
+    }
+}
+
+/// A packet that must not come at all, whatever is in it.
+fn violation_by(header: FrameHeader) -> Option<Violation> {
+    // With flags that it must not have it is malformed first of all. [MQTT-2.1.3-1]
+    if header.flags() != 0 {
+        return None;
+    }
+    match header.packet_type()? {
+        PacketType::Connect => Some(Violation::SecondConnect),
+        PacketType::Connack | PacketType::Suback | PacketType::Unsuback | PacketType::Pingresp => {
+            Some(Violation::ServerPacket)
+        }
+        _ => None,
     }
 }
 
@@ -670,7 +698,6 @@ fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
     };
     match end {
         End::Disconnect(disconnect) => {
-            let expiry_max = connection.broker.settings().session.expiry_max;
             let asked = disconnect.properties.session_expiry_interval;
             let session = connection.connected.client.session();
             // [MQTT-3.14.4-3]: a normal DISCONNECT takes the will away; any other reason leaves it.
@@ -681,7 +708,7 @@ fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
                 by_client: true,
                 ending: Ending {
                     will_cause: leaves_will.then_some(WillCause::Requested),
-                    expiry: session.disconnect_expiry(asked, expiry_max).ok().flatten(),
+                    expiry: session.disconnect_expiry(asked).ok().flatten(),
                 },
             }
         }

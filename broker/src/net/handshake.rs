@@ -128,8 +128,9 @@ pub async fn serve<S: Stream>(
             }
             // [MQTT-4.12.0-4]
             let mut connack = refused(denial, problem_information);
-            session::fit_connack(&mut connack, version, packet_bytes_max);
-            send_connack(&mut stream, version, connack).await;
+            if session::fit_connack(&mut connack, version, packet_bytes_max) {
+                send_connack(&mut stream, version, connack).await;
+            }
         }
     }
 }

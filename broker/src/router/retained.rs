@@ -24,8 +24,14 @@ pub struct RetainedLimits {
 
 /// There is no room for another retained message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the limit of retained messages is reached")]
-pub struct RetainedFull;
+pub enum RetainedFull {
+    /// There are too many.
+    #[error("the limit of retained messages is reached")]
+    Messages,
+    /// They are too large.
+    #[error("the limit of retained bytes is reached")]
+    Bytes,
+}
 
 #[derive(Debug, Default)]
 struct Kept(Option<Arc<RetainedCopy>>);
@@ -70,12 +76,13 @@ impl Retained {
             .get(message.topic.as_str())
             .and_then(|kept| kept.0.as_deref());
         let (count, bytes) = replaced.map_or((0, 0), |copy| (1, cost(&copy.message)));
-        if self.count - count + 1 > limits.messages_max
-            || self.bytes - bytes + cost(message) > limits.bytes_max
-        {
-            return Err(RetainedFull);
+        if self.count - count + 1 > limits.messages_max {
+            Err(RetainedFull::Messages)
+        } else if self.bytes - bytes + cost(message) > limits.bytes_max {
+            Err(RetainedFull::Bytes)
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     /// Keeps a message in place of the last one of its topic; an empty payload only removes.

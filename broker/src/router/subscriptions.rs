@@ -68,10 +68,12 @@ pub struct Matches<S> {
     pub recipients: Vec<Recipient<S>>,
     /// Shared subscriptions.
     pub groups: Vec<Arc<Group<S>>>,
+    /// Subscriptions of the publisher that want no message of its own.
+    pub withheld: usize,
 }
 
 impl<S> Matches<S> {
-    /// Whether it concerns nobody.
+    /// Whether nobody is to get it.
     pub fn is_empty(&self) -> bool {
         self.recipients.is_empty() && self.groups.is_empty()
     }
@@ -206,9 +208,11 @@ impl<S: Subscriber> Subscriptions<S> {
             found.extend(&subscribers.plain);
             groups.extend(subscribers.groups.iter().cloned());
         });
+        let matching = found.len();
         found.retain(|subscription| {
             !(subscription.options.no_local && Some(subscription.subscriber.id()) == publisher)
         });
+        let withheld = matching - found.len();
         // Within one list a client stands once; only several lists can overlap.
         if lists > 1 {
             found.sort_by_key(|subscription| subscription.subscriber.id());
@@ -225,7 +229,11 @@ impl<S: Subscriber> Subscriptions<S> {
                 _ => recipients.push(Recipient::of(subscription)),
             }
         }
-        Matches { recipients, groups }
+        Matches {
+            recipients,
+            groups,
+            withheld,
+        }
     }
 
     #[cfg(test)]

@@ -401,7 +401,8 @@ fn retained_messages_are_bounded_and_replaced() {
     let mut retained = Retained::default();
     retained.keep(&message("a", "1"), &limits).expect("room");
     retained.keep(&message("b", "1"), &limits).expect("room");
-    assert_eq!(retained.keep(&message("c", "1"), &limits), Err(RetainedFull));
+    let too_many = retained.keep(&message("c", "1"), &limits);
+    assert_eq!(too_many, Err(RetainedFull::Messages));
     let before = retained.matching(&filter("a").filter, clock::now());
     retained
         .keep(&message("a", "2"), &limits)
@@ -413,7 +414,7 @@ fn retained_messages_are_bounded_and_replaced() {
     };
     assert_eq!(
         retained.keep(&message("d", &"x".repeat(900)), &bytes),
-        Err(RetainedFull)
+        Err(RetainedFull::Bytes)
     );
 }
 

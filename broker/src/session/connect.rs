@@ -124,7 +124,8 @@ impl Admission {
         let qos_max = grant.max_qos.unwrap_or(limits.qos_max).min(limits.qos_max);
         let keep_alive_secs = keep_alive(connect, grant, limits)?;
         let asked_expiry = asked_expiry(connect, session);
-        let expiry = asked_expiry.min(expiry_max(grant, session));
+        let expiry_max = expiry_max(grant, session);
+        let expiry = asked_expiry.min(expiry_max);
         let packet_bytes_max = grant
             .max_packet_size
             .map_or(limits.decode.packet_bytes_max, |max| {
@@ -159,6 +160,7 @@ impl Admission {
             features: limits.features,
             problem_information: asked.request_problem_information,
             expiry,
+            expiry_max,
             mount_point: grant.mount_point.clone(),
             will: pending_will(connect, grant, qos_max, limits, session)?,
             outbox_bytes_max: limits.outbox_bytes_max,
@@ -209,19 +211,22 @@ impl Admission {
     }
 }
 
-/// Leaves out of a CONNACK what would make it larger than the client takes. [MQTT-3.2.2-19], [MQTT-3.2.2-20]
-pub fn fit_connack(connack: &mut Connack, version: Version, bytes_max: usize) {
+/// Leaves out of a CONNACK what would make it larger than the client takes [MQTT-3.2.2-19], [MQTT-3.2.2-20]; false when it is too
+/// large without all that, and must not be sent [MQTT-3.1.2-24].
+pub fn fit_connack(connack: &mut Connack, version: Version, bytes_max: usize) -> bool {
     let is_too_large = |connack: &Connack| {
         let mut encoded = bytes::BytesMut::new();
         connack.encode(version, &mut encoded);
         encoded.len() > bytes_max
     };
-    if bytes_max != usize::MAX && is_too_large(connack) {
-        connack.properties.user_properties.clear();
-        if is_too_large(connack) {
-            connack.properties.reason_string = None;
-        }
+    if bytes_max == usize::MAX || !is_too_large(connack) {
+        return true;
     }
+    connack.properties.user_properties.clear();
+    if is_too_large(connack) {
+        connack.properties.reason_string = None;
+    }
+    !is_too_large(connack)
 }
 
 /// Largest packet that the sender of a CONNECT takes, bytes.

@@ -10,6 +10,7 @@ mod farewell;
 mod inbound;
 mod keep_alive;
 mod link;
+mod lost;
 mod outbound;
 mod outbox;
 mod personal_topic;
@@ -21,6 +22,7 @@ mod will;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,7 @@ pub use farewell::Farewell;
 pub use inbound::Novelty;
 pub use keep_alive::KeepAlive;
 pub use link::{Closure, Link};
+pub use lost::Lost;
 pub use outbound::RetainedCopy;
 pub use outbox::Outbox;
 pub use personal_topic::personal_topic;
@@ -46,7 +49,7 @@ pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
 
 use crate::config::Features;
-use crate::metrics::Tally;
+use crate::metrics::{Limit, Tally};
 use aliases::{Aliases, Naming};
 use inbound::Inbound;
 use outbound::{Next, Outbound};
@@ -80,6 +83,8 @@ pub struct Terms {
     pub problem_information: bool,
     /// How long the session outlives the connection.
     pub expiry: Duration,
+    /// The most that this can be raised to.
+    pub expiry_max: Duration,
     /// Prefix of all its topics.
     pub mount_point: Option<ByteString>,
     /// The will.
@@ -159,7 +164,7 @@ pub struct Session {
     /// What was written, since the connection last asked.
     tally: Tally,
     /// Messages that did not reach the client, since the broker last asked.
-    dropped: Vec<(Arc<Message>, DropCause)>,
+    lost: Vec<Lost>,
     /// Set when the session is over and must take nothing any more.
     ended: bool,
 }
@@ -178,7 +183,7 @@ impl Session {
             aliases: Aliases::default(),
             outbox: Outbox::default(),
             tally: Tally::default(),
-            dropped: Vec::new(),
+            lost: Vec::new(),
             ended: false,
         }
     }
@@ -247,14 +252,19 @@ impl Session {
     pub fn detach(&mut self, now: Instant, ending: &Ending) -> Detached {
         self.link = None;
         self.outbox.clear();
-        let limits = self.queue_limits();
         self.inbound.detach();
         self.aliases.attach(0);
-        self.outbound.detach(self.terms.queue_qos0, &limits);
         if let Some(expiry) = ending.expiry {
             self.terms.expiry = expiry;
         }
         let expires_in = self.terms.expiry;
+        if expires_in.is_zero() {
+            // There is nobody whom they could wait for.
+            self.outbound.forget_replays();
+        }
+        let limits = self.queue_limits();
+        let lost = self.outbound.detach(self.terms.queue_qos0, &limits);
+        self.lost.extend(lost);
         let will = self.terms.will.take();
         let will = match ending.will_cause {
             Some(cause) => will.map(|will| will.due(self.terms.key, cause, now, expires_in)),
@@ -276,15 +286,14 @@ impl Session {
         self.ended
     }
 
-    /// Replaces what DISCONNECT may change, and checks that it may. [MQTT-3.14.2-2]
-    pub fn disconnect_expiry(
-        &self,
-        asked_secs: Option<u32>,
-        expiry_max: Duration,
-    ) -> Result<Option<Duration>, Violation> {
+    /// What a DISCONNECT changes the session expiry to, if it may. [MQTT-3.14.2-2]
+    pub fn disconnect_expiry(&self, asked_secs: Option<u32>) -> Result<Option<Duration>, Violation> {
         match asked_secs {
             Some(secs) if secs > 0 && self.terms.expiry.is_zero() => Err(Violation::SessionExpiryRaised),
-            Some(secs) => Ok(Some(Duration::from_secs(u64::from(secs)).min(expiry_max))),
+            Some(secs) => {
+                let asked = Duration::from_secs(u64::from(secs));
+                Ok(Some(asked.min(self.terms.expiry_max)))
+            }
             None => Ok(None),
         }
     }
@@ -406,38 +415,50 @@ impl Session {
     // ---- acknowledgements from the client
 
     /// Handles a PUBACK; gives back what the client has taken with it.
+    ///
+    /// # Errors
+    /// The message waits for another acknowledgement.
     #[inline]
-    pub fn handle_puback(&mut self, now: Instant, puback: &Puback) -> Option<Delivered> {
-        let finished = self.outbound.puback(puback.packet_id)?;
+    pub fn handle_puback(&mut self, now: Instant, puback: &Puback) -> Result<Option<Delivered>, Violation> {
+        let Some(finished) = self.outbound.puback(puback.packet_id)? else {
+            return Ok(None);
+        };
         self.pump(now);
-        finished.delivered.filter(|_| !puback.reason.is_error())
+        Ok(finished.delivered.filter(|_| !puback.reason.is_error()))
     }
 
     /// Handles a PUBREC: PUBREL is due, also for an identifier that is not known [MQTT-4.3.3-4]. Gives back what the client has
     /// taken with it.
-    pub fn handle_pubrec(&mut self, now: Instant, pubrec: &Pubrec) -> Option<Delivered> {
+    ///
+    /// # Errors
+    /// The message waits for another acknowledgement.
+    pub fn handle_pubrec(&mut self, now: Instant, pubrec: &Pubrec) -> Result<Option<Delivered>, Violation> {
         let packet_id = pubrec.packet_id;
         if pubrec.reason.is_error() {
-            if self.outbound.pubrec_refused(packet_id) {
+            if self.outbound.pubrec_refused(packet_id)? {
                 self.pump(now);
             }
-            return None;
+            return Ok(None);
         }
-        let known = self.outbound.pubrec(packet_id);
+        let known = self.outbound.pubrec(packet_id)?;
         let reason = if known.is_some() {
             PubrelReason::Success
         } else {
             PubrelReason::PacketIdentifierNotFound
         };
         self.write_pubrel(packet_id, reason);
-        known.and_then(|known| known.delivered)
+        Ok(known.and_then(|known| known.delivered))
     }
 
     /// Handles a PUBCOMP.
-    pub fn handle_pubcomp(&mut self, now: Instant, pubcomp: &Pubcomp) {
-        if self.outbound.pubcomp(pubcomp.packet_id) {
+    ///
+    /// # Errors
+    /// The message waits for another acknowledgement.
+    pub fn handle_pubcomp(&mut self, now: Instant, pubcomp: &Pubcomp) -> Result<(), Violation> {
+        if self.outbound.pubcomp(pubcomp.packet_id)? {
             self.pump(now);
         }
+        Ok(())
     }
 
     fn write_pubrel(&mut self, packet_id: PacketId, reason: PubrelReason) {
@@ -478,20 +499,21 @@ impl Session {
         self.enqueue(delivered)
     }
 
-    /// Whether a message can be taken without another being dropped for it. `may_wait` is false where nothing more may be
-    /// kept: then only what can be written at once can be taken.
-    pub fn has_room(&self, message: &Message, qos: QoS, may_wait: bool) -> bool {
+    /// The limit that keeps a message from being taken without another being dropped for it, if one does. `may_wait` is false
+    /// where there is no memory to keep more: then only what can be written at once can be taken.
+    pub fn lacks_room(&self, message: &Message, qos: QoS, may_wait: bool) -> Option<Limit> {
         let is_kept = qos > QoS::AtMostOnce || (self.terms.queue_qos0 && self.link.is_none());
         let at_once = self.link.is_some()
             && self.outbox.len() < self.terms.outbox_bytes_max
             && self.outbound.is_clear(qos);
         if at_once || !is_kept {
-            return true;
+            None
+        } else if may_wait {
+            let cost = Delivered::cost_of(message);
+            self.outbound.queue_lacks(cost, &self.queue_limits())
+        } else {
+            Some(Limit::MemoryMax)
         }
-        may_wait
-            && self
-                .outbound
-                .queue_has_room(Delivered::cost_of(message), &self.queue_limits())
     }
 
     /// The shared subscriptions with messages that another member may get in place of this client, which is away.
@@ -576,19 +598,26 @@ impl Session {
         } else {
             delivered
         };
-        let dropped = self.outbound.enqueue(delivered, &limits);
-        self.dropped.extend(
-            dropped
-                .into_iter()
-                .map(|delivered| (delivered.message, DropCause::QueueFull)),
-        );
+        self.lost.extend(self.outbound.enqueue(delivered, &limits));
         Sent::Queued
     }
 
-    /// Retained messages for a new subscription. They wait their turn like everything else.
-    pub fn replay(&mut self, now: Instant, messages: Vec<Arc<RetainedCopy>>, qos: QoS, ids: SubscriptionIds) {
-        self.outbound.replay(messages, qos, ids);
+    /// Retained messages for a subscription. They wait their turn like everything else.
+    pub fn replay(
+        &mut self,
+        now: Instant,
+        filter: &ByteString,
+        messages: Vec<Arc<RetainedCopy>>,
+        qos: QoS,
+        ids: SubscriptionIds,
+    ) {
+        self.outbound.replay(filter, messages, qos, ids);
         self.pump(now);
+    }
+
+    /// Retained messages that wait to be sent, apart from those that another SUBSCRIBE with this filter would take the place of.
+    pub fn replayed_besides(&self, filter: &str) -> usize {
+        self.outbound.replayed_besides(filter)
     }
 
     /// Lets out what waits, as far as window and outbox have room.
@@ -603,7 +632,7 @@ impl Session {
                     dup,
                 } => {
                     if let Sent::Dropped(cause) = self.write_publish(now, &delivered, delivery, dup) {
-                        self.dropped.push((delivered.message, cause));
+                        self.lost.push(Lost::of(&delivered.message, cause));
                         self.outbound.forget(delivery);
                     }
                 }
@@ -633,18 +662,8 @@ impl Session {
             } else {
                 ANY_IDENTIFIED
             };
-            // A topic alias may be added to the topic that it is to stand for.
-            let alias_bytes = if self.terms.topic_aliases_sent_max > 0 {
-                ALIAS_BYTES
-            } else {
-                0
-            };
-            if self
-                .head(now, delivered, delivery, false)
-                .encoded_len(self.terms.version)
-                .saturating_add(alias_bytes)
-                > self.terms.packet_bytes_max
-            {
+            let head = self.head(now, delivered, delivery, false);
+            if head.encoded_len(self.terms.version) > self.terms.packet_bytes_max {
                 return Some(DropCause::TooLarge); // [MQTT-3.1.2-25]
             }
         }
@@ -683,12 +702,28 @@ impl Session {
         }
     }
 
+    /// How to write the topic. An alias comes on top of the topic that it is to stand for, and must not make the packet larger than
+    /// the client takes. [MQTT-3.1.2-24]
+    #[inline]
+    fn naming(&mut self, now: Instant, delivered: &Delivered, delivery: Delivery) -> Naming {
+        if self.terms.topic_aliases_sent_max > 0 && self.terms.packet_bytes_max != usize::MAX {
+            let named = PublishHead {
+                topic_alias: Some(NonZeroU16::MIN),
+                ..self.head(now, delivered, delivery, false)
+            };
+            if named.encoded_len(self.terms.version) > self.terms.packet_bytes_max {
+                return Naming::Name;
+            }
+        }
+        self.aliases.name(&delivered.message.topic)
+    }
+
     #[inline]
     fn write_publish(&mut self, now: Instant, delivered: &Delivered, delivery: Delivery, dup: bool) -> Sent {
         if let Some(cause) = self.refusal(now, delivered, delivery.qos(), dup) {
             return Sent::Dropped(cause);
         }
-        let naming = self.aliases.name(&delivered.message.topic);
+        let naming = self.naming(now, delivered, delivery);
         // Taken out, since the head borrows the terms beside it.
         let mut outbox = std::mem::take(&mut self.outbox);
         let head = self.head(now, delivered, delivery, dup);
@@ -825,16 +860,13 @@ impl Session {
     }
 
     /// Messages that did not reach the client since the last call.
-    pub fn take_dropped(&mut self) -> Vec<(Arc<Message>, DropCause)> {
-        std::mem::take(&mut self.dropped)
+    pub fn take_lost(&mut self) -> Vec<Lost> {
+        std::mem::take(&mut self.lost)
     }
 }
 
 /// An acknowledgement with a reason string is its length and at most so much: header, identifier, reason, lengths.
 const ACK_BYTES_MAX: usize = 16;
-
-/// A topic alias as a property.
-const ALIAS_BYTES: usize = 3;
 
 /// Stands for a delivery whose identifier is not chosen yet: all are of one length.
 const ANY_IDENTIFIED: Delivery = Delivery::AtLeastOnce(outbound::FIRST_ID);

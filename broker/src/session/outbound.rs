@@ -16,11 +16,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytestring::ByteString;
 use hookwire_hooks::Message;
 use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter, TopicName};
 use smallvec::SmallVec;
 
 use super::queue::{Delivered, Queue, QueueLimits, SubscriptionIds};
+use super::{Lost, Violation};
+use crate::metrics::Limit;
 
 /// What a message in the window waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,8 @@ impl Inflight {
 /// Retained messages for a new subscription, sent as the window and the outbox allow.
 #[derive(Debug)]
 struct Replay {
+    /// Of the subscription.
+    filter: ByteString,
     messages: std::vec::IntoIter<Arc<RetainedCopy>>,
     qos: QoS,
     subscription_ids: SubscriptionIds,
@@ -175,16 +180,23 @@ impl Outbound {
     }
 
     /// The connection is gone. QoS 0 messages are not kept; retained messages of QoS 1 and 2 that a SUBSCRIBE brought and that
-    /// had no room yet wait with the others from here on.
-    pub(super) fn detach(&mut self, keep_qos0: bool, limits: &QueueLimits) {
+    /// had no room yet wait with the others from here on. Those that find no room there are given back: none pushes out what
+    /// was published since, whatever the policy of the queue.
+    pub(super) fn detach(&mut self, keep_qos0: bool, limits: &QueueLimits) -> Vec<Lost> {
         self.queue.retain_qos(|qos| keep_qos0 || qos > QoS::AtMostOnce);
+        let mut lost = Vec::new();
         for mut replay in std::mem::take(&mut self.replays) {
             while let Some(delivered) = replay.next() {
-                if delivered.qos > QoS::AtMostOnce {
-                    self.queue.push(delivered, limits);
+                if delivered.qos == QoS::AtMostOnce {
+                    continue;
+                }
+                match self.queue.lacks(delivered.cost(), limits) {
+                    Some(limit) => lost.push(Lost::over(limit, delivered.message)),
+                    None => drop(self.queue.push(delivered, limits)),
                 }
             }
         }
+        lost
     }
 
     /// Whether a message may skip the queue.
@@ -220,9 +232,9 @@ impl Outbound {
         self.window.len() < self.window_max
     }
 
-    /// Whether another message would find room in the queue.
-    pub(super) fn queue_has_room(&self, cost: usize, limits: &QueueLimits) -> bool {
-        self.queue.has_room(cost, limits)
+    /// The limit that keeps another message from finding room in the queue, if one does.
+    pub(super) fn queue_lacks(&self, cost: usize, limits: &QueueLimits) -> Option<Limit> {
+        self.queue.lacks(cost, limits)
     }
 
     /// Messages that another member of their shared subscription may get in place of this client: those that wait, and
@@ -290,23 +302,45 @@ impl Outbound {
         dropped
     }
 
-    pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> SmallVec<[Delivered; 1]> {
-        self.queue.push(delivered, limits)
+    /// Takes a message in; gives back those that had to go for it, or itself.
+    pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> SmallVec<[Lost; 1]> {
+        let Some(limit) = self.queue.lacks(delivered.cost(), limits) else {
+            drop(self.queue.push(delivered, limits));
+            return SmallVec::new();
+        };
+        let dropped = self.queue.push(delivered, limits);
+        let lost = |dropped: Delivered| Lost::over(limit, dropped.message);
+        dropped.into_iter().map(lost).collect()
     }
 
+    /// Retained messages of a subscription, in place of what it still owes from an earlier SUBSCRIBE.
     pub(super) fn replay(
         &mut self,
+        filter: &ByteString,
         messages: Vec<Arc<RetainedCopy>>,
         qos: QoS,
         subscription_ids: SubscriptionIds,
     ) {
+        self.replays.retain(|replay| replay.filter != *filter);
         if !messages.is_empty() {
             self.replays.push_back(Replay {
+                filter: filter.clone(),
                 messages: messages.into_iter(),
                 qos,
                 subscription_ids,
             });
         }
+    }
+
+    /// Retained messages that wait are not sent any more.
+    pub(super) fn forget_replays(&mut self) {
+        self.replays.clear();
+    }
+
+    /// Retained messages that wait, apart from those that another SUBSCRIBE with this filter would take the place of.
+    pub(super) fn replayed_besides(&self, filter: &str) -> usize {
+        let others = self.replays.iter().filter(|replay| replay.filter != filter);
+        others.map(|replay| replay.messages.len()).sum()
     }
 
     /// Puts a QoS 1 or 2 message into the window.
@@ -390,33 +424,35 @@ impl Outbound {
         }
     }
 
-    /// PUBACK: the message has arrived. `None` when the identifier was not waiting for it.
+    /// PUBACK: the message has arrived. `None` when the identifier is not known.
     #[inline]
-    pub(super) fn puback(&mut self, id: PacketId) -> Option<Acknowledged> {
+    pub(super) fn puback(&mut self, id: PacketId) -> Result<Option<Acknowledged>, Violation> {
         self.finish(id, Awaits::Puback)
     }
 
     /// PUBREC with success: from here on only PUBCOMP is waited for. `None` when the identifier is not known.
-    pub(super) fn pubrec(&mut self, id: PacketId) -> Option<Acknowledged> {
-        let at = self.position(id)?;
-        let inflight = self.window.get_mut(at)?;
+    pub(super) fn pubrec(&mut self, id: PacketId) -> Result<Option<Acknowledged>, Violation> {
+        let at = self.position(id);
+        let Some(inflight) = at.and_then(|at| self.window.get_mut(at)) else {
+            return Ok(None);
+        };
         if inflight.awaits == Awaits::Puback {
-            return None;
+            return Err(Violation::AnotherAcknowledgement);
         }
         inflight.awaits = Awaits::Pubcomp;
-        Some(Acknowledged {
+        Ok(Some(Acknowledged {
             delivered: inflight.delivered.take(),
-        })
+        }))
     }
 
     /// PUBREC with an error: the exchange is over. [MQTT-4.3.3-9]
-    pub(super) fn pubrec_refused(&mut self, id: PacketId) -> bool {
-        self.finish(id, Awaits::Pubrec).is_some()
+    pub(super) fn pubrec_refused(&mut self, id: PacketId) -> Result<bool, Violation> {
+        Ok(self.finish(id, Awaits::Pubrec)?.is_some())
     }
 
     /// PUBCOMP: the message has arrived exactly once.
-    pub(super) fn pubcomp(&mut self, id: PacketId) -> bool {
-        self.finish(id, Awaits::Pubcomp).is_some()
+    pub(super) fn pubcomp(&mut self, id: PacketId) -> Result<bool, Violation> {
+        Ok(self.finish(id, Awaits::Pubcomp)?.is_some())
     }
 
     /// The message could not be sent: its identifier is free again.
@@ -427,16 +463,23 @@ impl Outbound {
     }
 
     #[inline]
-    fn finish(&mut self, id: PacketId, awaits: Awaits) -> Option<Acknowledged> {
-        let at = self.position(id)?;
-        self.window.get(at).filter(|inflight| inflight.awaits == awaits)?;
-        let inflight = self.window.remove(at)?;
+    fn finish(&mut self, id: PacketId, awaits: Awaits) -> Result<Option<Acknowledged>, Violation> {
+        let at = self.position(id);
+        let Some((at, inflight)) = at.and_then(|at| Some((at, self.window.get(at)?))) else {
+            return Ok(None);
+        };
+        if inflight.awaits != awaits {
+            return Err(Violation::AnotherAcknowledgement);
+        }
+        let Some(inflight) = self.window.remove(at) else {
+            return Ok(None);
+        };
         if !inflight.sent {
             self.unsent -= 1;
         }
-        Some(Acknowledged {
+        Ok(Some(Acknowledged {
             delivered: inflight.delivered,
-        })
+        }))
     }
 
     /// Acknowledgements mostly come in order, so the front is tried first.

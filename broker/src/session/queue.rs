@@ -8,6 +8,7 @@ use hookwire_protocol::{QoS, SharedFilter};
 use smallvec::SmallVec;
 
 use crate::config::QueueOverflow;
+use crate::metrics::Limit;
 
 /// Subscription identifiers that go with a message to one client.
 pub type SubscriptionIds = SmallVec<[u32; 2]>;
@@ -114,7 +115,7 @@ impl Queue {
             dropped.push(delivered);
             return dropped;
         }
-        while self.messages.len() >= limits.messages_max || self.bytes + cost > limits.bytes_max {
+        while self.lacks(cost, limits).is_some() {
             match limits.overflow {
                 // Publishers are asked to stay away before it is full; who comes at the same moment as another may
                 // still be one too many.
@@ -136,9 +137,15 @@ impl Queue {
         Some(delivered)
     }
 
-    /// Whether a message would find room.
-    pub(super) fn has_room(&self, cost: usize, limits: &QueueLimits) -> bool {
-        self.messages.len() < limits.messages_max && self.bytes + cost <= limits.bytes_max
+    /// The limit that keeps a message from finding room, if one does.
+    pub(super) fn lacks(&self, cost: usize, limits: &QueueLimits) -> Option<Limit> {
+        if self.messages.len() >= limits.messages_max {
+            Some(Limit::QueueMessagesMax)
+        } else if self.bytes + cost > limits.bytes_max {
+            Some(Limit::QueueBytesMax)
+        } else {
+            None
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Delivered> {

@@ -1,5 +1,7 @@
 //! Sessions against a client that is only packets, on a clock that only the test moves.
 
+mod retained;
+
 use std::num::{NonZeroU16, NonZeroU32};
 
 use bytes::{Bytes, BytesMut};
@@ -158,25 +160,25 @@ impl Rig {
     }
 
     fn puback(&mut self, packet_id: PacketId) {
-        self.session.handle_puback(
-            self.now,
-            &Puback {
-                packet_id,
-                reason: PublishReason::Success,
-                properties: AckProperties::default(),
-            },
-        );
+        let puback = Puback {
+            packet_id,
+            reason: PublishReason::Success,
+            properties: AckProperties::default(),
+        };
+        self.session
+            .handle_puback(self.now, &puback)
+            .expect("the one that is waited for");
     }
 
     fn pubrec(&mut self, packet_id: PacketId, reason: PublishReason) {
-        self.session.handle_pubrec(
-            self.now,
-            &Pubrec {
-                packet_id,
-                reason,
-                properties: AckProperties::default(),
-            },
-        );
+        let pubrec = Pubrec {
+            packet_id,
+            reason,
+            properties: AckProperties::default(),
+        };
+        self.session
+            .handle_pubrec(self.now, &pubrec)
+            .expect("the one that is waited for");
     }
 
     fn pubcomp(&mut self, packet_id: PacketId) {
@@ -185,7 +187,9 @@ impl Rig {
             reason: PubrelReason::Success,
             properties: AckProperties::default(),
         };
-        self.session.handle_pubcomp(self.now, &pubcomp);
+        self.session
+            .handle_pubcomp(self.now, &pubcomp)
+            .expect("the one that is waited for");
     }
 
     fn take(&mut self, delivery: Delivery) -> Result<Taken, Violation> {
@@ -364,11 +368,11 @@ fn a_full_queue_drops_by_policy_and_says_what() {
         for n in 0..3 {
             rig.deliver(message(QoS::AtLeastOnce, n.to_string()));
         }
-        let dropped = rig.session.take_dropped();
+        let dropped = rig.session.take_lost();
         assert_eq!(dropped.len(), 1);
         assert_eq!(
-            (&dropped[0].0.payload[..], dropped[0].1),
-            (lost.as_bytes(), DropCause::QueueFull)
+            (&dropped[0].message.payload[..], dropped[0].limit),
+            (lost.as_bytes(), Some(Limit::QueueMessagesMax))
         );
         rig.attach();
         assert_eq!(rig.payloads(), left);
@@ -408,7 +412,7 @@ fn a_connected_client_loses_nothing_to_a_burst_of_small_messages() {
         rig.deliver(message(QoS::AtLeastOnce, n.to_string()));
     }
     assert_eq!(rig.session.queued(), 9);
-    assert!(rig.session.take_dropped().is_empty());
+    assert!(rig.session.take_lost().is_empty());
 }
 
 #[test]
@@ -420,7 +424,9 @@ fn a_queue_is_bounded_in_bytes() {
     }
     rig.deliver(message(QoS::AtLeastOnce, "x".repeat(1000)));
     assert_eq!(rig.session.queued(), 2);
-    assert_eq!(rig.session.take_dropped().len(), 9);
+    let lost = rig.session.take_lost();
+    assert_eq!(lost.len(), 9);
+    assert!(lost.iter().all(|lost| lost.limit == Some(Limit::QueueBytesMax)));
 }
 
 #[test]
@@ -463,10 +469,8 @@ fn an_expired_message_is_not_sent_and_a_waiting_one_says_how_long_is_left() {
         .and_then(|values| values.message_expiry_interval_secs);
     assert_eq!(left, Some(40), "[MQTT-3.3.2-6]");
     assert!(rig.next().is_none());
-    assert!(matches!(
-        rig.session.take_dropped()[..],
-        [(_, DropCause::Expired)]
-    ));
+    let lost = rig.session.take_lost();
+    assert!(matches!(&lost[..], [lost] if lost.cause == DropCause::Expired && lost.limit.is_none()));
     assert_eq!(rig.session.inflight(), 1, "the expired one holds no identifier");
 }
 
@@ -685,23 +689,45 @@ fn a_session_lives_as_long_as_agreed() {
 
 #[test]
 fn disconnect_may_change_the_expiry_but_not_raise_it_from_nothing() {
-    let max = Duration::from_secs(1000);
-    let rig = Rig::new(persistent());
+    let max = Duration::from_secs(5000);
+    let rig = Rig::with(persistent(), |config| config.session.expiry_max = max);
     assert_eq!(
-        rig.session.disconnect_expiry(Some(5), max),
+        rig.session.disconnect_expiry(Some(5)),
         Ok(Some(Duration::from_secs(5)))
     );
-    assert_eq!(rig.session.disconnect_expiry(Some(u32::MAX), max), Ok(Some(max)));
-    assert_eq!(rig.session.disconnect_expiry(None, max), Ok(None));
+    assert_eq!(rig.session.disconnect_expiry(Some(u32::MAX)), Ok(Some(max)));
+    assert_eq!(rig.session.disconnect_expiry(None), Ok(None));
     let rig = Rig::new(connect(Version::V5));
     assert_eq!(
-        rig.session.disconnect_expiry(Some(5), max),
+        rig.session.disconnect_expiry(Some(5)),
         Err(Violation::SessionExpiryRaised)
     );
-    assert_eq!(
-        rig.session.disconnect_expiry(Some(0), max),
-        Ok(Some(Duration::ZERO))
-    );
+    assert_eq!(rig.session.disconnect_expiry(Some(0)), Ok(Some(Duration::ZERO)));
+}
+
+#[test]
+fn disconnect_does_not_raise_the_expiry_above_what_was_granted() {
+    let grant = Grant {
+        max_session_expiry_secs: Some(60),
+        ..Grant::default()
+    };
+    let config = Config::default();
+    let identity = Identity {
+        client_id: "c".into(),
+        is_assigned: false,
+    };
+    let admission = Admission::settle(
+        ClientKey(1),
+        &persistent(),
+        &identity,
+        &grant,
+        &config.limits,
+        &config.session,
+    )
+    .expect("terms");
+    let session = Session::new("c".into(), admission.terms);
+    let granted = Ok(Some(Duration::from_secs(60)));
+    assert_eq!(session.disconnect_expiry(Some(3600)), granted);
 }
 
 #[test]
@@ -834,32 +860,34 @@ fn keep_alive_gives_one_and_a_half_periods() {
     assert!(!KeepAlive::new(0, start).is_expired(start + Duration::from_secs(1_000_000)));
 }
 
+/// An alias comes on top of the topic that it is to stand for, and may make two lengths longer as well.
 #[test]
-fn retained_messages_come_in_turn_and_never_after_what_replaced_them() {
-    let mut rig = Rig::with(persistent(), |config| config.session.inflight_max = 1);
-    let copies: Vec<_> = (0..3)
-        .map(|n| {
-            let message = Arc::new(message(QoS::AtLeastOnce, n.to_string()));
-            Arc::new(RetainedCopy::new(message))
-        })
-        .collect();
-    let now = rig.now;
-    rig.session.replay(
-        now,
-        copies.clone(),
-        QoS::AtLeastOnce,
-        SubscriptionIds::from_slice(&[7]),
-    );
-    let first = rig.publish();
-    assert!(first.retain);
-    assert_eq!(
-        first
-            .properties
-            .values()
-            .map(|values| &values.subscription_identifiers[..]),
-        Some(&[7][..])
-    );
-    copies[1].supersede();
-    rig.puback(first.delivery.packet_id().expect("an identifier"));
-    assert_eq!(rig.payloads(), ["2"]);
+fn a_message_that_fits_without_an_alias_is_sent_without_one() {
+    for len in 90..140 {
+        let mut whole = connect(Version::V5);
+        let mut rig = Rig::new(whole.clone());
+        let properties = PublishProperties::from(PublishPropertyValues {
+            content_type: Some("x".repeat(len).into()),
+            ..PublishPropertyValues::default()
+        });
+        let long = || Message {
+            topic: topic("a/topic"),
+            properties: properties.clone(),
+            ..message(QoS::AtMostOnce, "x")
+        };
+        rig.deliver(long());
+        let size = rig.session.output_len();
+        for (spare, has_alias) in [(0, false), (2, false), (5, true)] {
+            whole.properties.topic_alias_maximum = 10;
+            whole.properties.maximum_packet_size =
+                NonZeroU32::new(u32::try_from(size + spare).expect("small"));
+            let mut rig = Rig::new(whole.clone());
+            assert!(matches!(rig.deliver(long()), Sent::Written), "{len} {spare}");
+            assert!(rig.session.output_len() <= size + spare, "{len} {spare}");
+            let PublishTopic::Name { alias, .. } = rig.publish().topic else {
+                panic!("an alias that was not set");
+            };
+            assert_eq!(alias.is_some(), has_alias, "{len} {spare}");
+        }
+    }
 }

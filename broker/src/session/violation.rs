@@ -14,6 +14,13 @@ pub enum Violation {
     /// [MQTT-3.3.4-9]
     #[error("more QoS 2 messages on their way than the Receive Maximum")]
     ReceiveMaximumExceeded,
+    /// An acknowledgement that is not the one that the message waits for: it is inconsistent with what went before.
+    #[error("an acknowledgement of another kind than its message waits for")]
+    AnotherAcknowledgement,
+    /// A topic filter whose wildcards or share name are not where they may be, or that is empty. [MQTT-4.7.1-1],
+    /// [MQTT-4.7.1-2], [MQTT-4.7.3-1], [MQTT-4.8.2-1], [MQTT-4.8.2-2]
+    #[error("a topic filter that is none")]
+    FilterMalformed,
     /// Topic alias 0 or above the announced maximum. [MQTT-3.3.2-9]
     #[error("a topic alias above the Topic Alias Maximum")]
     TopicAliasInvalid,
@@ -65,6 +72,8 @@ impl From<Violation> for DisconnectReason {
             Violation::TopicAliasInvalid => Self::TopicAliasInvalid,
             Violation::QosNotSupported => Self::QosNotSupported,
             Violation::TopicNameInvalid => Self::TopicNameInvalid,
+            // 0x8F is for filters that are correctly formed.
+            Violation::FilterMalformed => Self::MalformedPacket,
             Violation::RetainNotSupported => Self::RetainNotSupported,
             Violation::WildcardSubscriptionsNotSupported => Self::WildcardSubscriptionsNotSupported,
             Violation::SharedSubscriptionsNotSupported => Self::SharedSubscriptionsNotSupported,

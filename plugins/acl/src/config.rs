@@ -30,7 +30,7 @@ fn cache_ms_default() -> u32 {
 }
 
 /// What holds when no rule matches.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Default {
     #[default]

@@ -69,8 +69,12 @@ impl Authorize for Acl {
 }
 
 impl Acl {
-    /// Whether a subscription may be allowed of which some messages must not arrive.
+    /// Whether there may be a subscription of which some messages must not arrive: one that is allowed in part, or one that
+    /// was made while other rules were in force.
     fn denies_at_delivery(&self) -> bool {
+        if self.overlap == Overlap::Filter && self.default == Default::Deny {
+            return true;
+        }
         self.rules
             .iter()
             .filter(|rule| !rule.allow)

@@ -242,16 +242,25 @@ fn or_the_subscription_is_refused() {
 }
 
 #[test]
-fn deliveries_are_asked_about_only_where_a_rule_denies_them() {
-    let deliver = |config| acl(config).interests() != Interests::default();
-    assert!(!deliver(
-        r##"{"rules": [{"allow": "all", "topic": "a"}, {"deny": "publish", "topic": "b"}]}"##
-    ));
+fn deliveries_are_asked_about_only_where_they_may_be_denied() {
+    let deliver = |config: &str| acl(config).interests() != Interests::default();
+    // A subscription may be older than the rules.
+    assert!(deliver(r##"{"rules": [{"allow": "all", "topic": "a"}]}"##));
+    assert!(deliver(r##"{"acl": "user a\ntopic b"}"##));
+    for default in ["allow", "next"] {
+        let rules = r##"{"allow": "all", "topic": "a"}, {"deny": "publish", "topic": "b"}"##;
+        assert!(!deliver(&format!(
+            r##"{{"default": "{default}", "rules": [{rules}]}}"##
+        )));
+        let denied = r##""acl": "user a\ntopic deny b""##;
+        assert!(deliver(&format!(r##"{{"default": "{default}", {denied}}}"##)));
+    }
     assert!(deliver(
         r##"{"rules": [{"deny": "deliver", "topic": "b"}], "overlap": "refuse"}"##
     ));
-    assert!(deliver(r##"{"acl": "user a\ntopic deny b"}"##));
-    assert!(!deliver(r##"{"acl": "user a\ntopic b"}"##));
+    assert!(!deliver(
+        r##"{"rules": [{"deny": "all", "topic": "b"}], "overlap": "refuse"}"##
+    ));
 }
 
 #[test]

@@ -311,6 +311,17 @@ fn what_would_make_a_connack_too_large_is_left_away() {
     }
 }
 
+/// A CONNACK that admits says what the broker takes; one that refuses is shorter.
+#[test]
+fn a_client_that_takes_no_connack_is_sent_none() {
+    for (bytes_max, said) in [(1, ""), (4, ""), (5, "20 03 00 95 00"), (15, "20 03 00 95 00")] {
+        let mut connect = client(Version::V5, "takes nothing");
+        connect.properties.maximum_packet_size = NonZeroU32::new(bytes_max);
+        let mut client = Client::begin(&BROKER, connect);
+        assert_eq!(client.hear_out(), bytes(said), "{bytes_max}");
+    }
+}
+
 #[test]
 fn response_information_is_for_those_who_ask() {
     let broker = Broker::start("[session]\nresponse_information = \"answers/%c/\"\n");

@@ -42,6 +42,22 @@ fn every_publish_is_answered_as_its_qos_wants() {
     }
 }
 
+#[test]
+fn a_publisher_is_answered_before_it_is_sent_its_own_message() {
+    for version in VERSIONS {
+        for filter in ["to myself", "$share/me/to myself"] {
+            let mut both = Client::connect(&BROKER, client(version, "to myself"));
+            both.subscribe(filter, QoS::ExactlyOnce);
+            both.send(Packet::Publish(publish("to myself", "1", QoS::AtLeastOnce, 7)));
+            assert_eq!(both.expect::<Puback>().packet_id, id(7));
+            assert_eq!(both.receive().payload, "1");
+            both.send(Packet::Publish(publish("to myself", "2", QoS::ExactlyOnce, 7)));
+            assert_eq!(both.expect::<Pubrec>().packet_id, id(7));
+            assert_eq!(both.receive().payload, "2");
+        }
+    }
+}
+
 /// After PUBACK and after PUBCOMP an identifier is free: the same one is another message, DUP or not.
 #[test]
 fn an_identifier_is_free_once_its_exchange_is_over() {
@@ -102,15 +118,25 @@ fn a_refused_qos_2_message_leaves_its_identifier_free() {
     );
 }
 
+/// The client does not know whether its PUBREL arrived: it is answered whatever the broker knows of the identifier.
 #[test]
 fn a_released_message_is_released_again_after_a_reconnect() {
     for version in VERSIONS {
-        let mut sender = Client::connect(&BROKER, client(version, "released"));
-        sender.send(Packet::Pubrel(Pubrel::new(id(9), PubrelReason::Success)));
-        let pubcomp: Pubcomp = sender.expect();
-        assert_eq!(pubcomp.packet_id, id(9));
-        if version == Version::V5 {
-            assert_eq!(pubcomp.reason, PubrelReason::PacketIdentifierNotFound);
+        let connect = lasting(version, "released");
+        let mut sender = Client::connect(&BROKER, connect.clone());
+        for reason in [PubrelReason::Success, PubrelReason::PacketIdentifierNotFound] {
+            if reason == PubrelReason::Success {
+                sender.send(Packet::Publish(publish("released", "x", QoS::ExactlyOnce, 9)));
+                assert_eq!(sender.expect::<Pubrec>().packet_id, id(9));
+            }
+            sender.lose();
+            sender = Client::connect(&BROKER, connect.clone());
+            sender.send(Packet::Pubrel(Pubrel::new(id(9), PubrelReason::Success)));
+            let pubcomp: Pubcomp = sender.expect();
+            assert_eq!(pubcomp.packet_id, id(9));
+            if version == Version::V5 {
+                assert_eq!(pubcomp.reason, reason);
+            }
         }
     }
 }
@@ -187,6 +213,42 @@ fn what_a_client_refuses_is_not_sent_again() {
     listener.expect_nothing();
     listener.lose();
     Client::connect(&BROKER, connect).expect_nothing();
+}
+
+/// A message of QoS 1 waits for PUBACK; one of QoS 2 for PUBREC, and then for PUBCOMP.
+#[test]
+fn another_acknowledgement_than_the_one_that_is_waited_for_ends_the_connection() {
+    let answer = |packet: &str, id| match packet {
+        "PUBACK" => Packet::Puback(Puback::new(id, PublishReason::Success)),
+        "PUBREC" => Packet::Pubrec(Pubrec::new(id, PublishReason::Success)),
+        _ => Packet::Pubcomp(Pubcomp::new(id, PubrelReason::Success)),
+    };
+    for version in VERSIONS {
+        let topic = format!("another {}", version.as_str());
+        let mut sender = Client::connect(&BROKER, client(version, "another by"));
+        for (qos, before, wrong) in [
+            (QoS::AtLeastOnce, None, "PUBREC"),
+            (QoS::AtLeastOnce, None, "PUBCOMP"),
+            (QoS::ExactlyOnce, None, "PUBACK"),
+            (QoS::ExactlyOnce, None, "PUBCOMP"),
+            (QoS::ExactlyOnce, Some("PUBREC"), "PUBACK"),
+        ] {
+            let mut listener = Client::connect(&BROKER, client(version, "another"));
+            listener.subscribe(&topic, QoS::ExactlyOnce);
+            sender.publish(&topic, "x", qos);
+            let id = listener
+                .expect_publish()
+                .delivery
+                .packet_id()
+                .expect("QoS 1 or 2");
+            if let Some(before) = before {
+                listener.send(answer(before, id));
+                listener.expect::<Pubrel>();
+            }
+            listener.send(answer(wrong, id));
+            listener.expect_disconnect(DisconnectReason::ProtocolError);
+        }
+    }
 }
 
 #[test]

@@ -39,9 +39,11 @@ fn unsubscribe(id: u16, filters: &[&str]) -> Packet {
 fn a_suback_has_a_reason_for_each_filter_in_order() {
     for version in VERSIONS {
         let mut asker = Client::connect(&BROKER, client(version, "suback"));
+        // Correctly formed, but with more levels than there may be.
+        let deep = "/".repeat(1000);
         let filters = [
             ("suback/0", QoS::AtMostOnce),
-            ("bad#", QoS::AtLeastOnce),
+            (&deep, QoS::AtLeastOnce),
             ("suback/1", QoS::AtLeastOnce),
             ("suback/+", QoS::ExactlyOnce),
         ];
@@ -74,15 +76,29 @@ fn filters_have_their_wildcards_in_the_right_places() {
                 SubscribeReason::GrantedQos0
             );
         }
-        for bad in ["a#", "a/#/b", "#/a", "a+", "+a", "a/b+/c", ""] {
-            let reason = asker.try_subscribe(bad, QoS::AtMostOnce);
-            assert!(reason.is_error(), "{bad}");
+        for bad in [
+            "a#",
+            "a/#/b",
+            "#/a",
+            "a+",
+            "+a",
+            "a/b+/c",
+            "",
+            "$share//a",
+            "$share/g",
+            "$share/g/",
+            "$share/g+/a",
+            "$share/#/a",
+        ] {
+            for request in [
+                subscribe(1, None, &[("fine", QoS::AtMostOnce), (bad, QoS::AtMostOnce)]),
+                unsubscribe(1, &["fine", bad]),
+            ] {
+                let mut asker = Client::connect(&BROKER, client(version, "no filters"));
+                asker.send(request);
+                asker.expect_disconnect(DisconnectReason::MalformedPacket);
+            }
         }
-    }
-    let mut asker = Client::connect(&BROKER, client(Version::V5, "share names"));
-    for bad in ["$share//a", "$share/g", "$share/g/", "$share/g+/a", "$share/#/a"] {
-        let reason = asker.try_subscribe(bad, QoS::AtMostOnce);
-        assert_eq!(reason, SubscribeReason::TopicFilterInvalid, "{bad}");
     }
 }
 

@@ -4,9 +4,10 @@ use std::io::Read;
 
 use hookwire_protocol::{Connack, ConnectReason, Packet};
 use hookwire_tests::{Broker, Client, QoS, publish, v5, v311};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use super::Oracle;
-use super::oracle::{as_many_as, dial};
+use super::oracle::{as_many_as, descriptors, dial};
 
 #[test]
 fn silent_connections_are_closed_and_do_not_keep_others_out() {
@@ -80,6 +81,30 @@ fn a_storm_of_connects_leaves_nothing_behind() {
     let mut last = Client::connect(&broker, v311("one for all"));
     last.expect_nothing();
     last.disconnect();
+    oracle.conclude();
+}
+
+#[test]
+fn without_descriptors_the_broker_waits_until_there_are_some() {
+    const MORE: usize = 20;
+    let broker = Broker::start("");
+    let oracle = Oracle::watch(&broker, "2.3");
+    // So many more than it has now, and not one for a file.
+    let limit = Rlimit {
+        current: u64::try_from(descriptors(&broker) + MORE).ok(),
+        ..getrlimit(Resource::Nofile)
+    };
+    let pid = i32::try_from(broker.pid()).ok().and_then(Pid::from_raw);
+    prlimit(pid, Resource::Nofile, limit).expect("a limit can be lowered");
+    let many: Vec<_> = (0..3 * MORE)
+        .map(|n| Client::begin(&broker, v5(&format!("many {n}"))))
+        .collect();
+    broker.wait_log("cannot accept");
+    broker.refused("[limits]\nqos_max = 1\n");
+    let mut late = Client::begin(&broker, v5("late"));
+    drop(many);
+    assert_eq!(late.expect::<Connack>().properties.maximum_qos, None);
+    late.disconnect();
     oracle.conclude();
 }
 

@@ -79,7 +79,8 @@ impl<'b> Oracle<'b> {
     }
 }
 
-fn descriptors(broker: &Broker) -> usize {
+/// How many the broker has open.
+pub(crate) fn descriptors(broker: &Broker) -> usize {
     fs::read_dir(format!("/proc/{}/fd", broker.pid()))
         .expect("the broker runs")
         .count()

@@ -480,55 +480,45 @@ impl Driver {
         self.model.pubrel(client, packet_id);
     }
 
+    /// One that its message does not wait for ends the connection before the model hears of it: nothing is to come of it.
     fn acknowledge(&mut self, client: usize, ack: Ack, packet_id: PacketId) {
         let now = self.now();
         let properties = AckProperties::default();
+        let pubrec = |reason| Pubrec {
+            packet_id,
+            reason,
+            properties: AckProperties::default(),
+        };
         if let Some(connected) = &self.clients[client].connected {
             let mut session = connected.client.session();
-            let success = PublishReason::Success;
-            match ack {
+            let handled = match ack {
                 Ack::Puback => {
-                    session.handle_puback(
-                        now,
-                        &Puback {
-                            packet_id,
-                            reason: success,
-                            properties,
-                        },
-                    );
+                    let reason = PublishReason::Success;
+                    let puback = Puback {
+                        packet_id,
+                        reason,
+                        properties,
+                    };
+                    session.handle_puback(now, &puback).map(drop)
                 }
-                Ack::Pubrec => {
-                    session.handle_pubrec(
-                        now,
-                        &Pubrec {
-                            packet_id,
-                            reason: success,
-                            properties,
-                        },
-                    );
-                }
-                Ack::Refusal => {
-                    let reason = PublishReason::QuotaExceeded;
-                    session.handle_pubrec(
-                        now,
-                        &Pubrec {
-                            packet_id,
-                            reason,
-                            properties,
-                        },
-                    );
-                }
+                Ack::Pubrec => session
+                    .handle_pubrec(now, &pubrec(PublishReason::Success))
+                    .map(drop),
+                Ack::Refusal => session
+                    .handle_pubrec(now, &pubrec(PublishReason::QuotaExceeded))
+                    .map(drop),
                 Ack::Pubcomp => {
                     let reason = PubrelReason::Success;
-                    session.handle_pubcomp(
-                        now,
-                        &Pubcomp {
-                            packet_id,
-                            reason,
-                            properties,
-                        },
-                    );
+                    let pubcomp = Pubcomp {
+                        packet_id,
+                        reason,
+                        properties,
+                    };
+                    session.handle_pubcomp(now, &pubcomp)
                 }
+            };
+            if handled.is_err() {
+                return;
             }
         }
         self.model.acknowledge(client, ack, packet_id);

@@ -265,6 +265,10 @@ impl Model {
             .connection
             .as_ref()
             .is_some_and(|connection| connection.is_small);
+        // They come anew; what an earlier SUBSCRIBE brought need not come twice.
+        for owed in &mut session.owed {
+            owed.is_optional |= owed.is_replay && matches(asked.filter, owed.message.topic);
+        }
         for message in self
             .retained
             .values()
@@ -298,7 +302,8 @@ impl Model {
             (Some(session), Some(id)) if message.qos == 2 => !session.unreleased.insert(id.get()),
             _ => false,
         };
-        let reason = if is_known || self.route(message) {
+        // With QoS 2 nobody says that nobody listens.
+        let reason = if is_known || self.route(message) || message.qos == 2 {
             PublishReason::Success
         } else {
             PublishReason::NoMatchingSubscribers
@@ -383,11 +388,11 @@ impl Model {
             }
             // [MQTT-3.8.3-3]. Nothing is said about a client that hears its own will.
             let is_local = message.client == client;
+            is_wanted |= !plain.is_empty();
             let plain: Vec<_> = plain
                 .into_iter()
                 .filter(|asked| message.is_will || !(is_local && asked.no_local))
                 .collect();
-            is_wanted |= !plain.is_empty();
             let owed = Owed::live(message, &plain);
             session.owe(owed.map(|owed| Owed {
                 turn,

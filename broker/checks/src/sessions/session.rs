@@ -41,6 +41,9 @@ pub(super) struct Inflight {
     pub(super) is_sent: bool,
     /// Of a shared subscription whose member was away: another may have got it.
     pub(super) may_have_moved: bool,
+    /// It was sent to a client of MQTT 5, which saw its subscription identifiers and its expiry. To others two messages may
+    /// look alike.
+    pub(super) was_identified: bool,
 }
 
 #[derive(Debug)]
@@ -126,7 +129,7 @@ impl Session {
         self.connection = Some(connection);
     }
 
-    /// QoS 0 messages are for those who are there; retained ones come again with the next SUBSCRIBE.
+    /// QoS 0 messages are for those who are there, and retained ones may find no room to wait.
     pub(super) fn detach(&mut self) -> Option<Connection> {
         let connection = self.connection.take()?;
         for owed in &mut self.owed {
@@ -345,13 +348,9 @@ impl Session {
         fitting.sort_by_key(|&at| {
             let owed = &self.owed[at];
             let is_another = check_expiry(now, &owed.message, publish, is_v5).is_err();
-            (
-                is_another,
-                self.is_late(owed),
-                owed.is_replay,
-                owed.turn,
-                owed.share,
-            )
+            // A retained message may look like one that comes live. It has no place in their order.
+            let is_out_of_order = !owed.is_replay && (self.is_late(owed) || self.overtakes(owed));
+            (is_another, is_out_of_order, owed.is_replay, owed.turn, owed.share)
         });
         let Some(&at) = fitting.first() else {
             if self.is_member && self.take_lookalike(publish) {
@@ -390,6 +389,7 @@ impl Session {
                 awaits,
                 is_sent: true,
                 may_have_moved: self.is_member,
+                was_identified: is_v5,
             });
             self.check_window()?;
         }
@@ -420,6 +420,7 @@ impl Session {
                 owed,
                 is_sent: true,
                 may_have_moved: true,
+                was_identified: false,
             });
         }
         true
@@ -440,12 +441,15 @@ impl Session {
         if self.is_member && inflight.awaits != Awaits::Pubcomp {
             return Ok(BTreeSet::new());
         }
-        if inflight.awaits == Awaits::Pubcomp || !fits(&inflight.owed, publish, is_v5) {
+        let sees_identifiers = is_v5 && inflight.was_identified;
+        if inflight.awaits == Awaits::Pubcomp || !fits(&inflight.owed, publish, sees_identifiers) {
             return Err(format!(
                 "sent again, but not as the message that it was: {inflight:?}"
             ));
         }
-        check_expiry(now, &inflight.owed.message, publish, is_v5)?;
+        if inflight.was_identified {
+            check_expiry(now, &inflight.owed.message, publish, is_v5)?;
+        }
         Ok(BTreeSet::new())
     }
 
@@ -461,6 +465,21 @@ impl Session {
         let key = (message.client, message.topic, message.qos, owed.qos);
         self.last.insert(key, owed.turn);
         Ok(())
+    }
+
+    /// One that was published before is still to come.
+    fn overtakes(&self, owed: &Owed) -> bool {
+        let key = |owed: &Owed| {
+            (
+                owed.message.client,
+                owed.message.topic,
+                owed.message.qos,
+                owed.qos,
+            )
+        };
+        self.owed.iter().any(|other| {
+            !other.is_replay && !other.is_optional && key(other) == key(owed) && other.turn < owed.turn
+        })
     }
 
     /// One that was published later has come before.

@@ -172,7 +172,8 @@ impl Flags {
 
     fn decode(bits: u8, version: Version) -> Result<Self, DecodeError> {
         let is_set = |bit: u8| bits & bit != 0;
-        if is_set(Self::RESERVED) {
+        // MQTT 3.1 calls the flag unused and does not tell a server to look at it.
+        if is_set(Self::RESERVED) && version != Version::V3_1 {
             return Err(DecodeError::ReservedConnectFlag); // [MQTT-3.1.2-3]
         }
         let will = if is_set(Self::WILL) {

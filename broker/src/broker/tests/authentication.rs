@@ -7,6 +7,7 @@ use hookwire_hooks::EnhancedStep;
 use hookwire_protocol::{Auth, AuthProperties, AuthReason};
 
 use super::*;
+use crate::metrics::Limit;
 
 const METHOD: &str = "test";
 
@@ -180,6 +181,7 @@ async fn rounds_are_bounded() {
         peer.answer("").await;
     }
     assert_eq!(peer.connack().await.reason, ConnectReason::QuotaExceeded);
+    assert_eq!(broker.metrics().limits.get(Limit::AuthenticationRoundsMax), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,6 +196,7 @@ async fn so_are_those_of_a_live_connection() {
         peer.answer("").await;
     }
     assert_eq!(peer.closed_with().await, DisconnectReason::QuotaExceeded);
+    assert_eq!(broker.metrics().limits.get(Limit::AuthenticationRoundsMax), 1);
 }
 
 #[tokio::test(start_paused = true)]

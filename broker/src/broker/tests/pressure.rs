@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hookwire_protocol::{
     Connect, Delivery, DisconnectReason, Packet, Publish, PublishProperties, PublishReason, PublishTopic,
-    QoS, Version,
+    QoS, SubscribeReason, Version,
 };
 
 use super::peer::{Peer, connect_as, id, topic};
@@ -44,7 +44,7 @@ async fn a_full_queue_can_be_the_publishers_to_wait_for() {
     let full = PublishReason::QuotaExceeded.code();
     assert_eq!(publisher.publish_acked("t", "3").await, full);
     here.hears_nothing().await;
-    assert_eq!(broker.metrics().limits.get(Limit::QueueMax), 1);
+    assert_eq!(broker.metrics().limits.get(Limit::QueueMessagesMax), 1);
 
     let mut back = Peer::connect_with(&broker, connect).await.0;
     assert_eq!(back.message().await.1, "1");
@@ -205,4 +205,32 @@ async fn overlapping_subscriptions_bring_one_copy_or_one_each() {
         }
         peer.hears_nothing().await;
     }
+}
+
+/// A client that subscribes to more and more and takes nothing of it.
+#[tokio::test(start_paused = true)]
+async fn retained_messages_that_wait_for_one_client_are_bounded() {
+    let broker = broker_with(|config| {
+        config.session.retained_waiting_max = 2;
+        config.session.inflight_max = 1;
+    });
+    let mut publisher = Peer::connect(&broker, "publisher").await;
+    for n in 0..3 {
+        publisher.retain(&format!("a/{n}"), "kept").await;
+    }
+    let mut peer = Peer::connect(&broker, "greedy").await;
+    assert_eq!(peer.subscribe("a/+").await, SubscribeReason::GrantedQos1);
+    let first = peer.publish_packet().await;
+    assert_eq!(peer.subscribe("a/#").await, SubscribeReason::QuotaExceeded);
+    assert_eq!(broker.metrics().limits.get(Limit::RetainedWaitingMax), 1);
+    // One alone may bring any number, and bring them anew; and there is always room for one that brings nothing.
+    for filter in ["a/+", "$share/g/a/#"] {
+        assert_eq!(peer.subscribe(filter).await, SubscribeReason::GrantedQos1);
+    }
+    peer.acknowledge(&first).await;
+    for _ in 0..3 {
+        let next = peer.publish_packet().await;
+        peer.acknowledge(&next).await;
+    }
+    assert_eq!(peer.subscribe("a/#").await, SubscribeReason::GrantedQos1);
 }

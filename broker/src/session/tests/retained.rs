@@ -1,0 +1,128 @@
+//! Retained messages that a SUBSCRIBE has brought.
+
+use super::*;
+
+/// Retained messages with the payloads 0, 1 and so on.
+fn retained(count: usize, qos: QoS) -> Vec<Arc<RetainedCopy>> {
+    let copy = |n: usize| RetainedCopy::new(Arc::new(message(qos, n.to_string())));
+    (0..count).map(|n| Arc::new(copy(n))).collect()
+}
+
+impl Rig {
+    fn replay(&mut self, filter: &'static str, copies: Vec<Arc<RetainedCopy>>) {
+        let ids = SubscriptionIds::from_slice(&[7]);
+        self.session.replay(
+            self.now,
+            &ByteString::from_static(filter),
+            copies,
+            QoS::ExactlyOnce,
+            ids,
+        );
+    }
+}
+
+#[test]
+fn retained_messages_come_in_turn_and_never_after_what_replaced_them() {
+    let mut rig = Rig::with(persistent(), |config| config.session.inflight_max = 1);
+    let copies = retained(3, QoS::AtLeastOnce);
+    rig.replay("t", copies.clone());
+    let first = rig.publish();
+    assert!(first.retain);
+    assert_eq!(
+        first
+            .properties
+            .values()
+            .map(|values| &values.subscription_identifiers[..]),
+        Some(&[7][..])
+    );
+    copies[1].supersede();
+    rig.puback(first.delivery.packet_id().expect("an identifier"));
+    assert_eq!(rig.payloads(), ["2"]);
+}
+
+#[test]
+fn retained_messages_that_had_no_room_yet_wait_for_a_client_that_went() {
+    let mut rig = Rig::with(persistent(), |config| config.session.inflight_max = 1);
+    let copies = retained(4, QoS::AtLeastOnce);
+    rig.replay("t", copies.clone());
+    rig.deliver(message(QoS::AtLeastOnce, "published"));
+    copies[2].supersede();
+    rig.payloads();
+    rig.lose();
+    rig.deliver(message(QoS::AtLeastOnce, "published meanwhile"));
+    rig.attach();
+    let mut heard = Vec::new();
+    while let Some(Packet::Publish(publish)) = rig.next() {
+        heard.push((
+            String::from_utf8_lossy(&publish.payload).into_owned(),
+            publish.retain,
+        ));
+        rig.puback(publish.delivery.packet_id().expect("an identifier"));
+    }
+    let expected = [
+        ("0", true),
+        ("published", false),
+        ("1", true),
+        ("3", true),
+        ("published meanwhile", false),
+    ];
+    assert_eq!(
+        heard,
+        expected.map(|(payload, retain)| (payload.to_owned(), retain))
+    );
+}
+
+#[test]
+fn retained_messages_of_qos_0_do_not_wait_for_a_client_that_went() {
+    let mut rig = Rig::with(persistent(), |config| config.limits.outbox_bytes_max = 1);
+    rig.replay("t", retained(3, QoS::AtMostOnce));
+    rig.lose();
+    rig.attach();
+    assert!(rig.payloads().is_empty());
+}
+
+#[test]
+fn retained_messages_push_out_nothing_that_waits_for_a_client_that_went() {
+    for overflow in [QueueOverflow::DropOldest, QueueOverflow::DropNewest] {
+        let mut rig = Rig::with(persistent(), |config| {
+            config.session.inflight_max = 1;
+            config.session.queue_messages_max = 2;
+            config.session.queue_overflow = overflow;
+        });
+        rig.replay("t", retained(4, QoS::AtLeastOnce));
+        let on_its_way = rig.publish();
+        rig.deliver(message(QoS::AtLeastOnce, "published"));
+        rig.lose();
+        let lost = rig.session.take_lost();
+        let payloads: Vec<_> = lost.iter().map(|lost| &lost.message.payload[..]).collect();
+        assert_eq!(payloads, [b"2", b"3"], "counted");
+        rig.attach();
+        assert_eq!(rig.publish().delivery, on_its_way.delivery);
+        rig.puback(on_its_way.delivery.packet_id().expect("an identifier"));
+        assert_eq!(rig.payloads(), ["published"]);
+        assert_eq!(rig.session.queued(), 1);
+    }
+}
+
+#[test]
+fn retained_messages_that_wait_for_a_session_that_ends_are_no_loss() {
+    let mut rig = Rig::with(connect(Version::V5), |config| {
+        config.session.inflight_max = 1;
+        config.session.queue_messages_max = 1;
+    });
+    rig.replay("t", retained(4, QoS::AtLeastOnce));
+    rig.lose();
+    assert!(rig.session.take_lost().is_empty());
+}
+
+#[test]
+fn a_subscription_that_is_made_again_owes_its_retained_messages_once() {
+    let mut rig = Rig::with(persistent(), |config| config.session.inflight_max = 1);
+    rig.deliver(message(QoS::AtLeastOnce, "on its way"));
+    for _ in 0..100 {
+        rig.replay("t", retained(3, QoS::AtLeastOnce));
+    }
+    rig.replay("u", retained(1, QoS::AtLeastOnce));
+    assert_eq!(rig.session.replayed_besides("v"), 4);
+    assert_eq!(rig.session.replayed_besides("t"), 1);
+}
