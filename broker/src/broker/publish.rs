@@ -261,8 +261,8 @@ impl Broker {
     ) -> Result<Duration, Stop> {
         let mut stop = taken;
         let mut throttle = Duration::ZERO;
-        let mut run = std::mem::take(&mut publisher.run);
-        let mut answers = std::mem::take(&mut publisher.answers);
+        let mut run = mem::take(&mut publisher.run);
+        let mut answers = mem::take(&mut publisher.answers);
         let mut publications = run.drain(..);
         let mut answered = 0;
         for answer in &mut answers {
@@ -282,7 +282,7 @@ impl Broker {
         (publisher.run, publisher.answers) = (run, answers);
         self.hand_over_own(round, publisher);
         publisher.wake_recipients();
-        throttle = throttle.max(std::mem::take(&mut publisher.respite));
+        throttle = throttle.max(mem::take(&mut publisher.respite));
         stop.map(|()| throttle)
     }
 
