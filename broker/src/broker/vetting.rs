@@ -112,8 +112,8 @@ impl Broker {
                 && !kept.iter().any(|kept| kept.filter.matches(topic))
         };
         let dropped = client.session().discard(is_lost);
-        let dropped = dropped.into_iter().map(|message| (message, DropCause::Denied));
-        self.report_dropped(client, dropped.collect());
+        let lost = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
+        self.report_lost(client, lost.collect());
     }
 
     fn vet(&self, chain: &Chain, client: &Client, standing: &Standing, now: Instant) {

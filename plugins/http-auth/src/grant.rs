@@ -53,7 +53,8 @@ impl GrantBody {
         if self.max_qos.is_some_and(|qos| qos > 2) {
             return Err("max_qos is more than 2".to_owned());
         }
-        if self.max_packet_size == Some(0) || self.max_inflight == Some(0) || self.receive_maximum == Some(0) {
+        if self.max_packet_size == Some(0) || self.max_inflight == Some(0) || self.receive_maximum == Some(0)
+        {
             return Err("a maximum of 0 would let nothing through".to_owned());
         }
         if let Some(mount) = &self.mount_point
