@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, PluginPublish};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish};
+use hookwire_protocol::{TopicFilter, TopicName};
 
 /// Answers questions as the broker does, and swallows the rest. The answers are those of a broker that obeys, so that a
 /// shadow does not take another path than the plugin would.
@@ -19,6 +20,26 @@ impl Host for Spectator {
 
     fn publish(&self, _: Vec<PluginPublish>) -> bool {
         true
+    }
+
+    fn forget_answers(&self, key: ClientKey) -> bool {
+        self.0.client(key).is_some()
+    }
+
+    fn reauthorize(&self, key: ClientKey) -> bool {
+        self.0.client(key).is_some()
+    }
+
+    fn retained(&self, topic: &TopicName) -> Option<Message> {
+        self.0.retained(topic)
+    }
+
+    fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
+        self.0.retained_matching(filter, after, count)
+    }
+
+    fn has_room_to_retain(&self, message: &Message) -> bool {
+        self.0.has_room_to_retain(message)
     }
 }
 
@@ -43,6 +64,26 @@ mod tests {
         fn publish(&self, _: Vec<PluginPublish>) -> bool {
             panic!("a shadow publishes")
         }
+
+        fn forget_answers(&self, _: ClientKey) -> bool {
+            panic!("a shadow makes answers forgotten")
+        }
+
+        fn reauthorize(&self, _: ClientKey) -> bool {
+            panic!("a shadow has rights looked at again")
+        }
+
+        fn retained(&self, topic: &TopicName) -> Option<Message> {
+            NoHost.retained(topic)
+        }
+
+        fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
+            NoHost.retained_matching(filter, after, count)
+        }
+
+        fn has_room_to_retain(&self, message: &Message) -> bool {
+            NoHost.has_room_to_retain(message)
+        }
     }
 
     #[test]
@@ -51,5 +92,7 @@ mod tests {
         assert!(spectator.client(ClientKey(1)).is_none());
         assert!(!spectator.disconnect(ClientKey(1), None));
         assert!(spectator.publish(Vec::new()));
+        assert!(!spectator.forget_answers(ClientKey(1)));
+        assert!(!spectator.reauthorize(ClientKey(1)));
     }
 }
