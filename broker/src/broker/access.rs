@@ -106,7 +106,7 @@ impl AccessMemo {
     pub(super) fn of(chain: &Chain) -> Self {
         Self {
             generation: chain.generation(),
-            answers: HashMap::new(),
+            ..Self::default()
         }
     }
 
