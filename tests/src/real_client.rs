@@ -172,7 +172,7 @@ fn clients_dir() -> PathBuf {
 }
 
 #[track_caller]
-fn require(path: &Path, why: &str) {
+pub(crate) fn require(path: &Path, why: &str) {
     assert!(
         path.exists(),
         "{} is missing, {why}; run tests/run, which sets up everything",
