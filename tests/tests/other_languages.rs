@@ -1,7 +1,7 @@
 //! Plugins in Python and JavaScript do real work in the broker, like those in Rust.
 
 use bytestring::ByteString;
-use hookwire_protocol::{PublishReason, QoS};
+use hookwire_protocol::{Packet, PublishReason, QoS};
 use hookwire_tests::{Broker, Client, Setup, in_other_language, plugin, publish, v5};
 
 /// Interpreters need more memory than Rust, and an operator who gives it to them knows.
@@ -57,9 +57,9 @@ fn a_plugin_in_python_marks_and_keeps_what_was_there() {
     let mut watcher = Client::connect(&broker, v5("watcher"));
     watcher.subscribe("level", QoS::AtMostOnce);
     let mut sensor = Client::connect(&broker, v5("sensor"));
-    let mut message = publish("level", "11", QoS::AtMostOnce);
+    let mut message = publish("level", "11", QoS::AtMostOnce, 0);
     message.properties.get_or_insert().user_properties = vec![("unit".into(), "m".into())];
-    sensor.send(message);
+    sensor.send(Packet::Publish(message));
     let received = watcher.receive();
     let properties = received.properties.values().expect("it is marked");
     let expected: [(ByteString, ByteString); 2] = [
