@@ -1,5 +1,7 @@
 //! Plugins in Python and JavaScript do real work in the broker, like those in Rust.
 
+use std::sync::Once;
+
 use bytestring::ByteString;
 use hookwire_protocol::{Packet, PublishReason, QoS};
 use hookwire_tests::{Broker, Client, Setup, in_other_language, plugin, publish, v5};
@@ -7,13 +9,25 @@ use hookwire_tests::{Broker, Client, Setup, in_other_language, plugin, publish, 
 /// Interpreters need more memory than Rust, and an operator who gives it to them knows.
 const ROOM: &str = "memory = \"256MiB\"\ndeadline = \"200ms\"\ndeadline_slow = \"10s\"\ninstances = 2";
 
+/// An interpreter takes a quarter of a minute to compile: the tests share what came of it.
+fn compiled_once(once: &Once, plugin: &str) -> String {
+    let cache = in_other_language("sensor-guard").with_file_name("artefacts");
+    let config = format!("[plugins]\ncache = {cache:?}\n{plugin}");
+    once.call_once(|| drop(Setup::new(&config).check()));
+    config
+}
+
 fn sensor_guard(config: &str) -> String {
+    static COMPILED: Once = Once::new();
     let keys = format!("{ROOM}\ngrant = {{ kv = {{ bytes = \"64KiB\" }} }}");
-    plugin("sensors", in_other_language("sensor-guard"), &keys, config)
+    let plugin = plugin("sensors", in_other_language("sensor-guard"), &keys, config);
+    compiled_once(&COMPILED, &plugin)
 }
 
 fn normalize(config: &str) -> String {
-    plugin("normalize", in_other_language("normalize"), ROOM, config)
+    static COMPILED: Once = Once::new();
+    let plugin = plugin("normalize", in_other_language("normalize"), ROOM, config);
+    compiled_once(&COMPILED, &plugin)
 }
 
 #[test]
