@@ -239,8 +239,8 @@ impl Broker {
     ) -> Result<Duration, Stop> {
         let mut stop = taken;
         let mut throttle = Duration::ZERO;
-        let mut run = std::mem::take(&mut publisher.run);
-        let mut answers = std::mem::take(&mut publisher.answers);
+        let mut run = mem::take(&mut publisher.run);
+        let mut answers = mem::take(&mut publisher.answers);
         let mut publications = run.drain(..);
         let mut answered = 0;
         for answer in &mut answers {
@@ -259,7 +259,7 @@ impl Broker {
         answer_all(author, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
         publisher.wake_recipients();
-        throttle = throttle.max(std::mem::take(&mut publisher.respite));
+        throttle = throttle.max(mem::take(&mut publisher.respite));
         stop.map(|()| throttle)
     }
 

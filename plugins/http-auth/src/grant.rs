@@ -22,6 +22,11 @@ pub(crate) struct GrantBody {
     max_inflight: Option<u16>,
     max_session_expiry_secs: Option<u32>,
     max_keep_alive_secs: Option<u16>,
+    receive_maximum: Option<u16>,
+    max_queue_messages: Option<u32>,
+    max_queue_bytes: Option<u64>,
+    max_messages_per_second: Option<u32>,
+    max_bytes_per_second: Option<u64>,
     user_properties: BTreeMap<String, String>,
     response_information: Option<String>,
 }
@@ -48,7 +53,7 @@ impl GrantBody {
         if self.max_qos.is_some_and(|qos| qos > 2) {
             return Err("max_qos is more than 2".to_owned());
         }
-        if self.max_packet_size == Some(0) || self.max_inflight == Some(0) {
+        if self.max_packet_size == Some(0) || self.max_inflight == Some(0) || self.receive_maximum == Some(0) {
             return Err("a maximum of 0 would let nothing through".to_owned());
         }
         if let Some(mount) = &self.mount_point
@@ -89,6 +94,11 @@ impl GrantBody {
             max_inflight: self.max_inflight,
             max_session_expiry_secs: self.max_session_expiry_secs,
             max_keep_alive_secs: self.max_keep_alive_secs,
+            receive_maximum: self.receive_maximum,
+            max_queue_messages: self.max_queue_messages,
+            max_queue_bytes: self.max_queue_bytes,
+            max_messages_per_second: self.max_messages_per_second,
+            max_bytes_per_second: self.max_bytes_per_second,
             response_information: self.response_information,
         }
     }
