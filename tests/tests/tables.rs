@@ -1,4 +1,4 @@
-//! Keeps the tables of `tests/conformance` and `tests/threats` whole: every row names tests that exist, or says why not.
+//! Keeps the tables of `tests/conformance`, `tests/threats` and `tests/requirements` whole: every row names tests that exist, or says why not.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -112,6 +112,9 @@ const V3_1_1: &[(&str, u32)] = &[
 
 /// The document numbers from 2 there.
 const NOT_IN_V5: &str = "MQTT-2.2.1-1";
+
+/// Requirements of the plugin system.
+const REQUIREMENTS: u32 = 67;
 
 /// Cases of each class of threats.
 const CLASSES: [(u32, u32); 9] = [
@@ -234,6 +237,16 @@ fn every_threat_has_its_tests() {
     assert_eq!(numbers, expected.collect::<Vec<_>>());
     let distinct: BTreeSet<_> = numbers.iter().collect();
     assert_eq!(distinct.len(), numbers.len());
+}
+
+#[test]
+fn every_requirement_of_the_plugin_system_has_its_tests() {
+    let file = "tests/requirements/plugins.toml";
+    let rows = rows(file, "requirement");
+    are_sound(file, &rows, "number", "open");
+    let numbers: Vec<_> = rows.iter().filter_map(|row| text(row, "number")).collect();
+    let expected: Vec<_> = (1..=REQUIREMENTS).map(|number| number.to_string()).collect();
+    assert_eq!(numbers, expected, "{file}");
 }
 
 /// A name in a table that is misspelt must not go unnoticed.
