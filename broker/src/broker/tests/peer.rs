@@ -167,23 +167,6 @@ impl Peer {
         }
     }
 
-    /// Has a message retained.
-    pub(super) async fn retain(&mut self, topic_name: &str, payload: &str) {
-        self.send(Packet::Publish(Publish {
-            dup: false,
-            retain: true,
-            delivery: Delivery::AtLeastOnce(id(1)),
-            topic: PublishTopic::Name {
-                topic: topic(topic_name),
-                alias: None,
-            },
-            payload: Bytes::from(payload.to_owned()),
-            properties: PublishProperties::default(),
-        }))
-        .await;
-        assert!(matches!(self.next().await, Some(Packet::Puback(_))));
-    }
-
     pub(super) async fn subscribe(&mut self, filter: &str) -> SubscribeReason {
         self.subscribe_at(filter, QoS::AtLeastOnce).await
     }
