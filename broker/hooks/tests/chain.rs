@@ -1,9 +1,13 @@
 //! Random chains beside the rules of `docs/plugins/chain.md`, written down once more as plainly as possible.
 
+use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use hookwire_hooks::*;
 use hookwire_protocol::{
     ConnectReason, PublishProperties, PublishReason, QoS, RetainHandling, SharedFilter, SubscribeReason,
@@ -56,6 +60,14 @@ impl Actor {
     }
 }
 
+/// What nobody waits for is there at the first look.
+fn at_once<A>(answer: impl Future<Output = A>) -> A {
+    match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("these plugins never wait"),
+    }
+}
+
 fn rejection() -> Rejection {
     Rejection {
         reason: PublishReason::QuotaExceeded,
@@ -91,8 +103,8 @@ impl Plugin for Actor {
         true
     }
 
-    fn authenticate(&self, _: &Credentials) -> Result<Authentication, Failure> {
-        self.answer(|n| match n % 4 {
+    fn authenticate(self: Arc<Self>, _: Arc<Credentials>) -> Pending<Result<Authentication, Failure>> {
+        Box::pin(ready(self.answer(|n| match n % 4 {
             0 => Authentication::Next,
             1 => Authentication::Allow(Box::new(Grant {
                 username: Some(self.letter.to_string().into()),
@@ -100,20 +112,25 @@ impl Plugin for Actor {
             })),
             2 => Authentication::Deny(Denial::new(ConnectReason::Banned)),
             _ => Authentication::Unavailable,
-        })
+        })))
     }
 
     fn begin_authentication(
-        &self,
-        _: &str,
-        _: Option<&[u8]>,
-        _: &Credentials,
-    ) -> Result<EnhancedStep, Failure> {
-        self.answer(|_| EnhancedStep::Next)
+        self: Arc<Self>,
+        _: ByteString,
+        _: Option<Bytes>,
+        _: Arc<Credentials>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
+        Box::pin(ready(self.answer(|_| EnhancedStep::Next)))
     }
 
-    fn continue_authentication(&self, _: &str, _: Option<&[u8]>, _: &[u8]) -> Result<EnhancedStep, Failure> {
-        self.answer(|_| EnhancedStep::Next)
+    fn continue_authentication(
+        self: Arc<Self>,
+        _: ByteString,
+        _: Option<Bytes>,
+        _: Vec<u8>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
+        Box::pin(ready(self.answer(|_| EnhancedStep::Next)))
     }
 
     fn authorize(&self, _: &Access<'_>) -> Result<AccessAnswer, Failure> {
@@ -207,7 +224,9 @@ impl Plugin for Actor {
         })
     }
 
-    fn events(&self, _: &[Event]) {}
+    fn events(self: Arc<Self>, _: Vec<Event>) -> Pending<()> {
+        Box::pin(ready(()))
+    }
 }
 
 fn topic(name: &str) -> TopicName {
@@ -311,7 +330,7 @@ proptest! {
     fn authenticate_ends_with_the_first_who_decides(acts in acts()) {
         let (chain, decisive) = (chain(&acts), [1, 2, 3]);
         let asked = asked(&acts, 4, &decisive);
-        let outcome = chain.authenticate(&credentials());
+        let outcome = at_once(chain.authenticate(&Arc::new(credentials())));
         match (end(&asked, 4, &decisive), outcome) {
             (End::None, AuthenticationOutcome::Undecided) => {}
             (End::Answer(1), AuthenticationOutcome::Allow(grant)) => {
