@@ -188,10 +188,8 @@ fn a_component_that_takes_too_long_to_compile_is_refused_and_harms_nobody() {
         .start();
     let witness = Witness::start(&broker, "bomb");
     let line = broker.refused(&(limits.clone() + &stamping_at("bomb.wasm", "", "2")));
-    assert!(
-        line.contains("plugins.compile_timeout") && line.contains("1s of CPU time"),
-        "{line}"
-    );
+    // CPU time, or the tenfold on the clock where a busy machine leaves little of it to so low a priority.
+    assert!(line.contains("plugins.compile_timeout"), "{line}");
     assert_eq!(sees(&broker), "x|1");
     witness.finish();
     let mut watcher = Client::connect(&broker, v5("refusals"));
