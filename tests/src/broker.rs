@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -29,11 +30,11 @@ impl Broker {
     }
 
     #[track_caller]
-    pub(crate) fn launch(setup: Setup) -> Self {
+    pub(crate) fn launch(setup: Setup, patience: Duration) -> Self {
         let mut child = setup.command().spawn().expect("hookwire can be run");
         let stderr = child.stderr.take().expect("stderr is piped");
         let log = Lines::collect(vec![Box::new(stderr)]);
-        let line = log.wait("listening on ");
+        let line = log.wait_within(patience, &["listening on "]);
         let address = line
             .split("listening on ")
             .nth(1)

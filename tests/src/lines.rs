@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::PATIENCE;
 
@@ -71,6 +72,12 @@ impl Lines {
     /// Waits for a line that contains one of `texts`.
     #[track_caller]
     pub fn wait_any(&self, texts: &[&str]) -> String {
+        self.wait_within(PATIENCE, texts)
+    }
+
+    /// The same with a patience of its own.
+    #[track_caller]
+    pub(crate) fn wait_within(&self, patience: Duration, texts: &[&str]) -> String {
         let fits = |line: &String| texts.iter().any(|text| line.contains(text));
         let find = |printed: &Printed| {
             printed
@@ -85,7 +92,7 @@ impl Lines {
         let (mut printed, _) = self
             .0
             .news
-            .wait_timeout_while(waiting, PATIENCE, is_waiting)
+            .wait_timeout_while(waiting, patience, is_waiting)
             .unwrap_or_else(PoisonError::into_inner);
         let Some(at) = find(&printed) else {
             let ended = if printed.pipes_open == 0 {

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::Broker;
+use crate::{Broker, PATIENCE};
 
 /// Name of the configuration file in the broker's folder.
 pub(crate) const CONFIG: &str = "hookwire.toml";
@@ -69,7 +70,13 @@ impl Setup {
     /// Starts a broker and waits until it listens.
     #[track_caller]
     pub fn start(self) -> Broker {
-        Broker::launch(self)
+        Broker::launch(self, PATIENCE)
+    }
+
+    /// The same for a broker that has much to do before it listens.
+    #[track_caller]
+    pub fn start_within(self, patience: Duration) -> Broker {
+        Broker::launch(self, patience)
     }
 
     /// Runs a broker that is not to start, and returns its last words.

@@ -1,6 +1,7 @@
 //! Plugins in Python and JavaScript do real work in the broker, like those in Rust.
 
 use std::sync::Once;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use hookwire_protocol::{Packet, PublishReason, QoS};
@@ -9,11 +10,14 @@ use hookwire_tests::{Broker, Client, Setup, in_other_language, plugin, publish, 
 /// Interpreters need more memory than Rust, and an operator who gives it to them knows.
 const ROOM: &str = "memory = \"256MiB\"\ndeadline = \"200ms\"\ndeadline_slow = \"10s\"\ninstances = 2";
 
+/// How long an interpreter may take to compile on a machine that does much else.
+const COMPILING: Duration = Duration::from_secs(300);
+
 /// An interpreter takes a quarter of a minute to compile: the tests share what came of it.
 fn compiled_once(once: &Once, plugin: &str) -> String {
     let cache = in_other_language("sensor-guard").with_file_name("artefacts");
     let config = format!("[plugins]\ncache = {cache:?}\n{plugin}");
-    once.call_once(|| drop(Broker::start(&config)));
+    once.call_once(|| drop(Setup::new(&config).start_within(COMPILING)));
     config
 }
 

@@ -84,10 +84,12 @@ impl Bounds {
 
 /// Those that wait cost little but memory, and there may be as many as clients; the others need a core each.
 fn slow_max(spec: &PluginSpec, surface: &Surface) -> usize {
-    spec.instances_slow_max.unwrap_or(if surface.waits() {
-        PluginSpec::INSTANCES_WAITING_MAX
-    } else {
-        spec.instances_max
+    spec.instances_slow_max.unwrap_or_else(|| {
+        if surface.waits() {
+            PluginSpec::INSTANCES_WAITING_MAX
+        } else {
+            spec.instances_max
+        }
     })
 }
 

@@ -82,7 +82,7 @@ impl Buckets {
         keys_max: usize,
         now: Instant,
     ) -> Result<(), Duration> {
-        if key.is_empty() || key.len() > KEY_BYTES_MAX || !filling.is_sound() || !(cost >= 0.0) {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX || !filling.is_sound() || cost.is_nan() || cost < 0.0 {
             return Err(NO_BUCKET);
         }
         let mut state = self.state.lock();
