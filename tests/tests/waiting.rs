@@ -419,7 +419,7 @@ fn what_a_server_says_about_a_message_is_what_its_publisher_hears() {
     );
     assert_eq!(
         client.publish("ask/fine", "", QoS::AtLeastOnce),
-        PublishReason::Success
+        PublishReason::NoMatchingSubscribers
     );
 }
 

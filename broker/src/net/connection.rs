@@ -382,7 +382,7 @@ impl<S: Stream> Connection<S> {
             let (publisher, run) = (mem::take(&mut self.publisher), mem::take(&mut self.run));
             let published = self.broker.publish_run_waiting(&self.connected, publisher, run);
             self.hearing
-                .open(async move { Heard::Published(published.await) });
+                .open(async move { Heard::Published(Box::new(published.await)) });
             return Ok(());
         }
         let outcome = self

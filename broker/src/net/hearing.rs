@@ -9,7 +9,7 @@ use crate::broker::{Consulted, PublishedRun};
 
 /// What has come of a question.
 pub(super) enum Heard {
-    Published(PublishedRun),
+    Published(Box<PublishedRun>),
     Consulted(Box<Subscribe>, Consulted),
 }
 
