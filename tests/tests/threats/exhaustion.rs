@@ -78,9 +78,14 @@ fn a_storm_of_connects_leaves_nothing_behind() {
         }
     });
     oracle.wait_until_they_are_gone();
-    let mut last = Client::connect(&broker, v311("one for all"));
-    last.expect_nothing();
-    last.disconnect();
+    // A CONNECT may still wait to be heard though its client is gone, and takes the name once more; whoever comes behind
+    // all of them keeps it.
+    let stays = (0..2000).any(|_| {
+        let mut last = Client::connect(&broker, v311("one for all"));
+        last.send(Packet::Pingreq);
+        last.next_packet() == Some(Packet::Pingresp)
+    });
+    assert!(stays, "the name is taken for ever");
     oracle.conclude();
 }
 
