@@ -104,7 +104,7 @@ fn a_plugin_in_javascript_brings_readings_into_one_form() {
     assert_eq!(good, PublishReason::Success);
     let reading = watcher.receive();
     assert_eq!(reading.topic, "readings/d7");
-    assert_eq!(reading.payload, r#"{"maker":"acme","celsius":100,"battery":81}"#);
+    assert_eq!(reading.payload, r#"{"maker":"acme","battery":81,"celsius":100}"#);
     for bad in ["nonsense", r#"{"t":{}}"#, r#"{"t":{"fahrenheit":"hot"},"bat":1}"#] {
         let answered = device.publish("acme/d7/telemetry", bad, QoS::AtLeastOnce);
         assert_eq!(answered, PublishReason::PayloadFormatInvalid, "{bad}");
