@@ -10,7 +10,7 @@ use hookwire::bundled::BUNDLED;
 use hookwire::cli::{Cli, Command, PluginCommand, RunArgs};
 use hookwire::config::Config;
 use hookwire::inspect::describe;
-use hookwire::run;
+use hookwire::{offline, run};
 use hookwire_hooks::NoHost;
 use hookwire_plugin_host::{HostLimits, PluginHost};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => start(args),
         Some(Command::Check { file }) => check(&file),
         Some(Command::Plugin(PluginCommand::Inspect { file })) => show(&file),
+        Some(Command::Store(command)) => offline::run(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,12 +43,17 @@ fn start(args: RunArgs) -> anyhow::Result<()> {
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
-        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_env_filter(filter(&config.log)?)
         .init();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(run::run(args, config))
+}
+
+/// The store's engine tells of its everyday life; who wants to hear it can say so.
+fn filter(log: &str) -> anyhow::Result<EnvFilter> {
+    Ok(EnvFilter::try_new(format!("fjall=warn,lsm_tree=warn,{log}"))?)
 }
 
 fn check(file: &Path) -> anyhow::Result<()> {

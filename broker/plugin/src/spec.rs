@@ -41,6 +41,8 @@ pub struct Grants {
     pub publish: Vec<TopicFilter>,
     /// Bytes of keys and values that it may store.
     pub kv_bytes_max: Option<usize>,
+    /// What it stores survives the process, where the broker has a store.
+    pub kv_durable: bool,
     /// Figures of its own.
     pub metrics: bool,
     /// Unpredictable random bytes.

@@ -117,6 +117,7 @@ impl Broker {
         };
         let mut session = client.session();
         let sent = session.deliver(round.now, delivered);
+        publisher.has_recorded(session.take_recorded());
         if session.wants_respite() {
             publisher.wants_respite();
         }
@@ -128,7 +129,9 @@ impl Broker {
             }
             Sent::Queued | Sent::Dropped(_) => {
                 let mut dropped = session.take_dropped();
+                let unread = session.take_dropped_unread();
                 drop(session);
+                self.count_dropped_unread(unread);
                 if let Sent::Dropped(cause) = sent {
                     dropped.push((Arc::clone(message), cause));
                 } else if self.0.memory.is_scarce() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, PluginPublish};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, KeptEntry, PluginPublish};
 use parking_lot::RwLock;
 
 use super::{Broker, emission};
@@ -50,5 +50,16 @@ impl Host for PluginAccess {
     fn publish(&self, messages: Vec<PluginPublish>) -> bool {
         let Some(broker) = self.broker() else { return false };
         emission::queue(&broker.0.plugin_publishes, messages)
+    }
+
+    fn keep(&self, plugin: &str, key: &str, entry: Option<KeptEntry>) {
+        if let Some(broker) = self.broker() {
+            broker.keep_entry(plugin, key, entry);
+        }
+    }
+
+    fn kept(&self, plugin: &str) -> Vec<(String, KeptEntry)> {
+        self.broker()
+            .map_or_else(Vec::new, |broker| broker.kept_entries(plugin))
     }
 }

@@ -28,6 +28,7 @@ mod reader;
 mod report;
 mod session;
 mod settings;
+mod store;
 mod suggestion;
 mod units;
 
@@ -40,5 +41,5 @@ pub use problem::{ConfigError, Problem};
 pub use settings::{
     AccessDefault, BanSettings, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected,
     Overlapping, PluginEntry, QueueOverflow, RateExcess, RateSettings, Redirect, SessionSettings,
-    SharedStrategy, TakeoverSettings,
+    SharedStrategy, StoreSettings, TakeoverSettings,
 };

@@ -148,7 +148,9 @@ fn read_grants(mut section: Section<'_>, folder: &Path, files: &mut Vec<PathBuf>
         &mut grants.publish,
         list("topic filters", topic_filter),
     );
-    grants.kv_bytes_max = section.take("kv", Item::section).and_then(read_kv);
+    if let Some(kv) = section.take("kv", Item::section) {
+        read_kv(kv, &mut grants);
+    }
     section.set("metrics", &mut grants.metrics, boolean);
     section.set("random", &mut grants.random, boolean);
     grants.http = section.take("http", |item| http_grant::read(item, folder, files));
@@ -156,8 +158,8 @@ fn read_grants(mut section: Section<'_>, folder: &Path, files: &mut Vec<PathBuf>
     grants
 }
 
-fn read_kv(mut section: Section<'_>) -> Option<usize> {
-    let bytes = section.require("bytes", size(1 << 10..=4 << 30));
+fn read_kv(mut section: Section<'_>, grants: &mut Grants) {
+    grants.kv_bytes_max = section.require("bytes", size(1 << 10..=4 << 30));
+    section.set("durable", &mut grants.kv_durable, boolean);
     section.finish();
-    bytes
 }

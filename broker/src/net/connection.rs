@@ -243,8 +243,12 @@ impl<S: Stream> Connection<S> {
         session.poll_output(clock::now(), &mut self.out);
         self.has_backlog = session.has_backlog();
         let dropped = session.take_dropped();
+        let wanted = session.take_wanted();
         self.tally += session.take_tally();
         drop(session);
+        if !wanted.is_empty() {
+            self.broker.fetch(&self.connected.client, wanted);
+        }
         self.broker.metrics().traffic.add(&mem::take(&mut self.tally));
         self.broker.report_dropped(&self.connected.client, dropped);
     }

@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub memory_max: usize,
     /// Policies that were in force, this one included.
     pub generation: u64,
+    /// The store, if there is one.
+    pub store: Option<StoreReport>,
     /// Limits that were reached, and how often.
     pub limits: Vec<(Limit, u64)>,
     /// Events that plugins were too slow for.
@@ -46,6 +48,21 @@ pub struct Amount {
     pub messages: usize,
     /// How many bytes.
     pub bytes: usize,
+}
+
+/// Figures of the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreReport {
+    /// `good`, `full` or `failed`.
+    pub health: &'static str,
+    /// Batches written since the start.
+    pub commits: u64,
+    /// Records that they changed.
+    pub changes: u64,
+    /// Bytes of those.
+    pub bytes_written: u64,
+    /// What it takes on its disk.
+    pub bytes_used: u64,
 }
 
 /// Figures of one plugin.

@@ -71,6 +71,7 @@ fn known_keys(section: &str) -> BTreeSet<String> {
 
 const SECTIONS: [&str; 12] = [
     "Top level",
+    "[store]",
     "[[listener]]",
     "[limits]",
     "[session]",
@@ -109,6 +110,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
     };
     let mut text = assignments("Top level");
     for section in [
+        "[store]",
         "[limits]",
         "[session]",
         "[takeover]",

@@ -1,0 +1,133 @@
+//! What a session has to do with the store: it records what must survive the process, is restored from it, and fetches
+//! messages that only the store has.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytestring::ByteString;
+use hookwire_protocol::{Delivery, PacketId, SubscriptionOptions};
+
+use super::journal::records::Owner;
+use super::journal::{Journal, Ledger, Place, SessionRecord};
+use super::{Away, Delivered, Session};
+
+impl Session {
+    /// There is a store: answers wait for what is recorded in it.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Arc<Ledger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// The session is to survive the process, under this number.
+    #[must_use]
+    pub fn with_journal(mut self, number: u64) -> Self {
+        if let Some(ledger) = &self.ledger {
+            let journal = Journal::new(Arc::clone(ledger), number);
+            self.outbound.keep_in(journal.clone());
+            self.journal = Some(journal);
+        }
+        self
+    }
+
+    /// Whether it survives the process.
+    pub fn is_durable(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Records what the session is; the batch that this is in.
+    pub fn record(&self, owner: Owner, gone_at_ms: Option<u64>) -> u64 {
+        let Some(journal) = &self.journal else { return 0 };
+        let will = self.terms.will.clone().map(|will| {
+            let delay = will.delay();
+            (will.into_message(self.terms.key), delay)
+        });
+        journal.keep(&SessionRecord {
+            owner,
+            expiry: self.terms.expiry,
+            gone_at_ms,
+            sent_to: self.outbound.sent_to(),
+            mount_point: self.terms.mount_point.clone(),
+            will,
+        })
+    }
+
+    /// Records that a QoS 2 message was taken, unless its exchange is over.
+    pub fn record_received(&self, delivery: Delivery) {
+        if let (Delivery::ExactlyOnce(id), Some(journal)) = (delivery, &self.journal)
+            && self.inbound.is_unreleased(id)
+        {
+            journal.receive(id);
+        }
+    }
+
+    /// Nothing is sent before this batch is safe.
+    pub fn hold_output(&mut self, commit: u64) {
+        if !self.is_safe(commit) {
+            self.held_for = commit;
+        }
+    }
+
+    /// The last batch that messages were recorded in since the last call, or 0.
+    #[inline]
+    pub fn take_recorded(&mut self) -> u64 {
+        self.outbound.take_recorded()
+    }
+
+    /// How many messages were dropped since the last call that only the store had.
+    pub fn take_dropped_unread(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped_unread)
+    }
+
+    /// Messages that are sent soon and that only the store has; each is asked for once.
+    pub fn take_wanted(&mut self) -> Vec<Away> {
+        if self.link.is_none() {
+            return Vec::new();
+        }
+        self.outbound.take_wanted()
+    }
+
+    /// What was fetched of [`Session::take_wanted`]; `None` for what the store does not have, or what is not for this client any
+    /// more.
+    pub fn bring_back(&mut self, now: Instant, fetched: Vec<(Place, Option<Delivered>)>) {
+        self.outbound.bring_back(fetched);
+        self.pump(now);
+    }
+
+    // ---- restoring
+
+    /// A subscription that is recorded.
+    pub fn restore_subscription(&mut self, filter: ByteString, options: SubscriptionOptions) {
+        self.subscriptions.insert(filter, options);
+    }
+
+    /// A QoS 2 message of the client that waits for its PUBREL.
+    pub fn restore_received(&mut self, id: PacketId) {
+        self.inbound.restore(id);
+    }
+
+    /// A QoS 2 message that the client has; PUBREL is due. In the order in which they were sent.
+    pub fn restore_release(&mut self, id: PacketId) {
+        self.outbound.restore_release(id);
+    }
+
+    /// A message that waits, in order.
+    pub fn restore_away(&mut self, away: Away) {
+        self.outbound.restore_away(away);
+    }
+
+    /// The same, in memory.
+    pub fn restore_message(&mut self, place: Place, delivered: Delivered) {
+        self.outbound.restore(place, delivered);
+    }
+
+    /// Up to where messages were sent before; `None` where that is not known.
+    pub fn restore_sent(&mut self, sent_to: Option<u64>, inflight_max: usize) {
+        self.outbound.restore_sent(sent_to, inflight_max);
+    }
+
+    /// How long it outlives its connection from now on.
+    pub fn expiry(&self) -> Duration {
+        self.terms.expiry
+    }
+}
