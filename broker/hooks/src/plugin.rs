@@ -6,7 +6,7 @@ use hookwire_protocol::{SharedFilter, TopicName};
 
 use crate::{
     Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep,
-    Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients, Routing, SubscribeDecision,
+    Event, EventClass, Failure, FailureKind, Message, OnFailure, Parcel, Recipients, Routing, SubscribeDecision,
     SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
 };
 
@@ -34,11 +34,13 @@ pub enum Hook {
     OnWill,
     /// What happened.
     Events,
+    /// What an administrator asks the plugin.
+    Control,
 }
 
 impl Hook {
-    /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 10] = [
+    /// Every hook, in the order in which a message meets them; those that no message meets come last.
+    pub const ALL: [Self; 11] = [
         Self::Authenticate,
         Self::AuthenticateEnhanced,
         Self::Authorize,
@@ -49,6 +51,7 @@ impl Hook {
         Self::Deliver,
         Self::OnWill,
         Self::Events,
+        Self::Control,
     ];
 
     /// Name of its WIT interface.
@@ -64,6 +67,7 @@ impl Hook {
             Self::Deliver => "deliver",
             Self::OnWill => "on-will",
             Self::Events => "events",
+            Self::Control => "control",
         }
     }
 
@@ -76,9 +80,12 @@ impl Hook {
             | Self::Authorize
             | Self::OnSubscribe
             | Self::OnPublish => OnFailure::Deny,
-            Self::OnUnsubscribe | Self::Route | Self::Deliver | Self::OnWill | Self::Events => {
-                OnFailure::Pass
-            }
+            Self::OnUnsubscribe
+            | Self::Route
+            | Self::Deliver
+            | Self::OnWill
+            | Self::Events
+            | Self::Control => OnFailure::Pass,
         }
     }
 }
@@ -190,6 +197,16 @@ pub trait Plugin: Send + Sync {
 
     /// Whether its events hook wants to be told of events of this class.
     fn wants_event(&self, class: EventClass) -> bool;
+
+    /// Asked by an administrator; the answer is the plugin's own: JSON, or a text for a person. May take long: never called
+    /// on a thread that serves clients. A plugin without the hook has no answer.
+    fn control(&self, request: &str) -> Result<Result<String, String>, Failure> {
+        let _ = request;
+        Err(Failure {
+            kind: FailureKind::InvalidAnswer,
+            detail: "the hook is not exported".into(),
+        })
+    }
 
     /// What it did so far, for people: names, of which `/` makes levels, and values.
     fn figures(&self) -> Vec<(String, String)> {

@@ -22,6 +22,7 @@ pub(crate) const HOOKS: &[&str] = &[
     "deliver-batch",
     "on-will",
     "events",
+    "control",
 ];
 
 /// The hook behind an exported interface.

@@ -20,7 +20,7 @@ use crate::guest::Budget;
 use crate::hook::batch::BatchFailure;
 use crate::hook::lifecycle::{Interests, matches_any};
 use crate::hook::{
-    authenticate, authenticate_enhanced, authorize, events, lifecycle, on_publish, on_subscribe,
+    authenticate, authenticate_enhanced, authorize, control, events, lifecycle, on_publish, on_subscribe,
     on_unsubscribe, on_will, route,
 };
 use crate::housekeeping::{Housekeeper, Retired};
@@ -275,7 +275,8 @@ impl Plugin for LoadedPlugin {
             | Hook::OnSubscribe
             | Hook::OnUnsubscribe
             | Hook::OnWill
-            | Hook::Events => return false,
+            | Hook::Events
+            | Hook::Control => return false,
         };
         self.hooks.contains(hook) && interest.wants(topic) && matches_any(&self.spec.topics, topic)
     }
@@ -398,6 +399,14 @@ impl Plugin for LoadedPlugin {
         if let Err(failure) = told {
             self.failed(Hook::Events, &failure, events.len());
         }
+    }
+
+    fn control(&self, request: &str) -> Result<Result<String, String>, Failure> {
+        let budget = self.slow();
+        let answer = self.ask(Hook::Control, budget, |instance| {
+            control::ask(instance, budget, request)
+        });
+        self.counted(Hook::Control, answer, control::index)
     }
 
     fn figures(&self) -> Vec<(String, String)> {
