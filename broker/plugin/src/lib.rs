@@ -11,6 +11,7 @@
 //! | `blueprint`, `instance`, `pool`, `guest` | making instances, calling them, keeping them, what the host holds for each |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
 //! | `host/…`, `kv`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
+//! | `recording` | questions and answers written down, to be asked again |
 //! | `loaded`, `deliveries`, `stats`, `housekeeping` | the plugin in force, its counters, its ticks and its end |
 //!
 //! What holds, whatever a guest does:
@@ -55,6 +56,7 @@ mod memory;
 mod plugin_host;
 mod pool;
 mod random;
+pub mod recording;
 mod run;
 mod services;
 mod spec;
