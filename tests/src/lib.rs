@@ -17,6 +17,7 @@
 //! - [`Broker`] is a process of its own with a folder, a port and a log of its own, so tests run beside each other.
 //! - [`Client`] is synchronous and strict: a packet that was not expected fails the test.
 //! - [`Witness`] is a pair of clients that goes on talking while a test does something nasty.
+//! - [`Http`] is a request to the admin endpoint, as well or as badly formed as a test wants it.
 //! - [`RealClient`] is a program that other people wrote: paho-mqtt, mosquitto, MQTT.js.
 //!
 //! **Nothing here sleeps.** What is waited for is an event: a line in the log, a packet, the end of a process. That nothing comes is shown
@@ -26,6 +27,7 @@ mod broker;
 mod client;
 mod connects;
 mod guests;
+mod http;
 mod lines;
 mod message;
 mod plugin;
@@ -41,6 +43,7 @@ pub use client::{Client, Expected};
 pub use connects::{v5, v31, v311, will};
 pub use guests::{guest, guest_names};
 pub use hookwire_protocol::QoS;
+pub use http::{Http, Reply};
 pub use lines::Lines;
 pub use message::{Message, publish};
 pub use plugin::{bundled, plugin};

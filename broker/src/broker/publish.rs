@@ -195,8 +195,13 @@ impl Broker {
             client, key, rights, ..
         } = connected;
         let mut stop = take(client, *key, publisher, packets);
+        if self.watches().is_on() {
+            for publication in &publisher.run {
+                self.tell_arrived(&publication.message);
+            }
+        }
         judge_format(round, publisher);
-        authorize_run(round, rights, publisher);
+        self.authorize_run(round, rights, publisher);
         if round.chain.has(Hook::OnPublish) {
             round.chain.on_publish(&mut publisher.run);
         }
@@ -236,6 +241,7 @@ impl Broker {
     ) -> Result<(), Stop> {
         let from = Some(connected.client.id());
         let is_owed_silently = is_owed_silently(answer, connected.version);
+        self.tell_fate(&publication.message, &publication.fate);
         let rejection = match publication.fate {
             Fate::Pass => {
                 let reason = self.route(round, publisher, publication.message, from);
@@ -268,6 +274,7 @@ impl Broker {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
         };
+        self.tell_arrived(&publication.message);
         // Whatever is refused here, the plugin has been answered long since.
         self.with_round(now, |round| self.publish_one(round, publisher, publication));
     }
@@ -276,7 +283,9 @@ impl Broker {
     ///
     /// [`Source::Admin`]: hookwire_hooks::Source::Admin
     pub fn publish_as_admin(&self, now: Instant, message: Message) -> Published {
+        self.tell_arrived(&message);
         if access::is_reserved(message.topic.as_str()) {
+            self.tell_fate(&message, &refused(None));
             return not_authorized(None).into();
         }
         let mut publisher = Publisher::default();
@@ -296,6 +305,7 @@ impl Broker {
         let mut run = [publication];
         round.chain.on_publish(&mut run);
         let [publication] = run;
+        self.tell_fate(&publication.message, &publication.fate);
         let reason = match publication.fate {
             Fate::Pass => self.route(round, publisher, publication.message, None),
             Fate::Drop => PublishReason::Success,
@@ -306,6 +316,21 @@ impl Broker {
 
     /// Keeps a message if it is to be retained, and puts it into the outboxes of all whom it concerns.
     pub(super) fn route(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        message: Message,
+        from: Option<u64>,
+    ) -> PublishReason {
+        let subject = self.subject_of(&message);
+        let reason = self.place(round, publisher, message, from);
+        if let Some(subject) = subject {
+            self.tell_routed(&subject, reason);
+        }
+        reason
+    }
+
+    fn place(
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
@@ -436,6 +461,42 @@ impl Broker {
         }
     }
 
+    fn authorize_run(&self, round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
+        let free = access::is_free(round.chain, rights, Action::Publish);
+        let (run, memo) = (&mut publisher.run, &mut publisher.access);
+        for publication in run {
+            let Message {
+                topic,
+                qos,
+                retain,
+                source,
+                ..
+            } = &publication.message;
+            let topic = topic.as_str();
+            if topic.starts_with('$') && access::is_reserved(topic) {
+                publication.fate = refused(None);
+            } else if !free && let Some(client) = source.client() {
+                let asked = Access {
+                    client,
+                    action: Action::Publish,
+                    topic,
+                    qos: *qos,
+                    retain: *retain,
+                };
+                let (decision, basis) = access::decide_on_basis(round.chain, rights, memo, &asked, round.now);
+                self.tell_decided(&asked, basis, &decision, round.chain.generation());
+                match decision {
+                    AccessDecision::Allow => {}
+                    AccessDecision::Next => publication.fate = refused(None),
+                    AccessDecision::Deny(text) => publication.fate = refused(text),
+                    AccessDecision::Disconnect(text) => {
+                        publication.fate = Fate::Disconnect(not_authorized(text));
+                    }
+                }
+            }
+        }
+    }
+
     /// Tells plugins of a message that nobody has subscribed to.
     fn report_unrouted(&self, message: &Message) {
         if !self.chain().wants_event(EventClass::Unrouted) {
@@ -474,40 +535,6 @@ fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
                 reason: PublishReason::PayloadFormatInvalid,
                 text: None,
             });
-        }
-    }
-}
-
-fn authorize_run(round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
-    let free = access::is_free(round.chain, rights, Action::Publish);
-    let (run, memo) = (&mut publisher.run, &mut publisher.access);
-    for publication in run {
-        let Message {
-            topic,
-            qos,
-            retain,
-            source,
-            ..
-        } = &publication.message;
-        let topic = topic.as_str();
-        if topic.starts_with('$') && access::is_reserved(topic) {
-            publication.fate = refused(None);
-        } else if !free && let Some(client) = source.client() {
-            let asked = Access {
-                client,
-                action: Action::Publish,
-                topic,
-                qos: *qos,
-                retain: *retain,
-            };
-            match access::decide(round.chain, rights, memo, &asked, round.now) {
-                AccessDecision::Allow => {}
-                AccessDecision::Next => publication.fate = refused(None),
-                AccessDecision::Deny(text) => publication.fate = refused(text),
-                AccessDecision::Disconnect(text) => {
-                    publication.fate = Fate::Disconnect(not_authorized(text));
-                }
-            }
         }
     }
 }
@@ -593,7 +620,7 @@ fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {
     }
 }
 
-fn refused(text: Option<ByteString>) -> Fate {
+pub(super) fn refused(text: Option<ByteString>) -> Fate {
     Fate::Reject(not_authorized(text))
 }
 

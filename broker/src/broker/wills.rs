@@ -12,11 +12,12 @@ use parking_lot::Mutex;
 use super::Broker;
 use super::access::{self, AccessMemo};
 use super::client::Standing;
-use super::publish::{Publisher, Round};
+use super::publish::{Publisher, Round, refused};
 use super::registry::ById;
 use super::timers::Due;
 use crate::router::Subscriber;
 use crate::session::DueWill;
+use crate::watch::Published;
 
 /// A will that waits.
 #[derive(Debug, Clone)]
@@ -121,18 +122,24 @@ impl Broker {
         } = &held;
         let client_id = standing.facts.client_id.escape_debug();
         let mut message = will.message.clone();
+        self.tell_arrived(&message);
         match round
             .chain
             .on_will(will.client, will.cause, *delays, &mut message)
         {
             WillOutcome::Publish => {}
-            WillOutcome::Suppress => return tracing::debug!(%client_id, "will suppressed by policy"),
+            WillOutcome::Suppress => {
+                self.tell_will(&message, Published::Suppressed);
+                return tracing::debug!(%client_id, "will suppressed by policy");
+            }
             WillOutcome::Delay(delay) => {
                 let delay = delay.min(round.settings.session.will_delay_max);
+                self.tell_will(&message, Published::Delayed(delay));
                 return self.delay_will(round.now, delay, held);
             }
         }
         if !may_leave(round, standing, &message) {
+            self.tell_fate(&message, &refused(None));
             return tracing::debug!(%client_id, topic = message.topic.as_str(), "will refused by policy");
         }
         // Whatever is refused from here on, there is nobody left to tell.

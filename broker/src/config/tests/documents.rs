@@ -44,6 +44,7 @@ fn example() -> &'static str {
 fn example_folder() -> Folder {
     Folder::new()
         .with("passwords.txt", "ada:…")
+        .with("admin-token.txt", "0123456789abcdef\n")
         .with("plugins/alerts.wasm", "")
 }
 
@@ -64,7 +65,7 @@ fn known_keys(section: &str) -> BTreeSet<String> {
         .collect()
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "Top level",
     "[[listener]]",
     "[limits]",
@@ -74,6 +75,7 @@ const SECTIONS: [&str; 11] = [
     "[flapping]",
     "[redirect]",
     "[authorization]",
+    "[admin]",
     "[[plugin]]",
     "grant",
 ];
@@ -109,6 +111,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
         "[ban]",
         "[flapping]",
         "[redirect]",
+        "[admin]",
     ] {
         text += &format!("{section}\n{}", assignments(section));
     }
