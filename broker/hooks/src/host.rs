@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ClientFacts, ClientKey, Message};
+use crate::{ClientFacts, ClientKey, Message, Surroundings};
 
 /// A message that a plugin wants published.
 #[derive(Debug, Clone)]
@@ -23,6 +23,11 @@ pub trait Host: Send + Sync {
 
     /// Queues messages of a plugin; false when the queue is full and they were dropped.
     fn publish(&self, messages: Vec<PluginPublish>) -> bool;
+
+    /// What stands for the world around plugins; none: the world itself.
+    fn surroundings(&self) -> Option<&dyn Surroundings> {
+        None
+    }
 }
 
 /// A host that knows nobody: for checking plugins without a broker.

@@ -21,6 +21,7 @@ mod plugin;
 mod publish;
 mod route;
 mod subscribe;
+mod surroundings;
 mod will;
 
 pub use access::{Access, AccessAnswer, AccessDecision, Action};
@@ -40,4 +41,5 @@ pub use route::{Pick, Recipients, Routing, SharedGroup};
 pub use subscribe::{
     SubscribeDecision, SubscribeOutcome, SubscribeRequest, UnsubscribeDecision, UnsubscribeOutcome,
 };
+pub use surroundings::Surroundings;
 pub use will::{WillCause, WillDecision, WillDelays};

@@ -6,11 +6,11 @@
 //! | module | what it knows |
 //! | --- | --- |
 //! | `plugin_host` | loading: file, digest, compilation, checks, first instance |
-//! | `contract`, `bindings`, `check` | the WIT contract: names, types, and what a component imports and exports of it |
+//! | `contract`, `bindings`, `check`, `signature` | the WIT contract: names, types, and what a component imports and exports of it |
 //! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
 //! | `blueprint`, `instance`, `pool`, `guest` | making instances, calling them, keeping them, what the host holds for each |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
-//! | `host/…`, `kv`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
+//! | `host/…`, `kv`, `journal`, `note`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
 //! | `recording` | questions and answers written down, to be asked again |
 //! | `loaded`, `deliveries`, `stats`, `housekeeping` | the plugin in force, its counters, its ticks and its end |
 //!
@@ -53,12 +53,14 @@ mod kv;
 mod limits;
 mod loaded;
 mod memory;
+mod note;
 mod plugin_host;
 mod pool;
 mod random;
 pub mod recording;
 mod run;
 mod services;
+mod signature;
 mod spec;
 mod stats;
 mod ticker;

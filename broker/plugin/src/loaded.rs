@@ -84,21 +84,37 @@ impl LoadedPlugin {
         }
     }
 
-    /// Calls `tick`, then `health`.
-    pub(crate) fn tick(&self) {
-        let counters = &self.services.counters;
-        counters.ticks.fetch_add(1, Relaxed);
+    /// Takes the idle instances away, so that the next question is put to a new one: for tests, which show by it that
+    /// a plugin keeps nothing in an instance that it needs.
+    pub fn renew(&self) {
+        drop(self.pool.retire());
+    }
+
+    /// The value that the plugin stored for a key.
+    pub fn stored(&self, key: &str) -> Option<Vec<u8>> {
+        self.services.lasting.kv.get(key, self.services.now())
+    }
+
+    /// Calls `tick`, then `health`; an error says which of them brought what.
+    pub fn try_tick(&self) -> Result<(), String> {
         let budget = self.slow();
         let healthy = self.pool.with(self.wait(budget), |instance| {
             lifecycle::tick(instance, budget)?;
             instance.publish();
             lifecycle::health(instance, budget)
         });
-        let trouble = match healthy {
-            Ok(Ok(())) => return,
-            Ok(Err(complaint)) => format!("health: {complaint}"),
-            Err(failure) => format!("tick: {failure}"),
-        };
+        match healthy {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(complaint)) => Err(format!("health: {complaint}")),
+            Err(failure) => Err(format!("tick: {failure}")),
+        }
+    }
+
+    /// Calls `tick` and `health`, and counts what comes of it.
+    pub(crate) fn tick(&self) {
+        let counters = &self.services.counters;
+        counters.ticks.fetch_add(1, Relaxed);
+        let Err(trouble) = self.try_tick() else { return };
         counters.tick_failures.fetch_add(1, Relaxed);
         self.services
             .incidents

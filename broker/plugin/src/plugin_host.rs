@@ -27,7 +27,7 @@ use crate::services::{Foundation, Lasting, Services};
 use crate::ticker::Ticker;
 use crate::{
     ConfigProblem, EngineError, HostLimits, Inspection, LoadError, LoadedPlugin, PluginSource, PluginSpec,
-    engine, host, wasi,
+    engine, host, signature, wasi,
 };
 
 /// Compiles components and brings them to life. One for a broker.
@@ -88,7 +88,8 @@ impl PluginHost {
         };
         let surface = Surface::read(&component, &self.engine);
         surface.check(&spec.grants)?;
-        let plugin = Arc::new(self.start(spec, digest, &component, &surface)?);
+        let started = self.start(spec, digest, &component, &surface);
+        let plugin = Arc::new(started.map_err(|error| self.explained(error, &component))?);
         if let Some(every) = plugin.interests.tick {
             self.housekeeping.housekeeper().visit(&plugin, every);
         }
@@ -111,6 +112,18 @@ impl PluginHost {
             exports: surface.exports,
             imports: surface.imports,
         })
+    }
+
+    /// With the types beside each other, where it is types that differ: the engine tells only the innermost part.
+    fn explained(&self, error: LoadError, component: &Component) -> LoadError {
+        match error {
+            LoadError::WrongType { interface, reason } => {
+                let differences = signature::differences(component, &self.engine, &interface);
+                let reason = [vec![reason], differences].concat().join("; ");
+                LoadError::WrongType { interface, reason }
+            }
+            other => other,
+        }
     }
 
     fn live(&self, spec: &PluginSpec, digest: [u8; 32]) -> Option<Arc<LoadedPlugin>> {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use hookwire_hooks::{Host, PluginPublish};
+use tracing::Level;
 
 use crate::host::metrics::Metrics;
 use crate::journal::Journal;
 use crate::kv::Kv;
 use crate::stats::Counters;
 use crate::ticker::Ticker;
-use crate::{Grants, HostLimits};
+use crate::{Grants, HostLimits, clock, random};
 
 /// The part of a [`PluginHost`](crate::PluginHost) that its plugins keep alive.
 pub(crate) struct Foundation {
@@ -60,6 +62,64 @@ impl Services {
 
     pub(crate) fn limits(&self) -> &HostLimits {
         &self.foundation.limits
+    }
+
+    /// Time since 1970-01-01 UTC, as plugins see it.
+    pub(crate) fn unix(&self) -> Duration {
+        let around = self.foundation.broker.surroundings();
+        around.map_or_else(clock::unix, |around| around.unix())
+    }
+
+    /// Time since some moment, as plugins see it.
+    pub(crate) fn monotonic(&self) -> Duration {
+        let around = self.foundation.broker.surroundings();
+        around.map_or_else(clock::monotonic, |around| around.monotonic())
+    }
+
+    /// The moment by which the end of stored values is reckoned.
+    pub(crate) fn now(&self) -> Instant {
+        let around = self.foundation.broker.surroundings();
+        around.map_or_else(clock::now, |around| clock::start() + around.monotonic())
+    }
+
+    /// Random bytes for the plugin.
+    pub(crate) fn random_bytes(&self, length: usize) -> wasmtime::Result<Vec<u8>> {
+        let Some(around) = self.foundation.broker.surroundings() else {
+            return random::bytes(length);
+        };
+        let mut bytes = vec![0; length];
+        around.random(&mut bytes);
+        Ok(bytes)
+    }
+
+    /// A random number for the plugin.
+    pub(crate) fn random_number(&self) -> wasmtime::Result<u64> {
+        let Some(around) = self.foundation.broker.surroundings() else {
+            return random::number();
+        };
+        let mut bytes = [0; 8];
+        around.random(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Whether a test listens to what the plugin calls.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.foundation.broker.surroundings().is_some()
+    }
+
+    /// Tells a test what the plugin called; in a broker nobody listens, and the text is not made.
+    pub(crate) fn note(&self, call: impl FnOnce() -> String) {
+        if let Some(around) = self.foundation.broker.surroundings() {
+            around.called(&self.name, &call());
+        }
+    }
+
+    /// Writes what the plugin says to the log.
+    pub(crate) fn say(&self, level: Level, line: &str) {
+        if let Some(around) = self.foundation.broker.surroundings() {
+            around.logged(&self.name, &level.as_str().to_ascii_lowercase(), line);
+        }
+        self.journal.write(level, line, clock::now());
     }
 
     /// Hands over what a call published, now that its answer is known to be good.

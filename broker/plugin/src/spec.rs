@@ -45,6 +45,22 @@ pub struct Grants {
     pub random: bool,
 }
 
+impl Grants {
+    /// All of them: for looking at a component outside of a broker, never inside of one.
+    pub fn everything() -> Self {
+        Self {
+            clients: true,
+            publish: TopicFilter::new("#").into_iter().collect(),
+            kv_bytes_max: Some(Self::TRIAL_KV_BYTES),
+            metrics: true,
+            random: true,
+        }
+    }
+
+    /// What [`everything`](Self::everything) grants of the store.
+    const TRIAL_KV_BYTES: usize = 1 << 20;
+}
+
 /// One plugin, as the configuration describes it.
 #[derive(Clone, PartialEq)]
 pub struct PluginSpec {
