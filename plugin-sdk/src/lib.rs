@@ -55,9 +55,12 @@ mod interests;
 mod message;
 #[cfg(not(target_family = "wasm"))]
 pub mod mock;
+#[cfg(doctest)]
+mod pages;
 mod plugin;
 mod problem;
 mod properties;
+mod refusal;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod runtime;
@@ -81,6 +84,7 @@ pub use message::Message;
 pub use plugin::{NoConfig, Plugin};
 pub use problem::Problems;
 pub use properties::{Properties, UserProperties};
+pub use refusal::{OrDeny, OrReject};
 
 /// The examples of the reference, one page a hook.
 #[cfg(doctest)]
@@ -128,7 +132,7 @@ pub mod prelude {
     pub use crate::route::{Decision as RouteDecision, Recipients, Route, Routing};
     pub use crate::{
         AccessInterest, ClientKey, EventInterest, Interests, Message, MessageBuf, MessageInterest, NoConfig,
-        Plugin, Problem, Problems, Properties, PropertiesBuf, Qos, Reason, Rejection, Replacement, Source,
-        UserProperty, Verdict,
+        OrDeny, OrReject, Plugin, Problem, Problems, Properties, PropertiesBuf, Qos, Reason, Rejection,
+        Replacement, Source, TopicFilter, UserProperty, Verdict, log,
     };
 }
