@@ -184,7 +184,7 @@ fn load(
 }
 
 /// A fault in a plugin's own table is a fault of the file like any other: it has a line.
-fn refused(place: usize, name: &str, reason: LoadError, file: Option<&Path>) -> PolicyError {
+pub(crate) fn refused(place: usize, name: &str, reason: LoadError, file: Option<&Path>) -> PolicyError {
     match (reason, file) {
         (LoadError::ConfigRefused { problems }, Some(file)) => {
             let faults = problems.into_iter().map(|problem| {

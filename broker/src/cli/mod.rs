@@ -5,19 +5,24 @@ mod clients;
 mod endpoint;
 mod explain;
 mod plugin;
+mod plugin_author;
 mod record;
 mod reload;
 mod run_args;
 mod table;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::author;
 
 pub use clients::ClientsCommand;
 pub use endpoint::EndpointArgs;
 pub use explain::ExplainArgs;
 pub use plugin::PluginCommand;
+pub use plugin_author::{AuthorCommand, BenchArgs, BuildArgs, CheckArgs, NewArgs, ReplayArgs, TestArgs};
 pub use record::RecordArgs;
 pub use run_args::RunArgs;
 
@@ -43,7 +48,7 @@ pub enum Command {
         /// The file
         file: PathBuf,
     },
-    /// Look at plugins, those of a running broker too
+    /// Write and test plugins, and look at those of a running broker
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Have a running broker read its configuration again, and say what came of it
@@ -55,19 +60,21 @@ pub enum Command {
 }
 
 impl Cli {
-    /// Does it.
+    /// Does it, and tells the shell how it went.
     ///
     /// # Errors
     /// Why it could not be done, for a person.
-    pub fn execute(self) -> anyhow::Result<()> {
-        match self.command {
+    pub fn execute(self) -> anyhow::Result<ExitCode> {
+        let done = match self.command {
             None => run_args::start(self.run),
             Some(Command::Run(args)) => run_args::start(args),
             Some(Command::Check { file }) => check::check(&file),
+            Some(Command::Plugin(PluginCommand::Author(command))) => return author::run(command),
             Some(Command::Plugin(command)) => command.execute(),
             Some(Command::Reload(endpoint)) => reload::reload(&endpoint),
             Some(Command::Clients(command)) => command.execute(),
             Some(Command::Explain(args)) => args.execute(),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }
