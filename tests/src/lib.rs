@@ -48,7 +48,7 @@ pub use lines::Lines;
 pub use message::{Message, publish};
 pub use plugin::{bundled, plugin};
 pub use real_client::RealClient;
-pub use setup::{Outcome, Setup};
+pub use setup::{Outcome, Setup, hookwire};
 pub use witness::Witness;
 
 /// How long an event may take on a busy machine before the test has failed. No test that passes waits so long.

@@ -246,3 +246,24 @@ fn every_bundled_plugin_has_a_page() {
         }
     }
 }
+
+/// The SDK's documentation tests compile and run the examples of the pages that it names.
+#[test]
+fn every_example_for_authors_is_compiled() {
+    let named = read(&repository().join("plugin-sdk/src/pages.rs"));
+    let entries = fs::read_dir(repository().join("docs/plugins")).expect("there are pages for authors");
+    for entry in entries {
+        let page = entry.expect("a folder can be read").path();
+        if page.is_file() && read(&page).contains("```rust") {
+            let name = page
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            assert!(
+                named.contains(&format!("\"{name}\"")),
+                "plugin-sdk/src/pages.rs does not name {name}"
+            );
+        }
+    }
+}
