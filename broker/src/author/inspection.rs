@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
+use std::io::{Write as _, stdout};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,12 +18,13 @@ const FORMAT: u32 = 1;
 /// Prints what a component is. Nothing of it is run.
 pub(super) fn show(file: &Path, as_json: bool) -> anyhow::Result<()> {
     let inspection = inspect(file)?;
-    if as_json {
-        println!("{:#}", to_json(&inspection));
+    let text = if as_json {
+        format!("{:#}\n", to_json(&inspection))
     } else {
-        print!("{}", describe(&inspection));
-    }
-    Ok(())
+        describe(&inspection)
+    };
+    // Whoever reads it may have seen enough.
+    Ok(stdout().write_all(text.as_bytes())?)
 }
 
 /// Reads a component's type.
