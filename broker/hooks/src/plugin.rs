@@ -6,8 +6,8 @@ use hookwire_protocol::{SharedFilter, TopicName};
 
 use crate::{
     Access, AccessAnswer, Action, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep,
-    Event, EventClass, Failure, FailureKind, Message, OnFailure, Parcel, Recipients, Routing, SubscribeDecision,
-    SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
+    Event, EventClass, Failure, FailureKind, Message, OnFailure, Parcel, Recipients, Routing,
+    SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
 };
 
 /// The hooks that a chain calls.

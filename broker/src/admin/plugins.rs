@@ -84,7 +84,12 @@ fn describe(standing: &Standing) -> Value {
     let Standing { plugin, since } = standing;
     let (spec, stats) = (plugin.spec(), plugin.stats());
     let hooks: Vec<_> = plugin.hooks().iter().map(Hook::as_str).collect();
-    let rule = |hook: Hook| (hook.as_str().to_owned(), failure_means(spec.on_failure.of(hook)).into());
+    let rule = |hook: Hook| {
+        (
+            hook.as_str().to_owned(),
+            failure_means(spec.on_failure.of(hook)).into(),
+        )
+    };
     let on_failure: Map<String, Value> = plugin.hooks().iter().map(rule).collect();
     json!({
         "name": spec.name,

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookwire_hooks::{Access, AccessAnswer, Action, Authentication, Call, ClientFacts, ClientKey, Credentials, DeliverDecision, EnhancedStep, Event, EventClass, Failure, Hook, HookSet, Host, Message, OnFailure, Parcel, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays};
+use hookwire_hooks::{
+    Access, AccessAnswer, Action, Authentication, Call, ClientKey, Credentials, DeliverDecision,
+    EnhancedStep, Event, EventClass, Failure, Hook, HookSet, Host, Message, OnFailure, Parcel, Plugin,
+    Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause,
+    WillDecision, WillDelays,
+};
 use hookwire_protocol::{SharedFilter, TopicName};
 
 use super::{Asked, Happening, Watches, What};
@@ -162,7 +167,10 @@ impl Plugin for WatchedPlugin {
         let answers = self.plugin.on_publish(messages);
         if let Some(began) = began {
             let calls = messages.iter().zip(&answers);
-            self.tell_each(began, calls.map(|(message, answer)| Call::OnPublish { message, answer }));
+            self.tell_each(
+                began,
+                calls.map(|(message, answer)| Call::OnPublish { message, answer }),
+            );
         }
         answers
     }
@@ -204,7 +212,10 @@ impl Plugin for WatchedPlugin {
         let answers = self.plugin.deliver(parcels);
         if let Some(began) = began {
             let calls = parcels.iter().zip(&answers);
-            self.tell_each(began, calls.map(|(parcel, answer)| Call::Deliver { parcel, answer }));
+            self.tell_each(
+                began,
+                calls.map(|(parcel, answer)| Call::Deliver { parcel, answer }),
+            );
         }
         answers
     }
