@@ -29,6 +29,15 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Trap,
+        Self::Deadline,
+        Self::Memory,
+        Self::InvalidAnswer,
+        Self::NoInstance,
+    ];
+
     /// As logs and metrics spell it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use hookwire_protocol::{SharedFilter, TopicName};
 
 use crate::{
     Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Credentials, DeliverDecision,
-    EnhancedStep, Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients, Routing,
+    EnhancedStep, Event, EventClass, Failure, FailureKind, Message, OnFailure, Parcel, Recipients, Routing,
     SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
 };
 
@@ -39,11 +39,13 @@ pub enum Hook {
     OnWill,
     /// What happened.
     Events,
+    /// What an administrator asks the plugin.
+    Control,
 }
 
 impl Hook {
-    /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 10] = [
+    /// Every hook, in the order in which a message meets them; those that no message meets come last.
+    pub const ALL: [Self; 11] = [
         Self::Authenticate,
         Self::AuthenticateEnhanced,
         Self::Authorize,
@@ -54,6 +56,7 @@ impl Hook {
         Self::Deliver,
         Self::OnWill,
         Self::Events,
+        Self::Control,
     ];
 
     /// Name of its WIT interface.
@@ -69,6 +72,7 @@ impl Hook {
             Self::Deliver => "deliver",
             Self::OnWill => "on-will",
             Self::Events => "events",
+            Self::Control => "control",
         }
     }
 
@@ -96,9 +100,12 @@ impl Hook {
             | Self::Authorize
             | Self::OnSubscribe
             | Self::OnPublish => OnFailure::Deny,
-            Self::OnUnsubscribe | Self::Route | Self::Deliver | Self::OnWill | Self::Events => {
-                OnFailure::Pass
-            }
+            Self::OnUnsubscribe
+            | Self::Route
+            | Self::Deliver
+            | Self::OnWill
+            | Self::Events
+            | Self::Control => OnFailure::Pass,
         }
     }
 }
@@ -246,6 +253,16 @@ pub trait Plugin: Send + Sync {
         recipients: Recipients,
     ) -> Pending<Result<Routing, Failure>> {
         Box::pin(ready(self.route(&message, &recipients)))
+    }
+
+    /// Asked by an administrator; the answer is the plugin's own: JSON, or a text for a person. A plugin without the hook has
+    /// no answer.
+    fn control(self: Arc<Self>, request: String) -> Pending<Result<Result<String, String>, Failure>> {
+        drop(request);
+        Box::pin(ready(Err(Failure {
+            kind: FailureKind::InvalidAnswer,
+            detail: "the hook is not exported".into(),
+        })))
     }
 
     /// What it did so far, for people: names, of which `/` makes levels, and values.

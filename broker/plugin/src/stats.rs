@@ -179,17 +179,11 @@ pub(crate) const fn verdict_names(hook: Hook) -> &'static [&'static str] {
         Hook::Deliver => &["pass", "replace", "drop"],
         Hook::OnWill => &["publish", "replace", "suppress", "delay"],
         Hook::Events => &[],
+        Hook::Control => &["reply", "error"],
     }
 }
 
 const VERDICTS_MAX: usize = 6;
-const FAILURE_KINDS: [FailureKind; 5] = [
-    FailureKind::Trap,
-    FailureKind::Deadline,
-    FailureKind::Memory,
-    FailureKind::InvalidAnswer,
-    FailureKind::NoInstance,
-];
 
 /// Place of an answer in [`verdict_names`].
 pub(crate) type VerdictIndex = usize;
@@ -201,7 +195,7 @@ pub(crate) struct HookCounters {
     messages: AtomicU64,
     total_ns: AtomicU64,
     verdicts: [AtomicU64; VERDICTS_MAX],
-    failures: [AtomicU64; FAILURE_KINDS.len()],
+    failures: [AtomicU64; FailureKind::ALL.len()],
 }
 
 impl HookCounters {
@@ -233,7 +227,7 @@ impl HookCounters {
     }
 
     pub(crate) fn failures(&self, kind: FailureKind, count: usize) {
-        if let Some(index) = FAILURE_KINDS.iter().position(|known| *known == kind) {
+        if let Some(index) = FailureKind::ALL.iter().position(|known| *known == kind) {
             self.failures[index].fetch_add(count as u64, Relaxed);
         }
     }
@@ -243,7 +237,7 @@ impl HookCounters {
             hook,
             calls: self.calls.load(Relaxed),
             messages: self.messages.load(Relaxed),
-            failures: counted(FAILURE_KINDS.iter().copied(), &self.failures),
+            failures: counted(FailureKind::ALL.iter().copied(), &self.failures),
             verdicts: counted(verdict_names(hook).iter().copied(), &self.verdicts),
             total_ns: self.total_ns.load(Relaxed),
         }
