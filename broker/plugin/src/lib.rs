@@ -11,6 +11,7 @@
 //! | `link`, `blueprint`, `instance`, `pool`, `pools`, `guest` | making instances, calling them, keeping them, what the host holds for each |
 //! | `executor` | the threads of calls that may wait |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
+//! | `recording` | questions and answers written down, to be asked again |
 //! | `host/…`, `kv`, `http`, `origin`, `reach`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
 //! | `loaded`, `deliveries`, `waiting`, `stats`, `housekeeping` | the plugin in force, its calls that may wait, its counters, its ticks and its end |
 //!
@@ -62,6 +63,7 @@ mod pool;
 mod pools;
 mod random;
 mod reach;
+pub mod recording;
 mod run;
 mod services;
 mod spec;
