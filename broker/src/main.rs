@@ -1,66 +1,20 @@
-//! The `hookwire` command: arguments, log, and what they ask for.
+//! The `hookwire` command.
 
-use std::io::{IsTerminal, stderr};
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
-use hookwire::bundled::BUNDLED;
-use hookwire::cli::{Cli, Command, PluginCommand, RunArgs};
-use hookwire::config::Config;
-use hookwire::inspect::describe;
-use hookwire::run;
-use hookwire_hooks::NoHost;
-use hookwire_plugin_host::{HostLimits, PluginHost};
-use tracing_subscriber::EnvFilter;
+use hookwire::cli::Cli;
 
 /// Many small, short-lived buffers on several threads are what it is best at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
-        None => start(cli.run),
-        Some(Command::Run(args)) => start(args),
-        Some(Command::Check { file }) => check(&file),
-        Some(Command::Plugin(PluginCommand::Inspect { file })) => show(&file),
-    };
-    match done {
+    match Cli::parse().execute() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hookwire: {error:#}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn start(args: RunArgs) -> anyhow::Result<()> {
-    let config = run::configure(&args)?;
-    tracing_subscriber::fmt()
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .with_target(false)
-        .with_env_filter(EnvFilter::try_new(&config.log)?)
-        .init();
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(run::run(args, config))
-}
-
-fn check(file: &Path) -> anyhow::Result<()> {
-    let config = Config::load(file, BUNDLED)?;
-    let host = PluginHost::new(HostLimits::default(), Arc::new(NoHost))?;
-    hookwire::policy::check(&host, &config, file)?;
-    println!("{}: ok, {} plugins", file.display(), config.plugins.len());
-    Ok(())
-}
-
-fn show(file: &Path) -> anyhow::Result<()> {
-    let bytes = std::fs::read(file)?;
-    let host = PluginHost::new(HostLimits::default(), Arc::new(NoHost))?;
-    print!("{}", describe(&host.inspect(&bytes)?));
-    Ok(())
 }

@@ -10,6 +10,7 @@ use hookwire_plugin_host::{HostLimits, LoadError, LoadedPlugin, PluginHost};
 
 use crate::broker::{Broker, PluginAccess};
 use crate::config::{AccessDefault, Config, ConfigError};
+use crate::in_force::{InForce, LeftOut};
 
 /// Why a policy was not put in force.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,7 @@ pub enum PolicyError {
 pub struct PolicyLoader {
     host: PluginHost,
     broker: Broker,
+    in_force: InForce,
     generation: u64,
     loaded: Vec<Arc<LoadedPlugin>>,
     defaults: Defaults,
@@ -56,6 +58,7 @@ impl PolicyLoader {
         Ok(Self {
             host,
             broker,
+            in_force: InForce::default(),
             generation: 0,
             loaded: Vec::new(),
             defaults: Defaults::default(),
@@ -68,7 +71,9 @@ impl PolicyLoader {
     /// # Errors
     /// Why the policy is refused; the one in force stays.
     pub fn apply(&mut self, config: &Config, file: Option<&Path>) -> Result<bool, PolicyError> {
-        let loaded = load(&self.host, config, file, self.generation == 0)?;
+        let mut left_out = Vec::new();
+        let loaded = load(&self.host, config, file, self.generation == 0, &mut left_out)?;
+        self.in_force.leave_out(left_out);
         let defaults = Defaults {
             access: config
                 .access_default
@@ -85,7 +90,10 @@ impl PolicyLoader {
         self.generation += 1;
         let plugins = loaded
             .iter()
-            .map(|plugin| Arc::clone(plugin) as Arc<dyn Plugin>)
+            .map(|plugin| {
+                let plugin = Arc::clone(plugin) as Arc<dyn Plugin>;
+                self.broker.watched(plugin, self.generation)
+            })
             .collect();
         for plugin in loaded.iter().filter(|plugin| !contains(&self.loaded, plugin)) {
             warn_of_open_failures(plugin);
@@ -97,8 +105,14 @@ impl PolicyLoader {
                 tracing::info!(generation = self.generation, "{line}");
             }
         }
+        self.in_force.put(self.generation, &loaded);
         self.loaded = loaded;
         self.defaults = defaults;
+    }
+
+    /// What is in force, for those who show it.
+    pub fn in_force(&self) -> InForce {
+        self.in_force.clone()
     }
 
     /// Counts the policies that were in force.
@@ -129,7 +143,7 @@ fn warn_of_open_failures(plugin: &LoadedPlugin) {
 /// # Errors
 /// Why the policy would be refused.
 pub fn check(host: &PluginHost, config: &Config, file: &Path) -> Result<(), PolicyError> {
-    load(host, config, Some(file), true).map(drop)
+    load(host, config, Some(file), true, &mut Vec::new()).map(drop)
 }
 
 fn load(
@@ -137,6 +151,7 @@ fn load(
     config: &Config,
     file: Option<&Path>,
     is_first: bool,
+    left_out: &mut Vec<LeftOut>,
 ) -> Result<Vec<Arc<LoadedPlugin>>, PolicyError> {
     let mut loaded = Vec::with_capacity(config.plugins.len());
     for (place, entry) in config.plugins.iter().enumerate() {
@@ -145,6 +160,10 @@ fn load(
             // Later on, a plugin that is in force does not go because its successor is broken.
             Err(error) if entry.optional && is_first => {
                 tracing::warn!(plugin = entry.spec.name, "optional plugin left out: {error}");
+                left_out.push(LeftOut {
+                    name: entry.spec.name.clone(),
+                    reason: error.to_string(),
+                });
             }
             Err(reason) => return Err(refused(place, &entry.spec.name, reason, file)),
         }

@@ -1,22 +1,28 @@
 //! A broker from its configuration to its end: check, bind, load the policy, serve, drain.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::admin::{self, Admin};
 use crate::broker::{Broker, Settings};
 use crate::bundled::BUNDLED;
 use crate::cli::RunArgs;
-use crate::config::Config;
-use crate::net::{Bound, Slots, raise_limit};
+use crate::config::{AdminSettings, Config};
+use crate::net::{AdminSocket, Bound, Slots, open_admin_sockets, raise_limit};
 use crate::policy::PolicyLoader;
 use crate::reload::{Overrides, Reloader};
 
 /// How often a stopping broker looks whether everybody has left.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
+
+/// Reloads that administrators ask for and that may wait for each other.
+const RELOADS_MAX: usize = 16;
 
 /// Reads the configuration that the command line names.
 ///
@@ -37,6 +43,9 @@ pub struct Server {
     config: Config,
     tasks: Vec<JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
+    admin: Admin,
+    /// They are served to the end: whoever waits for it has to be told.
+    admin_tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -49,6 +58,9 @@ impl Server {
         let descriptors = raise_limit();
         let broker = Broker::new(Settings::from(&config)).context("cannot start the events thread")?;
         let mut policy = PolicyLoader::new(broker.clone())?;
+        let admin = Admin::new(broker.clone(), policy.in_force());
+        // Before anything that takes its time: who waits for us to be ready can ask.
+        let admin_tasks = administer(&admin, &config.admin).await?;
         let file = args.config.clone();
         let (policy, config) = tokio::task::spawn_blocking(move || {
             policy.apply(&config, file.as_deref()).map(|_| (policy, config))
@@ -60,6 +72,8 @@ impl Server {
             config,
             tasks: Vec::new(),
             addresses: Vec::new(),
+            admin,
+            admin_tasks,
         };
         // Before anybody can know that we are here: without a handler, SIGHUP would end us.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
@@ -69,6 +83,7 @@ impl Server {
             .tasks
             .push(tokio::spawn(async move { serving.serve().await }));
         server.watch(args, policy, hangup);
+        server.admin.set_ready(true);
         Ok(server)
     }
 
@@ -93,6 +108,8 @@ impl Server {
 
     fn watch(&mut self, args: RunArgs, policy: PolicyLoader, hangup: Signal) {
         let Some(file) = args.config.clone() else { return };
+        let (reloads, requests) = mpsc::channel(RELOADS_MAX);
+        self.admin.set_reloader(reloads);
         let reloader = Reloader::new(
             file,
             Box::new(args),
@@ -101,7 +118,7 @@ impl Server {
             self.config.clone(),
         );
         self.tasks.push(tokio::spawn(async move {
-            if let Err(error) = reloader.run(hangup).await {
+            if let Err(error) = reloader.run(hangup, requests).await {
                 tracing::error!("the configuration is not watched any more: {error:#}");
             }
         }));
@@ -114,6 +131,7 @@ impl Server {
 
     /// Stops accepting, tells every client (0x8B), and waits until they have left or the time is over.
     pub async fn drain(self) {
+        self.admin.set_ready(false);
         for task in &self.tasks {
             task.abort();
         }
@@ -134,7 +152,21 @@ impl Server {
         {
             tracing::warn!("some clients did not take their farewell in time");
         }
+        for task in &self.admin_tasks {
+            task.abort();
+        }
     }
+}
+
+/// Opens the admin endpoint where the configuration says so, and nowhere else.
+async fn administer(admin: &Admin, settings: &AdminSettings) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let slots = Arc::new(Semaphore::new(settings.connections_max));
+    let sockets = open_admin_sockets(settings).await?;
+    let serve = |socket: AdminSocket| {
+        tracing::info!("admin endpoint at {}", socket.place()?);
+        Ok(tokio::spawn(admin::serve(admin.clone(), socket, slots.clone())))
+    };
+    sockets.into_iter().map(serve).collect()
 }
 
 /// Runs until SIGTERM or SIGINT; a second one ends at once.

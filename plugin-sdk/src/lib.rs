@@ -102,6 +102,7 @@ mod reference {
         Deliver: "deliver.md",
         OnWill: "on-will.md",
         Events: "events.md",
+        Control: "control.md",
     }
 }
 

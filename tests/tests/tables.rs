@@ -114,7 +114,7 @@ const V3_1_1: &[(&str, u32)] = &[
 const NOT_IN_V5: &str = "MQTT-2.2.1-1";
 
 /// Cases of each class of threats.
-const CLASSES: [(u32, u32); 9] = [
+const CLASSES: [(u32, u32); 10] = [
     (1, 15),
     (2, 10),
     (3, 13),
@@ -124,6 +124,7 @@ const CLASSES: [(u32, u32); 9] = [
     (7, 10),
     (8, 12),
     (9, 8),
+    (12, 6),
 ];
 
 fn rows(file: &str, kind: &str) -> Vec<Table> {

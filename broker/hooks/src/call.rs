@@ -1,11 +1,8 @@
 //! One question to a plugin with what it answered, for those who look on.
 
-use hookwire_protocol::TopicName;
+use hookwire_protocol::{SharedFilter, TopicName};
 
-use crate::{
-    Access, AccessAnswer, Authentication, ClientKey, Credentials, EnhancedStep, Event, Failure, Hook,
-    Message, Recipients, Routing, Verdict, WillCause, WillDecision,
-};
+use crate::{Access, AccessAnswer, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep, Event, Failure, Hook, Message, Parcel, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays};
 
 /// A call that is over.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +43,24 @@ pub enum Call<'a> {
         /// The answer.
         answer: &'a Result<AccessAnswer, Failure>,
     },
+    /// `on-subscribe`
+    OnSubscribe {
+        /// Who subscribes.
+        client: ClientKey,
+        /// To what, and how.
+        request: &'a SubscribeRequest,
+        /// The answer.
+        answer: &'a Result<SubscribeDecision, Failure>,
+    },
+    /// `on-unsubscribe`
+    OnUnsubscribe {
+        /// Whose subscription.
+        client: ClientKey,
+        /// Its filter.
+        filter: &'a SharedFilter,
+        /// The answer.
+        answer: &'a Result<UnsubscribeDecision, Failure>,
+    },
     /// `on-publish`, one message of a run.
     OnPublish {
         /// The message as the plugin saw it.
@@ -62,12 +77,21 @@ pub enum Call<'a> {
         /// The answer.
         answer: &'a Result<Routing, Failure>,
     },
+    /// `deliver`, one of several deliveries.
+    Deliver {
+        /// The message, and to whom it goes.
+        parcel: &'a Parcel,
+        /// The answer.
+        answer: &'a Result<DeliverDecision, Failure>,
+    },
     /// `on-will`
     OnWill {
         /// Whose will.
         client: ClientKey,
         /// Why its connection ended.
         cause: WillCause,
+        /// How policies have held it back so far.
+        delays: WillDelays,
         /// The will.
         message: &'a Message,
         /// The answer.
@@ -105,20 +129,26 @@ impl<'a> Call<'a> {
                 Hook::AuthenticateEnhanced
             }
             Self::Authorize { .. } => Hook::Authorize,
+            Self::OnSubscribe { .. } => Hook::OnSubscribe,
+            Self::OnUnsubscribe { .. } => Hook::OnUnsubscribe,
             Self::OnPublish { .. } => Hook::OnPublish,
             Self::Route { .. } => Hook::Route,
+            Self::Deliver { .. } => Hook::Deliver,
             Self::OnWill { .. } => Hook::OnWill,
             Self::Events { .. } => Hook::Events,
             Self::Control { .. } => Hook::Control,
         }
     }
 
-    /// The connection that it was about; clients that are not let in yet have none.
+    /// The connection that it was about, the recipient of a delivery; clients that are not let in yet have none.
     pub fn client(&self) -> Option<ClientKey> {
         match self {
             Self::Authorize { access, .. } => Some(access.client),
             Self::OnPublish { message, .. } | Self::Route { message, .. } => message.source.client(),
-            Self::OnWill { client, .. } => Some(*client),
+            Self::Deliver { parcel, .. } => Some(parcel.recipient),
+            Self::OnSubscribe { client, .. } | Self::OnUnsubscribe { client, .. } | Self::OnWill { client, .. } => {
+                Some(*client)
+            }
             Self::Authenticate { .. }
             | Self::BeginAuthentication { .. }
             | Self::ContinueAuthentication { .. }
@@ -139,9 +169,12 @@ impl<'a> Call<'a> {
     pub fn matter(&self) -> Option<Matter<'a>> {
         match *self {
             Self::Authorize { access, .. } => Some(Matter::Text(access.topic)),
+            Self::OnSubscribe { request, .. } => Some(Matter::Text(request.filter.filter.as_str())),
+            Self::OnUnsubscribe { filter, .. } => Some(Matter::Text(filter.filter.as_str())),
             Self::OnPublish { message, .. } | Self::Route { message, .. } | Self::OnWill { message, .. } => {
                 Some(Matter::Topic(&message.topic))
             }
+            Self::Deliver { parcel, .. } => Some(Matter::Topic(&parcel.message.topic)),
             _ => None,
         }
     }

@@ -125,10 +125,15 @@ impl Broker {
                 if let Some(link) = session.link().filter(|link| link.signal()) {
                     publisher.has_output(link);
                 }
+                drop(session);
+                self.tell_delivered(client, message, false);
             }
             Sent::Queued | Sent::Dropped(_) => {
                 let mut dropped = session.take_dropped();
                 drop(session);
+                if matches!(sent, Sent::Queued) {
+                    self.tell_delivered(client, message, true);
+                }
                 if let Sent::Dropped(cause) = sent {
                     dropped.push((Arc::clone(message), cause));
                 } else if self.0.memory.is_scarce() {
@@ -157,7 +162,10 @@ impl Broker {
             retain: message.retain,
         };
         let mut memo = client.deliveries.lock();
-        access::decide(chain, &standing.rights, &mut memo, &asked, now) == AccessDecision::Allow
+        let (decision, basis) = access::decide_on_basis(chain, &standing.rights, &mut memo, &asked, now);
+        drop(memo);
+        self.tell_decided(&asked, basis, &decision, chain.generation());
+        decision == AccessDecision::Allow
     }
 
     /// What policies make of retained messages that a subscription brings.

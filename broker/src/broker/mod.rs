@@ -2,6 +2,7 @@
 //! at once and never waits, except where it says `async`: there policies may wait.
 
 mod access;
+mod admin;
 mod authentication;
 mod bans;
 mod client;
@@ -13,6 +14,7 @@ mod events;
 mod fight;
 mod host;
 mod memory;
+mod onlookers;
 mod publish;
 mod publish_waiting;
 mod redirect;
@@ -27,7 +29,7 @@ mod vetting;
 mod wills;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +47,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
 pub use access::Rights;
+pub use admin::{ClientDetails, ClientSummary, MemoryState};
 pub use authentication::{Dialogue, Enrolment, refused};
 pub use client::{Client, Standing};
 pub use connect::{Admits, Arrival, Connected};
@@ -56,10 +59,11 @@ pub use subscribe::Consulted;
 
 use crate::clock;
 use crate::config::{
-    BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
+    AdminSettings, BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
 };
 use crate::metrics::{Limit, Metrics, Tally};
 use crate::router::{RetainedLimits, Router};
+use crate::watch::Watches;
 use bans::FlappingWatch;
 use events::EventSink;
 use fight::FightWatch;
@@ -92,6 +96,8 @@ pub struct Settings {
     pub redirect: Option<Redirect>,
     /// How often `$SYS` is published; zero: never.
     pub sys_interval: Duration,
+    /// Who may administer, and how much of it at a time.
+    pub admin: AdminSettings,
 }
 
 impl From<&Config> for Settings {
@@ -104,6 +110,7 @@ impl From<&Config> for Settings {
             flapping: config.flapping.clone(),
             redirect: config.redirect.clone(),
             sys_interval: config.sys_interval,
+            admin: config.admin.clone(),
         }
     }
 }
@@ -139,6 +146,7 @@ struct Shared {
     started_at: Instant,
     metrics: Metrics,
     events: EventSink,
+    watches: Arc<Watches>,
     plugin_publishes: mpsc::Sender<PluginPublish>,
     authentications: Semaphore,
     next_key: AtomicU64,
@@ -175,6 +183,7 @@ impl Broker {
             memory: Memory::default(),
             started_at: clock::now(),
             metrics: Metrics::default(),
+            watches: Arc::default(),
             plugin_publishes,
             authentications,
             next_key: AtomicU64::new(1),
@@ -317,6 +326,7 @@ impl Broker {
             });
         }
         for (message, cause) in &dropped {
+            self.tell_dropped(client, message, *cause);
             if let Some(limit) = limit_behind(*cause, message.qos) {
                 self.0.metrics.limits.reached(limit);
             }

@@ -221,12 +221,37 @@ impl Broker {
     ) -> Result<Duration, Stop> {
         let author = Author::of(connected);
         let taken = take(&author, publisher, packets);
+        self.tell_run(publisher);
         judge_format(round, publisher);
-        authorize_run(round, &author.rights, publisher);
+        self.authorize_run(round, &author.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
             round.chain.on_publish(&mut publisher.run);
         }
         self.settle_run(round, &author, publisher, taken)
+    }
+
+    /// Tells those who look on what has come in.
+    #[inline]
+    pub(super) fn tell_run(&self, publisher: &Publisher) {
+        if self.watches().is_on() {
+            for publication in &publisher.run {
+                self.tell_arrived(&publication.message);
+            }
+        }
+    }
+
+    fn authorize_run(&self, round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
+        let free = access::is_free(round.chain, rights, Action::Publish);
+        let (run, memo) = (&mut publisher.run, &mut publisher.access);
+        for publication in run {
+            if is_reserved(&publication.message) {
+                publication.fate = refused(None);
+            } else if !free && let Some(asked) = asked_of(&publication.message) {
+                let (decision, basis) = access::decide_on_basis(round.chain, rights, memo, &asked, round.now);
+                self.tell_decided(&asked, basis, &decision, round.chain.generation());
+                obey(&mut publication.fate, decision);
+            }
+        }
     }
 
     /// Routes and answers what was judged.
@@ -275,6 +300,7 @@ impl Broker {
         let from = Some(author.client.id());
         let is_owed_silently = is_owed_silently(answer, author.version);
         let fate = mem::replace(&mut publication.fate, Fate::Pass);
+        self.tell_fate(&publication.message, &fate);
         let rejection = match fate {
             Fate::Pass => {
                 let reason = self.route_judged(round, publisher, publication, from);
@@ -307,6 +333,7 @@ impl Broker {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
         };
+        self.tell_arrived(&publication.message);
         // Whatever is refused here, the plugin has been answered long since.
         self.with_round(now, |round| self.publish_one(round, publisher, publication));
     }
@@ -315,14 +342,23 @@ impl Broker {
     ///
     /// [`Source::Admin`]: hookwire_hooks::Source::Admin
     pub fn publish_as_admin(&self, now: Instant, message: Message) -> Published {
-        if access::is_reserved(message.topic.as_str()) {
-            return not_authorized(None).into();
+        if let Some(refusal) = self.refuse_reserved(&message) {
+            return refusal;
         }
         let mut publisher = Publisher::default();
         let publication = Publication::new(message);
         let answer = self.with_round(now, |round| self.publish_one(round, &mut publisher, publication));
         publisher.wake_recipients();
         answer
+    }
+
+    /// A message of an administrator has come in; what is said about it, if its topic is nobody's but the broker's.
+    pub(super) fn refuse_reserved(&self, message: &Message) -> Option<Published> {
+        self.tell_arrived(message);
+        access::is_reserved(message.topic.as_str()).then(|| {
+            self.tell_fate(message, &refused(None));
+            not_authorized(None).into()
+        })
     }
 
     /// Puts a message that no connection waits for to the policies, and routes it if they let it pass.
@@ -335,6 +371,7 @@ impl Broker {
         let mut run = [publication];
         round.chain.on_publish(&mut run);
         let [publication] = run;
+        self.tell_fate(&publication.message, &publication.fate);
         let reason = match publication.fate {
             Fate::Pass => self.route(round, publisher, publication.message, None),
             Fate::Drop => PublishReason::Success,
@@ -365,6 +402,21 @@ impl Broker {
 
     /// The same for a message about whose recipients policies may have been asked before.
     pub(super) fn route_judged(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        publication: Publication,
+        from: Option<u64>,
+    ) -> PublishReason {
+        let subject = self.subject_of(&publication.message);
+        let reason = self.place(round, publisher, publication, from);
+        if let Some(subject) = subject {
+            self.tell_routed(&subject, reason);
+        }
+        reason
+    }
+
+    fn place(
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
@@ -538,19 +590,6 @@ pub(super) fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
                 reason: PublishReason::PayloadFormatInvalid,
                 text: None,
             });
-        }
-    }
-}
-
-fn authorize_run(round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
-    let free = access::is_free(round.chain, rights, Action::Publish);
-    let (run, memo) = (&mut publisher.run, &mut publisher.access);
-    for publication in run {
-        if is_reserved(&publication.message) {
-            publication.fate = refused(None);
-        } else if !free && let Some(asked) = asked_of(&publication.message) {
-            let decision = access::decide(round.chain, rights, memo, &asked, round.now);
-            obey(&mut publication.fate, decision);
         }
     }
 }

@@ -1,49 +1,15 @@
-//! The command line.
+//! `hookwire run`, which is also what `hookwire` alone does.
 
+use std::io::{IsTerminal, stderr};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
+use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 use crate::reload::Overrides;
-
-/// An MQTT broker whose policies are WebAssembly components.
-#[derive(Debug, Parser)]
-#[command(name = "hookwire", version, about, args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    /// What to do; `run` when nothing is said.
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    /// For `run`.
-    #[command(flatten)]
-    pub run: RunArgs,
-}
-
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Run the broker
-    Run(RunArgs),
-    /// Check a configuration file without starting
-    Check {
-        /// The file
-        file: PathBuf,
-    },
-    /// Look at plugins
-    #[command(subcommand)]
-    Plugin(PluginCommand),
-}
-
-/// About plugins.
-#[derive(Debug, Subcommand)]
-pub enum PluginCommand {
-    /// Show what a component exports, imports, and needs to be granted
-    Inspect {
-        /// The component
-        file: PathBuf,
-    },
-}
+use crate::run;
 
 /// How to run. Flags go over what the file says.
 #[derive(Debug, Clone, Default, Args)]
@@ -63,4 +29,19 @@ impl Overrides for RunArgs {
     fn apply(&self, config: Config) -> Config {
         config.with_overrides(&self.listen, self.data.clone())
     }
+}
+
+/// Runs the broker to its end.
+pub(super) fn start(args: RunArgs) -> anyhow::Result<()> {
+    let config = run::configure(&args)?;
+    tracing_subscriber::fmt()
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .with_target(false)
+        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .init();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(run::run(args, config))
 }

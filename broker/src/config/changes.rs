@@ -29,12 +29,16 @@ pub enum Part {
     Redirect,
     /// `[authorization]`
     Authorization,
+    /// `[admin]`: who may use it, and how much of it
+    Admin,
+    /// `[admin]`: where it is
+    AdminPlace,
     /// `[[plugin]]`, contents of `{ file = "…" }` included; not the contents of components
     Plugins,
 }
 
 impl Part {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Log,
         Self::DataDir,
         Self::SysInterval,
@@ -47,6 +51,8 @@ impl Part {
         Self::Flapping,
         Self::Redirect,
         Self::Authorization,
+        Self::Admin,
+        Self::AdminPlace,
         Self::Plugins,
     ];
 
@@ -65,13 +71,15 @@ impl Part {
             Self::Flapping => "flapping",
             Self::Redirect => "redirect",
             Self::Authorization => "authorization",
+            Self::Admin => "admin",
+            Self::AdminPlace => "admin.address, admin.socket or admin.connections_max",
             Self::Plugins => "plugin",
         }
     }
 
     /// Whether a running broker cannot take it over: its sockets are bound and its store is open.
     pub fn needs_restart(self) -> bool {
-        matches!(self, Self::Listeners | Self::DataDir)
+        matches!(self, Self::Listeners | Self::DataDir | Self::AdminPlace)
     }
 
     fn differs(self, old: &Config, new: &Config) -> bool {
@@ -88,6 +96,8 @@ impl Part {
             Self::Flapping => old.flapping != new.flapping,
             Self::Redirect => old.redirect != new.redirect,
             Self::Authorization => old.access_default != new.access_default,
+            Self::AdminPlace => old.admin.is_elsewhere(&new.admin),
+            Self::Admin => old.admin != new.admin && !Self::AdminPlace.differs(old, new),
             Self::Plugins => old.plugins != new.plugins,
         }
     }
@@ -165,6 +175,8 @@ mod tests {
             changed("[authorization]\ndefault = \"deny\""),
             [Part::Authorization]
         );
+        assert_eq!(changed("[admin]\ntimeout = \"2s\""), [Part::Admin]);
+        assert_eq!(changed("[admin]\naddress = \"127.0.0.1:1\""), [Part::AdminPlace]);
         let plugin = "[[plugin]]\nname = \"a\"\npath = \"none.wasm\"\noptional = true";
         assert_eq!(changed(plugin), [Part::Plugins]);
     }

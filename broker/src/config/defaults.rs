@@ -1,11 +1,12 @@
 //! What holds where the file says nothing. Each value bounds what a stranger can cost; `docs/configuration.md` gives
 //! the reason for each.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
 
+use super::admin::AdminSettings;
 use super::settings::{
     BanSettings, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected, Overlapping,
     QueueOverflow, RateExcess, RateSettings, SessionSettings, SharedStrategy, TakeoverSettings,
@@ -16,6 +17,9 @@ const MIB: usize = 1 << 20;
 
 /// The port that IANA has given to MQTT without TLS.
 const PORT: u16 = 1883;
+
+/// Where the admin endpoint is looked for when nothing says where it is; it is there only if the configuration says so.
+pub const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1882);
 
 /// Name of the listener that is there when none is configured.
 pub(super) const LISTENER_NAME: &str = "default";
@@ -36,6 +40,7 @@ impl Default for Config {
             redirect: None,
             access_default: None,
             plugins: Vec::new(),
+            admin: AdminSettings::default(),
             log: "info".to_owned(),
             sys_interval: Duration::from_secs(10),
             data_dir: None,

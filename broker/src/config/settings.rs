@@ -9,6 +9,8 @@ use hookwire_plugin_host::PluginSpec;
 use hookwire_protocol::{DecodeLimits, QoS};
 use ipnet::IpNet;
 
+use super::admin::AdminSettings;
+
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -30,6 +32,8 @@ pub struct Config {
     pub access_default: Option<AccessDefault>,
     /// The chain, in order.
     pub plugins: Vec<PluginEntry>,
+    /// The admin endpoint.
+    pub admin: AdminSettings,
     /// How often `$SYS` is published; zero: never.
     pub sys_interval: Duration,
     /// Directives for the log, as `tracing` filters spell them; for example `info` or `hookwire=debug`.

@@ -1,13 +1,10 @@
 //! What plugins answer, in JSON, to be compared with what they answer later.
 
-use hookwire_hooks::{
-    AccessAnswer, AccessDecision, Authentication, Denial, EnhancedStep, Failure, Grant, Rejection,
-    Replacement, Routing, RuleAction, Verdict, WillDecision,
-};
+use hookwire_hooks::{AccessAnswer, AccessDecision, Authentication, DeliverDecision, Denial, EnhancedStep, Failure, Grant, Rejection, Replacement, Routing, RuleAction, SubscribeDecision, UnsubscribeDecision, Verdict, WillDecision};
 use serde::{Deserialize, Serialize};
 
 use super::message::pairs;
-use super::{Blob, PropertiesRecord, Secret};
+use super::{Blob, PropertiesRecord, Secret, SubscriptionRecord};
 
 /// What came of a call: an answer, or `{"failure": "trap", "detail": "…"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +80,16 @@ pub struct GrantRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_inflight: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub receive_maximum: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_queue_messages: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_queue_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_messages_per_second: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes_per_second: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_session_expiry_secs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_keep_alive_secs: Option<u16>,
@@ -115,6 +122,11 @@ impl From<&Grant> for GrantRecord {
             max_qos: grant.max_qos.map(hookwire_protocol::QoS::as_u8),
             max_packet_size: grant.max_packet_size,
             max_inflight: grant.max_inflight,
+            receive_maximum: grant.receive_maximum,
+            max_queue_messages: grant.max_queue_messages,
+            max_queue_bytes: grant.max_queue_bytes,
+            max_messages_per_second: grant.max_messages_per_second,
+            max_bytes_per_second: grant.max_bytes_per_second,
             max_session_expiry_secs: grant.max_session_expiry_secs,
             max_keep_alive_secs: grant.max_keep_alive_secs,
             user_properties: pairs(&grant.user_properties),
@@ -283,6 +295,83 @@ impl From<&Replacement> for Replaced {
             qos: replacement.qos.map(hookwire_protocol::QoS::as_u8),
             retain: replacement.retain,
             properties: properties.map(|set| PropertiesRecord::of(set).unwrap_or_default()),
+        }
+    }
+}
+
+/// An answer of `on-subscribe`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "a reason is a code of MQTT 5")]
+pub enum SubscribeReply {
+    /// No objection.
+    Pass,
+    /// Made as changed.
+    Replace(SubscriptionRecord),
+    /// No objection, but no retained messages.
+    WithoutRetained,
+    /// Not made.
+    Reject { reason: u8 },
+}
+
+impl From<&SubscribeDecision> for SubscribeReply {
+    fn from(decision: &SubscribeDecision) -> Self {
+        match decision {
+            SubscribeDecision::Pass => Self::Pass,
+            SubscribeDecision::Replace(request) => Self::Replace(SubscriptionRecord::from(&**request)),
+            SubscribeDecision::WithoutRetained => Self::WithoutRetained,
+            SubscribeDecision::Reject(reason) => Self::Reject {
+                reason: reason.code(),
+            },
+        }
+    }
+}
+
+/// An answer of `on-unsubscribe`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "a filter, and a code of MQTT 5")]
+pub enum UnsubscribeReply {
+    /// No objection.
+    Pass,
+    /// Another one is meant.
+    Replace { filter: String },
+    /// It stays.
+    Reject { reason: u8 },
+}
+
+impl From<&UnsubscribeDecision> for UnsubscribeReply {
+    fn from(decision: &UnsubscribeDecision) -> Self {
+        match decision {
+            UnsubscribeDecision::Pass => Self::Pass,
+            UnsubscribeDecision::Replace(filter) => Self::Replace {
+                filter: filter.to_string(),
+            },
+            UnsubscribeDecision::Reject(reason) => Self::Reject {
+                reason: reason.code(),
+            },
+        }
+    }
+}
+
+/// An answer of `deliver`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum DeliverReply {
+    /// No objection.
+    Pass,
+    /// This recipient gets it as changed.
+    Replace(Box<Replaced>),
+    /// This recipient does not get it.
+    Drop,
+}
+
+impl From<&DeliverDecision> for DeliverReply {
+    fn from(decision: &DeliverDecision) -> Self {
+        match decision {
+            DeliverDecision::Pass => Self::Pass,
+            DeliverDecision::Replace(replacement) => Self::Replace(Box::new(Replaced::from(&**replacement))),
+            DeliverDecision::Drop => Self::Drop,
         }
     }
 }

@@ -3,14 +3,9 @@
 use hookwire_hooks::{Call, ClientFacts, ClientKey, Hook};
 use serde::{Deserialize, Serialize};
 
-use super::answer::{
-    AccessReply, AuthenticationReply, ControlReply, Outcome, RouteReply, StepReply, VerdictReply, WillReply,
-};
+use super::answer::{AccessReply, AuthenticationReply, ControlReply, DeliverReply, Outcome, RouteReply, StepReply, SubscribeReply, UnsubscribeReply, VerdictReply, WillReply};
 use super::message::{pairs, pairs_back};
-use super::question::{
-    AccessQuestion, ControlQuestion, CredentialsRecord, EnhancedQuestion, EventRecord, PublishQuestion,
-    RouteQuestion, WillQuestion, version,
-};
+use super::question::{AccessQuestion, ControlQuestion, CredentialsRecord, DeliverQuestion, EnhancedQuestion, EventRecord, PublishQuestion, RouteQuestion, SubscribeQuestion, UnsubscribeQuestion, WillQuestion, version};
 use super::{NotAQuestion, Secret};
 
 /// A question that a plugin was asked, and what came of it.
@@ -94,6 +89,14 @@ pub enum Exchange {
         question: AccessQuestion,
         answer: Outcome<AccessReply>,
     },
+    OnSubscribe {
+        question: SubscribeQuestion,
+        answer: Outcome<SubscribeReply>,
+    },
+    OnUnsubscribe {
+        question: UnsubscribeQuestion,
+        answer: Outcome<UnsubscribeReply>,
+    },
     OnPublish {
         question: Box<PublishQuestion>,
         answer: Outcome<VerdictReply>,
@@ -101,6 +104,10 @@ pub enum Exchange {
     Route {
         question: Box<RouteQuestion>,
         answer: Outcome<RouteReply>,
+    },
+    Deliver {
+        question: Box<DeliverQuestion>,
+        answer: Outcome<DeliverReply>,
     },
     OnWill {
         question: Box<WillQuestion>,
@@ -154,6 +161,35 @@ impl Exchange {
                 question: access.into(),
                 answer: Outcome::of(answer, AccessReply::from),
             },
+            Call::OnSubscribe {
+                client,
+                request,
+                answer,
+            } => Self::OnSubscribe {
+                question: SubscribeQuestion {
+                    client: client.0,
+                    subscription: request.into(),
+                },
+                answer: Outcome::of(answer, SubscribeReply::from),
+            },
+            Call::OnUnsubscribe {
+                client,
+                filter,
+                answer,
+            } => Self::OnUnsubscribe {
+                question: UnsubscribeQuestion {
+                    client: client.0,
+                    filter: filter.to_string(),
+                },
+                answer: Outcome::of(answer, UnsubscribeReply::from),
+            },
+            Call::Deliver { parcel, answer } => Self::Deliver {
+                question: Box::new(DeliverQuestion {
+                    recipient: parcel.recipient.0,
+                    message: (&*parcel.message).into(),
+                }),
+                answer: Outcome::of(answer, DeliverReply::from),
+            },
             Call::OnPublish { message, answer } => Self::OnPublish {
                 question: Box::new(PublishQuestion {
                     message: message.into(),
@@ -171,10 +207,11 @@ impl Exchange {
             Call::OnWill {
                 client,
                 cause,
+                delays,
                 message,
                 answer,
             } => Self::OnWill {
-                question: Box::new(WillQuestion::new(client, cause, message.into())),
+                question: Box::new(WillQuestion::new(client, cause, delays, message.into())),
                 answer: Outcome::of(answer, WillReply::from),
             },
             Call::Events { events } => Self::Events {
@@ -195,8 +232,11 @@ impl Exchange {
             Self::Authenticate { .. } => Hook::Authenticate,
             Self::AuthenticateEnhanced { .. } => Hook::AuthenticateEnhanced,
             Self::Authorize { .. } => Hook::Authorize,
+            Self::OnSubscribe { .. } => Hook::OnSubscribe,
+            Self::OnUnsubscribe { .. } => Hook::OnUnsubscribe,
             Self::OnPublish { .. } => Hook::OnPublish,
             Self::Route { .. } => Hook::Route,
+            Self::Deliver { .. } => Hook::Deliver,
             Self::OnWill { .. } => Hook::OnWill,
             Self::Events { .. } => Hook::Events,
             Self::Control { .. } => Hook::Control,

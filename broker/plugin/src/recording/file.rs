@@ -191,17 +191,12 @@ fn next_line(file: &mut impl BufRead, line: usize) -> Result<Option<String>, Rec
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use bytes::Bytes;
-    use hookwire_hooks::{
-        Access, AccessAnswer, AccessDecision, Action, Authentication, Call, ClientKey, Credentials, Denial,
-        DropCause, EnhancedStep, Event, EventKind, Failure, FailureKind, Grant, Message, Pick, Recipients,
-        Rejection, Replacement, Routing, RuleAction, SharedGroup, Source, Verdict, WillCause, WillDecision,
-    };
-    use hookwire_protocol::{
-        ConnectReason, DisconnectReason, PublishPropertyValues, PublishReason, QoS, TopicName, Version,
-    };
+    use hookwire_hooks::{Access, AccessAnswer, AccessDecision, Action, Authentication, Call, ClientKey, Credentials, DeliverDecision, Denial, DropCause, EnhancedStep, Event, EventKind, Failure, FailureKind, Grant, Message, Parcel, Pick, Recipients, Rejection, Replacement, Routing, RuleAction, SharedGroup, Source, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays};
+    use hookwire_protocol::{ConnectReason, DisconnectReason, PublishPropertyValues, PublishReason, QoS, RetainHandling, SharedFilter, SubscribeReason, SubscriptionOptions, TopicName, UnsubscribeReason, Version};
 
     use super::super::Exchange;
     use super::*;
@@ -339,6 +334,50 @@ mod tests {
             };
             all.push(Exchange::new(&call, secrets));
         }
+        let request = SubscribeRequest {
+            filter: SharedFilter::parse("$share/g/a/+").unwrap(),
+            options: SubscriptionOptions {
+                retain_handling: RetainHandling::SendIfNew,
+                ..SubscriptionOptions::default()
+            },
+        };
+        for decision in [
+            SubscribeDecision::Pass,
+            SubscribeDecision::Replace(Box::new(request.clone())),
+            SubscribeDecision::WithoutRetained,
+            SubscribeDecision::Reject(SubscribeReason::QuotaExceeded),
+        ] {
+            let call = Call::OnSubscribe {
+                client: ClientKey(7),
+                request: &request,
+                answer: &Ok(decision),
+            };
+            all.push(Exchange::new(&call, secrets));
+        }
+        for decision in [
+            UnsubscribeDecision::Pass,
+            UnsubscribeDecision::Replace(request.filter.clone()),
+            UnsubscribeDecision::Reject(UnsubscribeReason::NotAuthorized),
+        ] {
+            let call = Call::OnUnsubscribe {
+                client: ClientKey(7),
+                filter: &request.filter,
+                answer: &Ok(decision),
+            };
+            all.push(Exchange::new(&call, secrets));
+        }
+        let parcel = Parcel::new(ClientKey(8), Arc::new(message.clone()));
+        for decision in [
+            DeliverDecision::Pass,
+            DeliverDecision::Replace(Box::new(replacement.clone())),
+            DeliverDecision::Drop,
+        ] {
+            let call = Call::Deliver {
+                parcel: &parcel,
+                answer: &Ok(decision),
+            };
+            all.push(Exchange::new(&call, secrets));
+        }
         let recipients = Recipients {
             clients: vec![ClientKey(1)],
             groups: vec![SharedGroup {
@@ -373,6 +412,7 @@ mod tests {
             let call = Call::OnWill {
                 client: ClientKey(7),
                 cause: WillCause::TakenOver,
+                delays: WillDelays::default().and(Duration::from_secs(3)),
                 message: &message,
                 answer: &Ok(decision),
             };
@@ -403,6 +443,18 @@ mod tests {
             EventKind::Dropped {
                 topic: "a".into(),
                 cause: DropCause::QueueFull,
+            },
+            EventKind::Acked {
+                topic: "a".into(),
+                qos: QoS::ExactlyOnce,
+            },
+            EventKind::Unrouted("a".into()),
+            EventKind::Refused {
+                username: Some("u".into()),
+                address: "192.0.2.1:1".into(),
+                version: Version::V3_1,
+                reason: ConnectReason::Banned,
+                text: Some("no".into()),
             },
         ]
         .into_iter()
@@ -493,8 +545,22 @@ mod tests {
                     assert_eq!(recipients.clients, [ClientKey(1)]);
                     assert_eq!(recipients.groups[0].members, [ClientKey(2), ClientKey(3)]);
                 }
+                Exchange::OnSubscribe { question, .. } => {
+                    let request = SubscribeRequest::try_from(question.subscription).unwrap();
+                    assert_eq!(request.filter.to_string(), "$share/g/a/+");
+                    assert_eq!(request.options.retain_handling, RetainHandling::SendIfNew);
+                }
+                Exchange::OnUnsubscribe { question, .. } => {
+                    assert_eq!(question.filter().unwrap().to_string(), "$share/g/a/+");
+                }
+                Exchange::Deliver { question, .. } => {
+                    let parcel = Parcel::try_from(*question).unwrap();
+                    assert_eq!(parcel.recipient, ClientKey(8));
+                    assert_eq!(parcel.message.payload, message().payload);
+                }
                 Exchange::OnWill { question, .. } => {
                     assert_eq!(question.cause().unwrap(), WillCause::TakenOver);
+                    assert_eq!(question.delays().total, Duration::from_secs(3));
                 }
                 Exchange::Events { question } => {
                     for event in question {

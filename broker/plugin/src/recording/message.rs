@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blob, NotAQuestion};
 
-/// Who put a message into the broker: `{"client": 12}`, `{"will": 12}`, `{"plugin": 1}`, `"broker"`.
+/// Who put a message into the broker: `{"client": 12}`, `{"will": 12}`, `{"plugin": 1}`, `"admin"`, `"broker"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceRecord {
@@ -18,6 +18,8 @@ pub enum SourceRecord {
     Will(u64),
     /// A plugin, in the so-manieth answer to another one's message.
     Plugin(u8),
+    /// An administrator.
+    Admin,
     /// The broker itself.
     Broker,
 }
@@ -28,6 +30,7 @@ impl From<Source> for SourceRecord {
             Source::Client(key) => Self::Client(key.0),
             Source::Will(key) => Self::Will(key.0),
             Source::Plugin { hops } => Self::Plugin(hops),
+            Source::Admin => Self::Admin,
             Source::Broker => Self::Broker,
         }
     }
@@ -39,6 +42,7 @@ impl From<SourceRecord> for Source {
             SourceRecord::Client(key) => Self::Client(ClientKey(key)),
             SourceRecord::Will(key) => Self::Will(ClientKey(key)),
             SourceRecord::Plugin(hops) => Self::Plugin { hops },
+            SourceRecord::Admin => Self::Admin,
             SourceRecord::Broker => Self::Broker,
         }
     }

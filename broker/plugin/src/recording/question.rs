@@ -1,10 +1,11 @@
 //! What the hooks are asked, in JSON.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytestring::ByteString;
-use hookwire_hooks::{
-    Access, Action, ClientKey, Credentials, DropCause, Event, EventKind, Recipients, SharedGroup, WillCause,
-};
-use hookwire_protocol::{DisconnectReason, Version};
+use hookwire_hooks::{Access, Action, ClientKey, Credentials, DropCause, Event, EventKind, Message, Parcel, Recipients, SharedGroup, SubscribeRequest, WillCause, WillDelays};
+use hookwire_protocol::{ConnectReason, DisconnectReason, RetainHandling, SharedFilter, SubscriptionOptions, Version};
 use serde::{Deserialize, Serialize};
 
 use super::message::{pairs, pairs_back, qos};
@@ -208,6 +209,105 @@ impl<'a> TryFrom<&'a AccessQuestion> for Access<'a> {
     }
 }
 
+/// A subscription: its filter, shared or not, and its options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionRecord {
+    /// Filter, mount point included.
+    pub filter: String,
+    /// Highest QoS.
+    pub qos: u8,
+    /// Not its own messages.
+    pub no_local: bool,
+    /// RETAIN stays as it was published.
+    pub retain_as_published: bool,
+    /// Which retained messages: 0, 1 or 2.
+    pub retain_handling: u8,
+}
+
+impl From<&SubscribeRequest> for SubscriptionRecord {
+    fn from(request: &SubscribeRequest) -> Self {
+        let options = &request.options;
+        Self {
+            filter: request.filter.to_string(),
+            qos: options.qos.as_u8(),
+            no_local: options.no_local,
+            retain_as_published: options.retain_as_published,
+            retain_handling: options.retain_handling as u8,
+        }
+    }
+}
+
+impl TryFrom<SubscriptionRecord> for SubscribeRequest {
+    type Error = NotAQuestion;
+
+    fn try_from(record: SubscriptionRecord) -> Result<Self, NotAQuestion> {
+        let handling = record.retain_handling;
+        Ok(Self {
+            filter: shared_filter(record.filter)?,
+            options: SubscriptionOptions {
+                qos: qos(record.qos)?,
+                no_local: record.no_local,
+                retain_as_published: record.retain_as_published,
+                retain_handling: RetainHandling::from_u8(handling)
+                    .ok_or_else(|| NotAQuestion::new("retain_handling", format!("{handling} is none")))?,
+            },
+        })
+    }
+}
+
+fn shared_filter(text: String) -> Result<SharedFilter, NotAQuestion> {
+    SharedFilter::parse(text.clone()).map_err(|error| NotAQuestion::new(&format!("filter {text:?}"), error))
+}
+
+/// A filter of a SUBSCRIBE.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscribeQuestion {
+    /// Who subscribes.
+    pub client: u64,
+    /// To what, and how.
+    #[serde(flatten)]
+    pub subscription: SubscriptionRecord,
+}
+
+/// A filter of an UNSUBSCRIBE.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnsubscribeQuestion {
+    /// Whose subscription.
+    pub client: u64,
+    /// Its filter, mount point included.
+    pub filter: String,
+}
+
+impl UnsubscribeQuestion {
+    /// The filter, taken apart.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn filter(&self) -> Result<SharedFilter, NotAQuestion> {
+        shared_filter(self.filter.clone())
+    }
+}
+
+/// A message on its way to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverQuestion {
+    /// To whom.
+    pub recipient: u64,
+    /// The message.
+    pub message: MessageRecord,
+}
+
+impl TryFrom<DeliverQuestion> for Parcel {
+    type Error = NotAQuestion;
+
+    fn try_from(question: DeliverQuestion) -> Result<Self, NotAQuestion> {
+        let message = Message::try_from(question.message)?;
+        Ok(Self::new(ClientKey(question.recipient), Arc::new(message)))
+    }
+}
+
 /// A message to be judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -278,16 +378,37 @@ pub struct WillQuestion {
     pub client: u64,
     /// Why its connection ended, as the contract spells it.
     pub cause: String,
+    /// How often policies have held it back so far.
+    #[serde(default)]
+    pub delayed_times: u32,
+    /// For how long in all.
+    #[serde(default)]
+    pub delayed_ms: u64,
     /// The will.
     pub message: MessageRecord,
 }
 
 impl WillQuestion {
-    pub(super) fn new(client: ClientKey, cause: WillCause, message: MessageRecord) -> Self {
+    pub(super) fn new(
+        client: ClientKey,
+        cause: WillCause,
+        delays: WillDelays,
+        message: MessageRecord,
+    ) -> Self {
         Self {
             client: client.0,
             cause: will_cause_name(cause).to_owned(),
+            delayed_times: delays.times,
+            delayed_ms: u64::try_from(delays.total.as_millis()).unwrap_or(u64::MAX),
             message,
+        }
+    }
+
+    /// How policies had held it back.
+    pub fn delays(&self) -> WillDelays {
+        WillDelays {
+            times: self.delayed_times,
+            total: Duration::from_millis(self.delayed_ms),
         }
     }
 
@@ -367,6 +488,20 @@ pub enum Happened {
     Unsubscribed { filter: String },
     /// A message did not reach this client.
     Dropped { topic: String, cause: String },
+    /// The client has acknowledged a message.
+    Acked { topic: String, qos: u8 },
+    /// A message of this client has no recipient.
+    Unrouted { topic: String },
+    /// A CONNECT was refused.
+    Refused {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        username: Option<String>,
+        address: String,
+        version: String,
+        reason: u8,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
 }
 
 impl From<&Event> for EventRecord {
@@ -408,6 +543,26 @@ impl From<&Event> for EventRecord {
             EventKind::Dropped { topic, cause } => Happened::Dropped {
                 topic: topic.to_string(),
                 cause: drop_cause_name(*cause).to_owned(),
+            },
+            EventKind::Acked { topic, qos } => Happened::Acked {
+                topic: topic.to_string(),
+                qos: qos.as_u8(),
+            },
+            EventKind::Unrouted(topic) => Happened::Unrouted {
+                topic: topic.to_string(),
+            },
+            EventKind::Refused {
+                username,
+                address,
+                version,
+                reason,
+                text,
+            } => Happened::Refused {
+                username: username.as_ref().map(ToString::to_string),
+                address: address.clone(),
+                version: version.as_str().to_owned(),
+                reason: reason.code(),
+                text: text.as_ref().map(ToString::to_string),
             },
         };
         Self {
@@ -459,6 +614,25 @@ impl TryFrom<EventRecord> for Event {
             Happened::Dropped { topic, cause } => EventKind::Dropped {
                 topic: topic.into(),
                 cause: drop_cause(&cause)?,
+            },
+            Happened::Acked { topic, qos: level } => EventKind::Acked {
+                topic: topic.into(),
+                qos: qos(level)?,
+            },
+            Happened::Unrouted { topic } => EventKind::Unrouted(topic.into()),
+            Happened::Refused {
+                username,
+                address,
+                version: spoken,
+                reason,
+                text,
+            } => EventKind::Refused {
+                username: username.map(Into::into),
+                address,
+                version: version(&spoken)?,
+                reason: ConnectReason::from_u8(reason)
+                    .ok_or_else(|| NotAQuestion::new("reason", format!("{reason} is none")))?,
+                text: text.map(Into::into),
             },
         };
         Ok(Self {

@@ -44,6 +44,7 @@ fn example() -> &'static str {
 fn example_folder() -> Folder {
     Folder::new()
         .with("passwords.txt", "ada:…")
+        .with("admin-token.txt", "0123456789abcdef\n")
         .with("plugins/alerts.wasm", "")
         .with("our-ca.pem", "")
 }
@@ -79,6 +80,7 @@ const SECTIONS: [&str; 12] = [
     "[flapping]",
     "[redirect]",
     "[authorization]",
+    "[admin]",
     "[[plugin]]",
     "grant",
     "grant.http",
@@ -115,6 +117,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
         "[ban]",
         "[flapping]",
         "[redirect]",
+        "[admin]",
     ] {
         text += &format!("{section}\n{}", assignments(section));
     }
