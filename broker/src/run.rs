@@ -16,7 +16,7 @@ use crate::cli::RunArgs;
 use crate::config::{AdminSettings, Config};
 use crate::net::{AdminSocket, Bound, Slots, open_admin_sockets, raise_limit};
 use crate::policy::PolicyLoader;
-use crate::reload::{Overrides, Reloader};
+use crate::reload::{Overrides, ReloadRequest, Reloader};
 
 /// How often a stopping broker looks whether everybody has left.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
@@ -77,12 +77,17 @@ impl Server {
         };
         // Before anybody can know that we are here: without a handler, SIGHUP would end us.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        // Whoever sees us listen can ask for a reload; it waits until there is somebody who does that.
+        let (reloads, requests) = mpsc::channel(RELOADS_MAX);
+        if args.config.is_some() {
+            server.admin.set_reloader(reloads);
+        }
         server.listen(&slots)?;
         let serving = server.broker.clone();
         server
             .tasks
             .push(tokio::spawn(async move { serving.serve().await }));
-        server.watch(args, policy, hangup);
+        server.watch(args, policy, hangup, requests);
         server.admin.set_ready(true);
         Ok(server)
     }
@@ -106,10 +111,14 @@ impl Server {
         Ok(())
     }
 
-    fn watch(&mut self, args: RunArgs, policy: PolicyLoader, hangup: Signal) {
+    fn watch(
+        &mut self,
+        args: RunArgs,
+        policy: PolicyLoader,
+        hangup: Signal,
+        requests: mpsc::Receiver<ReloadRequest>,
+    ) {
         let Some(file) = args.config.clone() else { return };
-        let (reloads, requests) = mpsc::channel(RELOADS_MAX);
-        self.admin.set_reloader(reloads);
         let reloader = Reloader::new(
             file,
             Box::new(args),

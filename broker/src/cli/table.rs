@@ -6,7 +6,7 @@ const CELL_CHARS_MAX: usize = 60;
 /// Rows below a row of titles, each column as wide as its widest cell.
 pub(super) fn table<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> String {
     let cells: Vec<[String; N]> = std::iter::once(titles.map(str::to_owned))
-        .chain(rows.iter().map(|row| row.clone().map(|cell| printable(&cell))))
+        .chain(rows.iter().map(|row| row.clone().map(|text| cell(&text))))
         .collect();
     let widths: [usize; N] = std::array::from_fn(|column| {
         let widths = cells.iter().map(|row| row[column].chars().count());
@@ -26,21 +26,22 @@ pub(super) fn table<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> 
 
 /// Nothing that a terminal would take for a command: names come from strangers.
 pub(super) fn printable(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .flat_map(|char| {
-            let escaped = char.is_control().then(|| char.escape_default());
-            let plain = escaped.is_none().then_some(char);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .take(CELL_CHARS_MAX + 1)
-        .collect();
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+fn cell(text: &str) -> String {
+    let mut shown = printable(text);
     if let Some((cut, _)) = shown.char_indices().nth(CELL_CHARS_MAX) {
-        let keep = shown[..cut]
-            .char_indices()
-            .next_back()
-            .map_or(0, |(last, _)| last);
-        shown.truncate(keep);
+        let keep = shown[..cut].char_indices().next_back();
+        shown.truncate(keep.map_or(0, |(last, _)| last));
         shown.push('…');
     }
     shown
@@ -66,6 +67,7 @@ mod tests {
     fn a_cell_is_no_command_to_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(printable("zwölf"), "zwölf");
-        assert_eq!(printable(&"x".repeat(100)).chars().count(), CELL_CHARS_MAX);
+        assert_eq!(cell(&"x".repeat(100)).chars().count(), CELL_CHARS_MAX);
+        assert_eq!(cell("short"), "short");
     }
 }
