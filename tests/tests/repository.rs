@@ -231,6 +231,32 @@ fn every_hook_has_a_page_with_an_example_that_is_compiled() {
     }
 }
 
+/// What stands in the chain in a plugin's place hands everything on, methods with a default too, which the compiler would not
+/// miss.
+#[test]
+fn a_watched_plugin_is_asked_all_that_the_plugin_would_be() {
+    let contract = read(&repository().join("broker/hooks/src/plugin.rs"));
+    let (_, body) = contract
+        .split_once("pub trait Plugin")
+        .expect("there is the trait");
+    let stand_in = read(&repository().join("broker/src/watch/plugin.rs"));
+    let (_, stand_in) = stand_in
+        .split_once("impl Plugin for WatchedPlugin")
+        .expect("it is a plugin");
+    let methods: Vec<_> = body
+        .lines()
+        .take_while(|line| *line != "}")
+        .filter_map(|line| line.strip_prefix("    fn ")?.split('(').next())
+        .collect();
+    assert!(methods.len() > 20, "{methods:?}");
+    for method in methods {
+        assert!(
+            stand_in.contains(&format!("fn {method}(")),
+            "{method} is not handed on"
+        );
+    }
+}
+
 /// A plugin that comes with the broker says what it does.
 #[test]
 fn every_bundled_plugin_has_a_page() {

@@ -2,7 +2,11 @@
 
 use hookwire_protocol::{SharedFilter, TopicName};
 
-use crate::{Access, AccessAnswer, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep, Event, Failure, Hook, Message, Parcel, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays};
+use crate::{
+    Access, AccessAnswer, Authentication, ClientKey, Credentials, DeliverDecision, EnhancedStep, Event,
+    Failure, Hook, Message, Parcel, Recipients, Routing, SubscribeDecision, SubscribeRequest,
+    UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
+};
 
 /// A call that is over.
 #[derive(Debug, Clone, Copy)]
@@ -146,9 +150,9 @@ impl<'a> Call<'a> {
             Self::Authorize { access, .. } => Some(access.client),
             Self::OnPublish { message, .. } | Self::Route { message, .. } => message.source.client(),
             Self::Deliver { parcel, .. } => Some(parcel.recipient),
-            Self::OnSubscribe { client, .. } | Self::OnUnsubscribe { client, .. } | Self::OnWill { client, .. } => {
-                Some(*client)
-            }
+            Self::OnSubscribe { client, .. }
+            | Self::OnUnsubscribe { client, .. }
+            | Self::OnWill { client, .. } => Some(*client),
             Self::Authenticate { .. }
             | Self::BeginAuthentication { .. }
             | Self::ContinueAuthentication { .. }

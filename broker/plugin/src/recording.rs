@@ -15,12 +15,20 @@ mod file;
 mod message;
 mod question;
 
-pub use answer::{AccessReply, AuthenticationReply, ControlReply, DeliverReply, Failed, GrantRecord, Outcome, PickRecord, RejectionRecord, Replaced, RouteReply, RuleRecord, StepReply, SubscribeReply, UnsubscribeReply, VerdictReply, WillReply};
+pub use answer::{
+    AccessReply, AuthenticationReply, ControlReply, DeliverReply, Failed, GrantRecord, Outcome, PickRecord,
+    RejectionRecord, Replaced, RouteReply, RuleRecord, StepReply, SubscribeReply, UnsubscribeReply,
+    VerdictReply, WillReply,
+};
 pub use blob::{Blob, Secret};
 pub use case::{Case, ClientRecord, Exchange};
 pub use file::{FORMAT, Header, Reader, RecordingError, Writer};
 pub use message::{MessageRecord, PropertiesRecord, SourceRecord};
-pub use question::{AccessQuestion, ControlQuestion, CredentialsRecord, DeliverQuestion, EnhancedQuestion, EventRecord, GroupRecord, Happened, PublishQuestion, RouteQuestion, SubscribeQuestion, SubscriptionRecord, UnsubscribeQuestion, WillQuestion};
+pub use question::{
+    AccessQuestion, ControlQuestion, CredentialsRecord, DeliverQuestion, EnhancedQuestion, EventRecord,
+    GroupRecord, Happened, PublishQuestion, RouteQuestion, SubscribeQuestion, SubscriptionRecord,
+    UnsubscribeQuestion, WillQuestion,
+};
 
 /// A recorded question that no broker could have asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

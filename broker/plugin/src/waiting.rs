@@ -75,7 +75,9 @@ impl LoadedPlugin {
 
     /// An instance of those that may wait.
     pub(crate) async fn lend(&self) -> Result<Lent, Failure> {
-        self.slow_pool.lend(self.services.limits().instance_wait_slow).await
+        self.slow_pool
+            .lend(self.services.limits().instance_wait_slow)
+            .await
     }
 
     /// Puts a question to an instance. The answer comes with what the plugin has published, if it is a good one.

@@ -239,6 +239,7 @@ fn plugins(text: &mut Exposition, in_force: &InForce) {
         .collect();
     hooks(text, &all);
     instances(text, &all);
+    http(text, &all);
     own(text, &all);
 }
 
@@ -378,6 +379,30 @@ const FIGURES: [Figure; 12] = [
         |stats| stats.kv_bytes as u64,
     ),
 ];
+
+fn http(text: &mut Exposition, all: &[Figures]) {
+    let mut requests = text.family(
+        "hookwire_plugin_http_seconds",
+        Kind::Summary,
+        "HTTP requests of plugins, and the time in them.",
+    );
+    for (plugin, stats) in all {
+        #[expect(clippy::cast_precision_loss, reason = "a sum of times is not that exact")]
+        let secs = stats.http.total_ns as f64 / 1e9;
+        requests.suffixed("_sum", &[("plugin", plugin)], number(secs));
+        requests.suffixed("_count", &[("plugin", plugin)], stats.http.requests);
+    }
+    let mut errors = text.family(
+        "hookwire_plugin_http_errors_total",
+        Kind::Counter,
+        "HTTP requests of plugins that brought no answer, by what went wrong.",
+    );
+    for (plugin, stats) in all {
+        for (kind, times) in &stats.http.errors {
+            errors.sample(&[("plugin", plugin), ("kind", kind)], times);
+        }
+    }
+}
 
 fn instances(text: &mut Exposition, all: &[Figures]) {
     for (name, kind, help, figure) in FIGURES {

@@ -58,8 +58,7 @@ pub(super) async fn control(admin: &Admin, name: &str, request: Bytes) -> Result
         let text = format!("plugin {name:?} has no control hook");
         return Err(reply::error(StatusCode::NOT_IMPLEMENTED, text));
     }
-    let answer = query::wait(move || plugin.control(&request)).await?;
-    match answer {
+    match plugin.control(request).await {
         Ok(Ok(answer)) => match serde_json::from_str::<Value>(&answer) {
             Ok(answer) => Ok(reply::ok(&answer)),
             Err(error) => Err(reply::error(
@@ -84,7 +83,12 @@ fn describe(standing: &Standing) -> Value {
     let Standing { plugin, since } = standing;
     let (spec, stats) = (plugin.spec(), plugin.stats());
     let hooks: Vec<_> = plugin.hooks().iter().map(Hook::as_str).collect();
-    let rule = |hook: Hook| (hook.as_str().to_owned(), failure_means(spec.on_failure.of(hook)).into());
+    let rule = |hook: Hook| {
+        (
+            hook.as_str().to_owned(),
+            failure_means(spec.on_failure.of(hook)).into(),
+        )
+    };
     let on_failure: Map<String, Value> = plugin.hooks().iter().map(rule).collect();
     json!({
         "name": spec.name,
@@ -99,6 +103,7 @@ fn describe(standing: &Standing) -> Value {
             "kv_bytes_max": spec.grants.kv_bytes_max,
             "metrics": spec.grants.metrics,
             "random": spec.grants.random,
+            "http": spec.grants.http.iter().flat_map(|http| &http.origins).map(ToString::to_string).collect::<Vec<_>>(),
         },
         "topics": spec.topics.iter().map(|filter| filter.as_str()).collect::<Vec<_>>(),
         "on_failure": on_failure,
@@ -107,6 +112,7 @@ fn describe(standing: &Standing) -> Value {
             "deadline_slow_ms": millis(spec.deadline_slow),
             "memory_bytes_max": spec.memory_bytes_max,
             "instances_max": spec.instances_max,
+            "may_wait": spec.may_wait,
         },
         "stats": describe_stats(&stats),
         "last_error": stats.last_error,
@@ -133,6 +139,11 @@ fn describe_stats(stats: &PluginStats) -> Value {
             "created": stats.instances.created,
             "discarded": stats.instances.discarded,
             "memory_bytes_peak": stats.instances.memory_bytes_peak,
+        },
+        "http": {
+            "requests": stats.http.requests,
+            "errors": stats.http.errors.iter().map(|(kind, times)| ((*kind).to_owned(), (*times).into())).collect::<Map<String, Value>>(),
+            "total_ns": stats.http.total_ns,
         },
         "publishes": stats.publishes,
         "publishes_dropped": stats.publishes_dropped,

@@ -43,12 +43,11 @@ pub(super) async fn publish(admin: &Admin, request: &Bytes) -> Result<Reply, Rep
     let request: Request = serde_json::from_slice(request).map_err(bad)?;
     let message = request.into_message().map_err(bad)?;
     let broker = admin.broker().clone();
-    let Published { reason, text } =
-        if broker.chain().waits_for_messages() {
-            broker.publish_as_admin_waiting(message).await
-        } else {
-            query::wait(move || broker.publish_as_admin(clock::now(), message)).await?
-        };
+    let Published { reason, text } = if broker.chain().waits_for_messages() {
+        broker.publish_as_admin_waiting(message).await
+    } else {
+        query::wait(move || broker.publish_as_admin(clock::now(), message)).await?
+    };
     if !reason.is_error() {
         let outcome = match reason {
             PublishReason::NoMatchingSubscribers => "no-subscriber",

@@ -3,7 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookwire_hooks::{Access, AccessAnswer, Action, Authentication, Call, ClientFacts, ClientKey, Credentials, DeliverDecision, EnhancedStep, Event, EventClass, Failure, Hook, HookSet, Host, Message, OnFailure, Parcel, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays};
+use bytes::Bytes;
+use bytestring::ByteString;
+use hookwire_hooks::{
+    Access, AccessAnswer, Action, AskedAccess, Authentication, Call, ClientKey, Credentials, DeliverDecision,
+    EnhancedStep, Event, EventClass, Failure, Hook, HookSet, Host, Message, OnFailure, Parcel, Pending,
+    Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict,
+    WillCause, WillDecision, WillDelays,
+};
 use hookwire_protocol::{SharedFilter, TopicName};
 
 use super::{Asked, Happening, Watches, What};
@@ -97,6 +104,21 @@ macro_rules! ask {
     }};
 }
 
+/// Waits for an answer and tells those who look on, if there are any when it is asked for.
+macro_rules! await_and_tell {
+    ($self:ident, $pending:expr, $answer:ident => $call:expr) => {{
+        let Some(began) = $self.begin() else {
+            return $pending;
+        };
+        let pending = $pending;
+        Box::pin(async move {
+            let $answer = pending.await;
+            $self.tell(began.elapsed(), &$call);
+            $answer
+        })
+    }};
+}
+
 impl Plugin for WatchedPlugin {
     fn name(&self) -> &str {
         self.plugin.name()
@@ -119,37 +141,41 @@ impl Plugin for WatchedPlugin {
         self.plugin.wants_topic(hook, topic)
     }
 
-    fn authenticate(&self, who: &Credentials) -> Result<Authentication, Failure> {
-        ask!(self, self.plugin.authenticate(who), answer => Call::Authenticate { who, answer: &answer })
+    fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>> {
+        let asked = Arc::clone(&who);
+        let answer = Arc::clone(&self.plugin).authenticate(who);
+        await_and_tell!(self, answer, answer => Call::Authenticate { who: &asked, answer: &answer })
     }
 
     fn begin_authentication(
-        &self,
-        method: &str,
-        data: Option<&[u8]>,
-        who: &Credentials,
-    ) -> Result<EnhancedStep, Failure> {
-        ask!(self, self.plugin.begin_authentication(method, data, who), answer => Call::BeginAuthentication {
-            method,
-            data,
-            who,
+        self: Arc<Self>,
+        method: ByteString,
+        data: Option<Bytes>,
+        who: Arc<Credentials>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
+        let asked = (method.clone(), data.clone(), Arc::clone(&who));
+        let answer = Arc::clone(&self.plugin).begin_authentication(method, data, who);
+        await_and_tell!(self, answer, answer => Call::BeginAuthentication {
+            method: &asked.0,
+            data: asked.1.as_deref(),
+            who: &asked.2,
             answer: &answer,
         })
     }
 
     fn continue_authentication(
-        &self,
-        method: &str,
-        data: Option<&[u8]>,
-        state: &[u8],
-    ) -> Result<EnhancedStep, Failure> {
-        ask!(self, self.plugin.continue_authentication(method, data, state), answer => {
-            Call::ContinueAuthentication {
-                method,
-                data,
-                state,
-                answer: &answer,
-            }
+        self: Arc<Self>,
+        method: ByteString,
+        data: Option<Bytes>,
+        state: Vec<u8>,
+    ) -> Pending<Result<EnhancedStep, Failure>> {
+        let asked = (method.clone(), data.clone(), state.clone());
+        let answer = Arc::clone(&self.plugin).continue_authentication(method, data, state);
+        await_and_tell!(self, answer, answer => Call::ContinueAuthentication {
+            method: &asked.0,
+            data: asked.1.as_deref(),
+            state: &asked.2,
+            answer: &answer,
         })
     }
 
@@ -162,7 +188,10 @@ impl Plugin for WatchedPlugin {
         let answers = self.plugin.on_publish(messages);
         if let Some(began) = began {
             let calls = messages.iter().zip(&answers);
-            self.tell_each(began, calls.map(|(message, answer)| Call::OnPublish { message, answer }));
+            self.tell_each(
+                began,
+                calls.map(|(message, answer)| Call::OnPublish { message, answer }),
+            );
         }
         answers
     }
@@ -204,7 +233,10 @@ impl Plugin for WatchedPlugin {
         let answers = self.plugin.deliver(parcels);
         if let Some(began) = began {
             let calls = parcels.iter().zip(&answers);
-            self.tell_each(began, calls.map(|(parcel, answer)| Call::Deliver { parcel, answer }));
+            self.tell_each(
+                began,
+                calls.map(|(parcel, answer)| Call::Deliver { parcel, answer }),
+            );
         }
         answers
     }
@@ -225,16 +257,82 @@ impl Plugin for WatchedPlugin {
         })
     }
 
-    fn events(&self, events: &[Event]) {
-        ask!(self, self.plugin.events(events), _told => Call::Events { events });
+    fn events(self: Arc<Self>, events: Vec<Event>) -> Pending<()> {
+        let Some(began) = self.begin() else {
+            return Arc::clone(&self.plugin).events(events);
+        };
+        let told = Arc::clone(&self.plugin).events(events.clone());
+        Box::pin(async move {
+            told.await;
+            self.tell(began.elapsed(), &Call::Events { events: &events });
+        })
     }
 
     fn wants_event(&self, class: EventClass) -> bool {
         self.plugin.wants_event(class)
     }
 
-    fn control(&self, request: &str) -> Result<Result<String, String>, Failure> {
-        ask!(self, self.plugin.control(request), answer => Call::Control { request, answer: &answer })
+    fn waits_for_access(&self, action: Action) -> bool {
+        self.plugin.waits_for_access(action)
+    }
+
+    fn waits_for_messages(&self, hook: Hook) -> bool {
+        self.plugin.waits_for_messages(hook)
+    }
+
+    fn authorize_waiting(self: Arc<Self>, access: AskedAccess) -> Pending<Result<AccessAnswer, Failure>> {
+        let asked = access.clone();
+        let answer = Arc::clone(&self.plugin).authorize_waiting(access);
+        await_and_tell!(self, answer, answer => Call::Authorize {
+            access: &asked.as_access(),
+            answer: &answer,
+        })
+    }
+
+    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Vec<Result<Verdict, Failure>>> {
+        let Some(began) = self.begin() else {
+            return Arc::clone(&self.plugin).on_publish_waiting(messages);
+        };
+        let answers = Arc::clone(&self.plugin).on_publish_waiting(messages.clone());
+        Box::pin(async move {
+            let answers = answers.await;
+            let calls = messages.iter().zip(&answers);
+            self.tell_each(
+                began,
+                calls.map(|(message, answer)| Call::OnPublish { message, answer }),
+            );
+            answers
+        })
+    }
+
+    fn route_waiting(
+        self: Arc<Self>,
+        message: Message,
+        recipients: Recipients,
+    ) -> Pending<Result<Routing, Failure>> {
+        let Some(began) = self.begin() else {
+            return Arc::clone(&self.plugin).route_waiting(message, recipients);
+        };
+        let answer = Arc::clone(&self.plugin).route_waiting(message.clone(), recipients.clone());
+        Box::pin(async move {
+            let answer = answer.await;
+            let call = Call::Route {
+                message: &message,
+                recipients: &recipients,
+                answer: &answer,
+            };
+            self.tell(began.elapsed(), &call);
+            answer
+        })
+    }
+
+    fn control(self: Arc<Self>, request: String) -> Pending<Result<Result<String, String>, Failure>> {
+        let asked = request.clone();
+        let answer = Arc::clone(&self.plugin).control(request);
+        await_and_tell!(self, answer, answer => Call::Control {
+            request: &asked,
+            answer: &answer,
+        })
     }
 
     fn figures(&self) -> Vec<(String, String)> {

@@ -82,7 +82,7 @@ fn a_plugin_that_fails_can_be_seen_to_fail() {
         "behaviour = { on_publish = \"panic\" }",
     );
     let broker = Broker::start(&format!("{ADMIN}{hostile}"));
-    let watching = broker.start_command(&["explain", "--client", "sender", "--count", "4"]);
+    let watching = broker.start_command(&["explain", "--client", "sender", "--count", "5"]);
     watching.wait_line("watching");
     let mut sender = Client::connect(&broker, v5("sender"));
     sender.publish("t/evil", "x", QoS::AtLeastOnce);
@@ -148,7 +148,7 @@ fn messages_that_no_policy_dropped_are_explained_too() {
 fn a_remembered_answer_is_explained() {
     let acl = bundled(
         "acl",
-        "",
+        "grant = { clients = true }",
         "default = \"deny\"\nrules = [{ allow = \"all\", topic = \"a/#\" }]",
     );
     let broker = Broker::start(&format!("{ADMIN}{acl}"));

@@ -1,6 +1,10 @@
 //! What plugins answer, in JSON, to be compared with what they answer later.
 
-use hookwire_hooks::{AccessAnswer, AccessDecision, Authentication, DeliverDecision, Denial, EnhancedStep, Failure, Grant, Rejection, Replacement, Routing, RuleAction, SubscribeDecision, UnsubscribeDecision, Verdict, WillDecision};
+use hookwire_hooks::{
+    AccessAnswer, AccessDecision, Authentication, DeliverDecision, Denial, EnhancedStep, Failure, Grant,
+    Rejection, Replacement, Routing, RuleAction, SubscribeDecision, UnsubscribeDecision, Verdict,
+    WillDecision,
+};
 use serde::{Deserialize, Serialize};
 
 use super::message::pairs;

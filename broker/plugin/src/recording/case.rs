@@ -3,9 +3,15 @@
 use hookwire_hooks::{Call, ClientFacts, ClientKey, Hook};
 use serde::{Deserialize, Serialize};
 
-use super::answer::{AccessReply, AuthenticationReply, ControlReply, DeliverReply, Outcome, RouteReply, StepReply, SubscribeReply, UnsubscribeReply, VerdictReply, WillReply};
+use super::answer::{
+    AccessReply, AuthenticationReply, ControlReply, DeliverReply, Outcome, RouteReply, StepReply,
+    SubscribeReply, UnsubscribeReply, VerdictReply, WillReply,
+};
 use super::message::{pairs, pairs_back};
-use super::question::{AccessQuestion, ControlQuestion, CredentialsRecord, DeliverQuestion, EnhancedQuestion, EventRecord, PublishQuestion, RouteQuestion, SubscribeQuestion, UnsubscribeQuestion, WillQuestion, version};
+use super::question::{
+    AccessQuestion, ControlQuestion, CredentialsRecord, DeliverQuestion, EnhancedQuestion, EventRecord,
+    PublishQuestion, RouteQuestion, SubscribeQuestion, UnsubscribeQuestion, WillQuestion, version,
+};
 use super::{NotAQuestion, Secret};
 
 /// A question that a plugin was asked, and what came of it.

@@ -195,8 +195,17 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use hookwire_hooks::{Access, AccessAnswer, AccessDecision, Action, Authentication, Call, ClientKey, Credentials, DeliverDecision, Denial, DropCause, EnhancedStep, Event, EventKind, Failure, FailureKind, Grant, Message, Parcel, Pick, Recipients, Rejection, Replacement, Routing, RuleAction, SharedGroup, Source, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays};
-    use hookwire_protocol::{ConnectReason, DisconnectReason, PublishPropertyValues, PublishReason, QoS, RetainHandling, SharedFilter, SubscribeReason, SubscriptionOptions, TopicName, UnsubscribeReason, Version};
+    use hookwire_hooks::{
+        Access, AccessAnswer, AccessDecision, Action, Authentication, Call, ClientKey, Credentials,
+        DeliverDecision, Denial, DropCause, EnhancedStep, Event, EventKind, Failure, FailureKind, Grant,
+        Message, Parcel, Pick, Recipients, Rejection, Replacement, Routing, RuleAction, SharedGroup, Source,
+        SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision,
+        WillDelays,
+    };
+    use hookwire_protocol::{
+        ConnectReason, DisconnectReason, PublishPropertyValues, PublishReason, QoS, RetainHandling,
+        SharedFilter, SubscribeReason, SubscriptionOptions, TopicName, UnsubscribeReason, Version,
+    };
 
     use super::super::Exchange;
     use super::*;

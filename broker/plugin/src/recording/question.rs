@@ -4,8 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use hookwire_hooks::{Access, Action, ClientKey, Credentials, DropCause, Event, EventKind, Message, Parcel, Recipients, SharedGroup, SubscribeRequest, WillCause, WillDelays};
-use hookwire_protocol::{ConnectReason, DisconnectReason, RetainHandling, SharedFilter, SubscriptionOptions, Version};
+use hookwire_hooks::{
+    Access, Action, ClientKey, Credentials, DropCause, Event, EventKind, Message, Parcel, Recipients,
+    SharedGroup, SubscribeRequest, WillCause, WillDelays,
+};
+use hookwire_protocol::{
+    ConnectReason, DisconnectReason, RetainHandling, SharedFilter, SubscriptionOptions, Version,
+};
 use serde::{Deserialize, Serialize};
 
 use super::message::{pairs, pairs_back, qos};
