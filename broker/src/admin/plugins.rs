@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Admin;
-use super::query::{self, bad};
+use super::query::bad;
 use super::reply::{self, Reply};
 use crate::in_force::Standing;
 
