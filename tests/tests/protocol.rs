@@ -4,8 +4,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use bytestring::ByteString;
 use hookwire_protocol::{
-    Connack, Connect, ConnectProperties, ConnectReason, Disconnect, DisconnectReason, Packet, Publish,
-    PublishPropertyValues, PublishReason, PublishTopic, SubscribeReason, Version, Will,
+    Connack, Connect, ConnectProperties, ConnectReason, Disconnect, DisconnectReason, Packet, Puback,
+    Publish, PublishPropertyValues, PublishReason, PublishTopic, SubscribeReason, Version, Will,
 };
 use hookwire_tests::{Broker, Client, QoS, Witness, publish, v5, v31, v311, will};
 
@@ -584,6 +584,19 @@ fn topics_of_the_broker_cannot_be_published_to() {
         assert_eq!(refused.reason, ConnectReason::NotAuthorized, "a will for {topic}");
     }
     client.expect_nothing();
+}
+
+#[test]
+fn what_comes_before_a_header_that_is_none_counts() {
+    let broker = Broker::start("");
+    let mut watcher = Client::connect(&broker, v5("watcher"));
+    watcher.subscribe("a", QoS::AtMostOnce);
+    let mut client = Client::connect(&broker, v5("broken"));
+    // A PUBLISH of QoS 1, and in the same breath a length of five bytes.
+    client.send_bytes(b"\x32\x07\0\x01a\0\x01\0x\x30\xff\xff\xff\xff\x7f");
+    assert_eq!(client.expect::<Puback>().reason, PublishReason::Success);
+    client.expect_disconnect(DisconnectReason::MalformedPacket);
+    assert_eq!(watcher.receive().payload, "x");
 }
 
 #[test]

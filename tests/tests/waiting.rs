@@ -405,6 +405,28 @@ fn messages_of_a_client_that_waits_stay_in_order() {
 }
 
 #[test]
+fn what_must_not_come_behind_a_message_that_waits_is_told_as_ever() {
+    for (behind, reason) in [
+        // A CONNACK, a second CONNECT, a length of five bytes.
+        (&b"\x20\0"[..], DisconnectReason::ProtocolError),
+        (b"\x10\0", DisconnectReason::ProtocolError),
+        (b"\x30\xff\xff\xff\xff\x7f", DisconnectReason::MalformedPacket),
+    ] {
+        let gate = Gate::new();
+        let server = slow(&gate);
+        let broker = Broker::start(&asking(&server, &only(&server), ASYNC, ""));
+        let mut client = Client::connect(&broker, v5("client"));
+        client.send_bytes(&[&b"\x32\x0d\0\x08ask/slow\0\x01\0"[..], behind].concat());
+        gate.open();
+        assert_eq!(
+            client.expect::<Puback>().reason,
+            PublishReason::NoMatchingSubscribers
+        );
+        client.expect_disconnect(reason);
+    }
+}
+
+#[test]
 fn what_a_server_says_about_a_message_is_what_its_publisher_hears() {
     let server = strict();
     let broker = Broker::start(&asking(&server, &only(&server), ASYNC, ""));

@@ -237,7 +237,9 @@ impl<S: Stream> Connection<S> {
     }
 
     fn collect_output(&mut self) {
-        let Some(mut session) = self.connected.client.session_of(self.connected.key) else {
+        // One that is being taken over bears our key for a moment longer, and has nothing for us: not even our CONNACK.
+        let session = self.connected.client.session_of(self.connected.key);
+        let Some(mut session) = session.filter(|session| session.is_online()) else {
             return;
         };
         session.poll_output(clock::now(), &mut self.out);
@@ -267,9 +269,16 @@ impl<S: Stream> Connection<S> {
         }
         let filled = self.buffer.filled();
         let mut end = 0;
-        while let Some(header) =
-            FrameHeader::peek(filled.get(end..).unwrap_or_default()).map_err(End::Malformed)?
-        {
+        loop {
+            let header = match FrameHeader::peek(filled.get(end..).unwrap_or_default()) {
+                Ok(Some(header)) => header,
+                Ok(None) => break,
+                // It is found again when its turn comes: what came before it counts.
+                Err(_) => {
+                    end = filled.len();
+                    break;
+                }
+            };
             if header.total_len() > self.decoder.limits.packet_bytes_max {
                 // What came before it counts.
                 if end == 0 {
@@ -351,10 +360,14 @@ impl<S: Stream> Connection<S> {
 
     fn next_packet(&mut self) -> Result<Option<Packet>, End> {
         let rest = self.chunk.get(self.at..).unwrap_or_default();
-        let Some(header) = FrameHeader::peek(rest).map_err(End::Malformed)? else {
-            self.chunk = Bytes::new();
-            self.at = 0;
-            return Ok(None);
+        let header = match FrameHeader::peek(rest) {
+            Ok(Some(header)) => header,
+            Ok(None) => {
+                self.chunk = Bytes::new();
+                self.at = 0;
+                return Ok(None);
+            }
+            Err(error) => return self.handle_fault(Held::Malformed(error)),
         };
         match self.decoder.decode_frame(&self.chunk, self.at, header) {
             Ok(packet) => {
@@ -362,15 +375,28 @@ impl<S: Stream> Connection<S> {
                 Ok(Some(packet))
             }
             Err(error) => {
-                // What came before it counts.
-                let now = clock::now();
-                self.publish(now)?;
-                if self.hearing.is_open() {
-                    self.hearing.hold(Held::Malformed(error));
-                    return Ok(None);
-                }
-                Err(violation_by(header).map_or(End::Malformed(error), violation))
+                self.handle_fault(violation_by(header).map_or(Held::Malformed(error), Held::Violation))
             }
+        }
+    }
+
+    /// Ends the connection for bytes that must not come, once what came before them is done: it counts.
+    fn handle_fault(&mut self, fault: Held) -> Result<Option<Packet>, End> {
+        let now = clock::now();
+        self.publish(now)?;
+        if self.hearing.is_open() {
+            self.hearing.hold(fault);
+        } else {
+            self.handle_held(now, fault)?;
+        }
+        Ok(None)
+    }
+
+    fn handle_held(&mut self, now: Instant, held: Held) -> Result<(), End> {
+        match held {
+            Held::Packet(packet) => self.handle(now, packet),
+            Held::Malformed(error) => Err(End::Malformed(error)),
+            Held::Violation(broken) => Err(violation(broken)),
         }
     }
 
@@ -423,10 +449,8 @@ impl<S: Stream> Connection<S> {
                 .subscribe_consulted(&self.connected, now, &subscribe, consulted)
                 .map_err(End::Stop)?,
         }
-        match self.hearing.take_held() {
-            Some(Held::Malformed(error)) => return Err(End::Malformed(error)),
-            Some(Held::Packet(packet)) => self.handle(now, packet)?,
-            None => {}
+        if let Some(held) = self.hearing.take_held() {
+            self.handle_held(now, held)?;
         }
         self.handle_packets()?;
         self.collect_output();

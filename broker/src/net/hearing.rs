@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use hookwire_protocol::{DecodeError, Packet, Subscribe};
 
 use crate::broker::{Consulted, PublishedRun};
+use crate::session::Violation;
 
 /// What has come of a question.
 pub(super) enum Heard {
@@ -17,6 +18,7 @@ pub(super) enum Heard {
 pub(super) enum Held {
     Packet(Packet),
     Malformed(DecodeError),
+    Violation(Violation),
 }
 
 /// A question about a client's packets, and what comes after them. The client is not read from until it is answered, so that
