@@ -1,0 +1,361 @@
+//! A store on disk.
+//!
+//! The engine is an LSM tree with a journal (fjall). What it does not do is ours: a checksum in each record, a format
+//! number, and the [watermark](crate::watermark) that shows when its last commits are gone.
+
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use parking_lot::{Mutex, RwLock};
+
+use crate::checksum::{open, seal};
+use crate::watermark::Watermark;
+use crate::{Batch, Op, Room, Space, Store, StoreError, Visit};
+
+/// The format of records that this version writes.
+pub const FORMAT: u8 = 1;
+
+const FORMAT_KEY: &[u8] = b"format";
+const COMMIT_KEY: &[u8] = b"commit";
+
+const MIB: u64 = 1 << 20;
+/// Bounds the disk that the journal takes, and the time of a start after a crash.
+const JOURNAL_BYTES_MAX: u64 = 128 * MIB;
+/// What a space with many records gathers in memory before it writes a table.
+const MEMTABLE_BYTES: u64 = 16 * MIB;
+/// The same for one with few.
+const SMALL_MEMTABLE_BYTES: u64 = 4 * MIB;
+/// The engine's own threads, which flush and compact.
+const WORKERS: usize = 2;
+/// With less than this left, an engine that has given up has done so for want of room.
+const FULL_BELOW: u64 = 16 * MIB;
+
+/// What becomes of a store whose last commits are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataLoss {
+    /// It is not opened.
+    Refuse,
+    /// It is opened with what is left.
+    Accept,
+}
+
+/// Records on disk.
+#[derive(Debug)]
+pub struct Disk {
+    folder: PathBuf,
+    cache_bytes: u64,
+    engine: RwLock<Option<Engine>>,
+    watermark: Mutex<Watermark>,
+    /// Number of the last commit.
+    committed: AtomicU64,
+    /// Number of the last one that survives the loss of power.
+    synced: AtomicU64,
+}
+
+struct Engine {
+    database: Database,
+    spaces: [Keyspace; Space::ALL.len()],
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Disk {
+    /// Opens the store in `folder`, or makes one.
+    ///
+    /// # Errors
+    /// It is damaged, used by another process, or of a format that this version does not know.
+    pub fn open(folder: &Path, cache_bytes: u64, loss: DataLoss) -> Result<Self, StoreError> {
+        // Messages are nobody's business but the broker's.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let engine = Engine::open(folder, cache_bytes)?;
+        let committed = engine.begin()?;
+        let watermark = open_watermark(&folder.join("watermark"), committed, loss)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            cache_bytes,
+            engine: RwLock::new(Some(engine)),
+            watermark: Mutex::new(watermark),
+            committed: AtomicU64::new(committed),
+            synced: AtomicU64::new(committed),
+        })
+    }
+
+    /// Whether there is a store in `folder`.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join("records").is_dir()
+    }
+
+    /// Number of the last commit.
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Looks at every record of a space: how many are good, and what is wrong with the others.
+    ///
+    /// # Errors
+    /// The engine cannot read on.
+    pub fn check(&self, space: Space, damaged: &mut dyn FnMut(StoreError)) -> Result<u64, StoreError> {
+        self.with(|engine| {
+            let mut good = 0;
+            for record in engine.space(space).iter() {
+                let (key, sealed) = record.into_inner().map_err(of_engine)?;
+                match open(space, &key, &sealed) {
+                    Ok(_) => good += 1,
+                    Err(error) => damaged(error),
+                }
+            }
+            Ok(good)
+        })
+    }
+
+    /// Gives back the room of what was deleted and replaced.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        self.with(|engine| {
+            for space in &engine.spaces {
+                space.rotate_memtable_and_wait().map_err(of_engine)?;
+                space.major_compact().map_err(of_engine)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn with<R>(&self, step: impl FnOnce(&Engine) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        match &*self.engine.read() {
+            Some(engine) => step(engine),
+            None => Err(StoreError::Engine("it is closed".into())),
+        }
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(&self.folder)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// The engine gives up for good at the first error, and tells why only then.
+    fn is_for_want_of_room(&self, error: &StoreError) -> bool {
+        match error {
+            StoreError::Io(error) => error.kind() == ErrorKind::StorageFull,
+            StoreError::Engine(_) => self.free().is_ok_and(|free| free < FULL_BELOW),
+            _ => false,
+        }
+    }
+}
+
+fn open_watermark(path: &Path, committed: u64, loss: DataLoss) -> Result<Watermark, StoreError> {
+    let opened = match Watermark::open(path) {
+        Err(StoreError::Watermark { .. }) if loss == DataLoss::Accept => {
+            Watermark::forget(path)?;
+            Watermark::open(path)
+        }
+        opened => opened,
+    };
+    let watermark = opened?;
+    let confirmed = watermark.confirmed();
+    if confirmed <= committed {
+        return Ok(watermark);
+    }
+    match loss {
+        DataLoss::Accept => watermark.begin_at(committed),
+        DataLoss::Refuse => Err(StoreError::Lost {
+            found: committed,
+            confirmed,
+            missing: confirmed - committed,
+        }),
+    }
+}
+
+impl Engine {
+    fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let database = Database::builder(folder.join("records"))
+            .cache_size(cache_bytes)
+            .max_journaling_size(JOURNAL_BYTES_MAX)
+            .worker_threads(WORKERS)
+            .open()
+            .map_err(of_engine)?;
+        let mut spaces = Vec::with_capacity(Space::ALL.len());
+        for space in Space::ALL {
+            let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes(space));
+            spaces.push(database.keyspace(space.as_str(), options).map_err(of_engine)?);
+        }
+        let spaces = spaces
+            .try_into()
+            .map_err(|_| StoreError::Engine("a space is missing".into()))?;
+        Ok(Self { database, spaces })
+    }
+
+    /// Checks the format, or sets it; the number of the last commit.
+    fn begin(&self) -> Result<u64, StoreError> {
+        match self.get(Space::Meta, FORMAT_KEY)?.as_deref() {
+            Some([FORMAT]) => {}
+            Some([found]) => {
+                return Err(StoreError::Format {
+                    found: *found,
+                    known: FORMAT,
+                });
+            }
+            Some(_) => return Err(StoreError::corrupt(Space::Meta, FORMAT_KEY, "not a number")),
+            None => self.set_format()?,
+        }
+        self.commit_number()
+    }
+
+    /// Only a store without anything has no format.
+    fn set_format(&self) -> Result<(), StoreError> {
+        for (space, keyspace) in Space::ALL.iter().zip(&self.spaces) {
+            if !keyspace.is_empty().map_err(of_engine)? {
+                let reason = "missing, though there are records";
+                tracing::error!(space = space.as_str(), "records without a format");
+                return Err(StoreError::corrupt(Space::Meta, FORMAT_KEY, reason));
+            }
+        }
+        let mut writing = self.database.batch().durability(Some(PersistMode::SyncAll));
+        writing.insert(
+            self.space(Space::Meta),
+            FORMAT_KEY,
+            seal(Space::Meta, FORMAT_KEY, &[FORMAT]),
+        );
+        writing.commit().map_err(of_engine)
+    }
+
+    fn commit_number(&self) -> Result<u64, StoreError> {
+        let Some(value) = self.get(Space::Meta, COMMIT_KEY)? else {
+            return Ok(0);
+        };
+        let bytes = value
+            .try_into()
+            .map_err(|_| StoreError::corrupt(Space::Meta, COMMIT_KEY, "not a number"))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
+    fn space(&self, space: Space) -> &Keyspace {
+        &self.spaces[space as usize]
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(sealed) = self.space(space).get(key).map_err(of_engine)? else {
+            return Ok(None);
+        };
+        open(space, key, &sealed).map(|value| Some(value.to_vec()))
+    }
+
+    fn commit(&self, batch: &Batch, number: u64, mode: PersistMode) -> Result<(), StoreError> {
+        let mut writing = self.database.batch().durability(Some(mode));
+        for (space, key, op) in batch.changes() {
+            match op {
+                Op::Put(value) => writing.insert(self.space(space), key, seal(space, key, value)),
+                Op::Delete => writing.remove(self.space(space), key),
+            }
+        }
+        let number = seal(Space::Meta, COMMIT_KEY, &number.to_be_bytes());
+        writing.insert(self.space(Space::Meta), COMMIT_KEY, number);
+        writing.commit().map_err(of_engine)
+    }
+}
+
+impl Store for Disk {
+    fn commit(&self, batch: &Batch, sync: bool) -> Result<(), StoreError> {
+        let number = self.committed() + 1;
+        let mode = if sync {
+            PersistMode::SyncData
+        } else {
+            PersistMode::Buffer
+        };
+        match self.with(|engine| engine.commit(batch, number, mode)) {
+            Err(error) if self.is_for_want_of_room(&error) => Err(StoreError::Full),
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.committed.store(number, Ordering::Release);
+                if sync {
+                    self.synced.store(number, Ordering::Release);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let number = self.committed();
+        self.with(|engine| engine.database.persist(PersistMode::SyncData).map_err(of_engine))?;
+        self.synced.store(number, Ordering::Release);
+        Ok(())
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(|engine| engine.get(space, key))
+    }
+
+    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.with(|engine| {
+            for record in engine.space(space).range(from..) {
+                let (key, sealed) = record.into_inner().map_err(of_engine)?;
+                if visit(&key, open(space, &key, &sealed)?).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn mark(&self) -> Result<(), StoreError> {
+        let synced = self.synced.load(Ordering::Acquire);
+        self.watermark.lock().confirm(synced)?;
+        Ok(())
+    }
+
+    fn room(&self) -> Result<Room, StoreError> {
+        let used = self.with(|engine| engine.database.disk_space().map_err(of_engine))?;
+        Ok(Room {
+            used,
+            free: self.free()?,
+        })
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut engine = self.engine.write();
+        // The lock of its folder goes with the old one.
+        *engine = None;
+        let anew = Engine::open(&self.folder, self.cache_bytes);
+        let anew = anew.and_then(|anew| anew.begin().map(|committed| (anew, committed)));
+        let (anew, committed) = match anew {
+            Err(error) if self.is_for_want_of_room(&error) => return Err(StoreError::Full),
+            anew => anew?,
+        };
+        let confirmed = self.synced.load(Ordering::Acquire);
+        if committed < confirmed {
+            return Err(StoreError::Lost {
+                found: committed,
+                confirmed,
+                missing: confirmed - committed,
+            });
+        }
+        self.committed.store(committed, Ordering::Release);
+        *engine = Some(anew);
+        Ok(())
+    }
+}
+
+fn memtable_bytes(space: Space) -> u64 {
+    match space {
+        Space::Queue | Space::Message | Space::Retained => MEMTABLE_BYTES,
+        _ => SMALL_MEMTABLE_BYTES,
+    }
+}
+
+fn of_engine(error: fjall::Error) -> StoreError {
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => StoreError::Io(error),
+        fjall::Error::Locked => StoreError::InUse,
+        other => StoreError::Engine(other.to_string()),
+    }
+}
