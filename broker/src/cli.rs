@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use hookwire_store::DataLoss;
 
 use crate::config::Config;
 use crate::reload::Overrides;
@@ -33,6 +34,9 @@ pub enum Command {
     /// Look at plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Look at a store that no broker uses
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Compile a component from standard input: what the broker starts for itself
     #[command(hide = true)]
     CompileComponent {
@@ -42,6 +46,34 @@ pub enum Command {
         seconds: u64,
         /// Priority, from 0, the usual one, to 19, the lowest
         nice: i32,
+    },
+}
+
+/// About a store. The folder is that of `data_dir`, and of `--data`.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Look at every record, and say what is damaged or left over
+    Check {
+        /// The folder
+        folder: PathBuf,
+    },
+    /// Write every record to standard output, one line of JSON each
+    Export {
+        /// The folder
+        folder: PathBuf,
+        /// Open it even if its last commits are gone
+        #[arg(long)]
+        accept_data_loss: bool,
+    },
+    /// Make a store of what `export` has written, from standard input
+    Import {
+        /// A folder without a store
+        folder: PathBuf,
+    },
+    /// Give back the room of what was deleted
+    Compact {
+        /// The folder
+        folder: PathBuf,
     },
 }
 
@@ -67,6 +99,20 @@ pub struct RunArgs {
     /// Where durable data goes
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Go on with what is left of a store whose last commits are gone
+    #[arg(long)]
+    pub accept_data_loss: bool,
+}
+
+impl RunArgs {
+    /// What becomes of a store whose last commits are gone.
+    pub fn data_loss(&self) -> DataLoss {
+        if self.accept_data_loss {
+            DataLoss::Accept
+        } else {
+            DataLoss::Refuse
+        }
+    }
 }
 
 impl Overrides for RunArgs {

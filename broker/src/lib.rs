@@ -19,6 +19,7 @@ pub mod config;
 pub mod inspect;
 pub mod metrics;
 pub mod net;
+pub mod offline;
 pub mod policy;
 pub mod reload;
 pub mod router;

@@ -11,7 +11,7 @@ use hookwire::cli::{Cli, Command, PluginCommand, RunArgs};
 use hookwire::config::Config;
 use hookwire::inspect::describe;
 use hookwire::policy;
-use hookwire::run;
+use hookwire::{offline, run};
 use hookwire_plugin_host::compile_component;
 use tracing_subscriber::EnvFilter;
 
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             seconds,
             nice,
         }) => return compile(memory, Duration::from_secs(seconds), nice),
+        Some(Command::Store(command)) => offline::run(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,12 +48,17 @@ fn start(args: RunArgs) -> anyhow::Result<()> {
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
-        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_env_filter(filter(&config.log)?)
         .init();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(run::run(args, config))
+}
+
+/// The store's engine tells of its everyday life; who wants to hear it can say so.
+fn filter(log: &str) -> anyhow::Result<EnvFilter> {
+    Ok(EnvFilter::try_new(format!("fjall=warn,lsm_tree=warn,{log}"))?)
 }
 
 fn check(file: &Path) -> anyhow::Result<()> {

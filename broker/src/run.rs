@@ -1,17 +1,20 @@
 //! A broker from its configuration to its end: check, bind, load the policy, serve, drain.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use hookwire_store::{Committer, CommitterSettings, DataLoss, Disk};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::broker::{Broker, Settings};
 use crate::bundled::BUNDLED;
 use crate::cli::RunArgs;
-use crate::config::Config;
+use crate::clock;
+use crate::config::{Config, StoreSettings};
 use crate::net::{Bound, Slots, raise_limit};
 use crate::policy::{PolicyBoard, PolicyLoader};
 use crate::reload::{Overrides, Reloader};
@@ -49,7 +52,8 @@ impl Server {
     /// anybody having said so.
     pub async fn start(args: RunArgs, config: Config) -> anyhow::Result<Self> {
         let descriptors = raise_limit();
-        let broker = Broker::new(Settings::from(&config)).context("cannot start the events thread")?;
+        let (loss, opening) = (args.data_loss(), config.clone());
+        let broker = tokio::task::spawn_blocking(move || open_broker(&opening, loss)).await??;
         let mut policy = PolicyLoader::new(broker.clone(), &config)?;
         let file = args.config.clone();
         let (policy, config) = tokio::task::spawn_blocking(move || {
@@ -142,7 +146,52 @@ impl Server {
         {
             tracing::warn!("some clients did not take their farewell in time");
         }
+        let broker = self.broker.clone();
+        if tokio::task::spawn_blocking(move || broker.close_store())
+            .await
+            .is_err()
+        {
+            tracing::error!("the store was not closed");
+        }
     }
+}
+
+/// A broker with what its store has, if it has one.
+fn open_broker(config: &Config, loss: DataLoss) -> anyhow::Result<Broker> {
+    let settings = Settings::from(config);
+    let Some(folder) = &config.data_dir else {
+        return Broker::new(settings).context("cannot start the events thread");
+    };
+    let started_at = clock::now();
+    let committer = open_store(folder, &config.store, loss)
+        .with_context(|| format!("cannot open the store in {}", folder.display()))?;
+    let opened_ms = started_at.elapsed().as_millis();
+    let broker = Broker::with_store(settings, Arc::new(committer)).context("cannot start threads")?;
+    let recovered = broker
+        .recover(clock::now())
+        .with_context(|| format!("cannot read the store in {}", folder.display()))?;
+    tracing::info!(
+        sessions = recovered.sessions,
+        subscriptions = recovered.subscriptions,
+        messages = recovered.messages,
+        retained = recovered.retained,
+        wills = recovered.wills,
+        expired = recovered.expired,
+        opened_ms,
+        ms = started_at.elapsed().as_millis(),
+        "store open"
+    );
+    Ok(broker)
+}
+
+fn open_store(folder: &Path, settings: &StoreSettings, loss: DataLoss) -> anyhow::Result<Committer> {
+    let store = Disk::open(folder, settings.cache_bytes as u64, loss)?;
+    let settings = CommitterSettings {
+        durability: settings.durability,
+        bytes_max: settings.bytes_max as u64,
+        free_bytes_min: settings.free_bytes_min as u64,
+    };
+    Ok(Committer::start(Arc::new(store), settings)?)
 }
 
 /// Runs until SIGTERM or SIGINT; a second one ends at once.

@@ -1,6 +1,7 @@
 //! What plugins may ask of the broker, as a narrow trait, so that the plugin host never imports the broker.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hookwire_protocol::{TopicFilter, TopicName};
 
@@ -15,6 +16,17 @@ pub struct PluginPublish {
     pub message: Message,
     /// Whether it only takes its place among the retained messages and is sent to nobody.
     pub is_only_kept: bool,
+}
+
+/// An entry of a plugin's store, as it survives the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEntry {
+    /// Its value; a number as eight bytes, little-endian.
+    pub value: Vec<u8>,
+    /// Whether it was written as a number, which can be added to.
+    pub is_number: bool,
+    /// When it is gone by itself.
+    pub ends: Option<Instant>,
 }
 
 /// The broker, as plugins see it. Calls must not block: they are made in the middle of a hook.
@@ -43,6 +55,15 @@ pub trait Host: Send + Sync {
 
     /// Whether there is room for a retained message.
     fn has_room_to_retain(&self, message: &Message) -> bool;
+
+    /// Takes note of an entry of a plugin's durable store, or of its end. Without a store that survives the process, there
+    /// is nothing to do.
+    fn keep(&self, _plugin: &str, _key: &str, _entry: Option<KeptEntry>) {}
+
+    /// The entries that were kept for a plugin.
+    fn kept(&self, _plugin: &str) -> Vec<(String, KeptEntry)> {
+        Vec::new()
+    }
 }
 
 /// A host that knows nobody: for checking plugins without a broker.

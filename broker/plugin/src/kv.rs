@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hookwire_hooks::{Host, KeptEntry};
 use parking_lot::Mutex;
 
 /// Longest key, bytes: a key names something, it does not hold it.
@@ -41,6 +42,14 @@ struct Entries {
     /// Entries with a time to live, the one that ends first in front.
     by_end: BTreeSet<(Instant, Arc<str>)>,
     bytes: usize,
+    /// Where changes are taken note of, if they are to survive the process.
+    keeper: Option<Keeper>,
+}
+
+/// The broker, on behalf of one plugin.
+struct Keeper {
+    plugin: Arc<str>,
+    broker: Arc<dyn Host>,
 }
 
 struct Entry {
@@ -77,7 +86,52 @@ impl Value {
     }
 }
 
+impl Entry {
+    fn kept(&self) -> KeptEntry {
+        KeptEntry {
+            value: self.value.to_vec(),
+            is_number: matches!(self.value, Value::Number(_)),
+            ends: self.ends,
+        }
+    }
+}
+
+impl From<KeptEntry> for Entry {
+    fn from(kept: KeptEntry) -> Self {
+        let number = kept.value.as_slice().try_into().map(i64::from_le_bytes);
+        let value = match number {
+            Ok(number) if kept.is_number => Value::Number(number),
+            _ => Value::Bytes(kept.value.into()),
+        };
+        Self {
+            value,
+            ends: kept.ends,
+        }
+    }
+}
+
 impl Kv {
+    /// From now on changes survive the process. What was kept is there again; where there is a newer value, that stays and
+    /// is kept.
+    pub(crate) fn keep_with(&self, plugin: &Arc<str>, broker: &Arc<dyn Host>) {
+        let mut entries = self.entries.lock();
+        if entries.keeper.is_some() {
+            return;
+        }
+        for (key, kept) in broker.kept(plugin) {
+            if !entries.by_key.contains_key(key.as_str()) {
+                entries.insert(key.into(), kept.into());
+            }
+        }
+        entries.keeper = Some(Keeper {
+            plugin: Arc::clone(plugin),
+            broker: Arc::clone(broker),
+        });
+        for (key, entry) in &entries.by_key {
+            entries.keep(key, Some(entry));
+        }
+    }
+
     pub(crate) fn get(&self, key: &str, now: Instant) -> Option<Vec<u8>> {
         self.entries
             .lock()
@@ -140,7 +194,9 @@ impl Kv {
         match entries.live(&key, now).map(|entry| &mut entry.value) {
             Some(Value::Number(number)) => {
                 *number = number.saturating_add(delta);
-                Ok(*number)
+                let sum = *number;
+                entries.keep(&key, entries.by_key.get(key.as_str()));
+                Ok(sum)
             }
             Some(Value::Bytes(_)) => Err(KvError::NotANumber),
             None => entries
@@ -189,8 +245,24 @@ impl Entries {
         self.by_key.get_mut(key)
     }
 
+    /// Takes note of an entry, or of its end.
+    fn keep(&self, key: &str, entry: Option<&Entry>) {
+        if let Some(Keeper { plugin, broker }) = &self.keeper {
+            broker.keep(plugin, key, entry.map(Entry::kept));
+        }
+    }
+
+    fn insert(&mut self, key: Arc<str>, entry: Entry) {
+        if let Some(end) = entry.ends {
+            self.by_end.insert((end, key.clone()));
+        }
+        self.bytes += cost(&key, &entry.value);
+        self.by_key.insert(key, entry);
+    }
+
     fn remove(&mut self, key: &str) {
         if let Some((key, entry)) = self.by_key.remove_entry(key) {
+            self.keep(&key, None);
             self.bytes -= cost(&key, &entry.value);
             if let Some(end) = entry.ends {
                 self.by_end.remove(&(end, key));
@@ -218,12 +290,9 @@ impl Entries {
             }
         }
         self.remove(key);
-        let key: Arc<str> = key.into();
-        if let Some(end) = ends {
-            self.by_end.insert((end, key.clone()));
-        }
-        self.by_key.insert(key, Entry { value, ends });
-        self.bytes += wanted;
+        let entry = Entry { value, ends };
+        self.keep(key, Some(&entry));
+        self.insert(key.into(), entry);
         Ok(())
     }
 
@@ -415,6 +484,70 @@ mod tests {
         );
         assert_eq!(keys("", None, 9, now).len(), 7);
         assert!(keys("d", None, 9, now).is_empty() && keys("b/", Some("c"), 9, now).is_empty());
+    }
+
+    /// A broker that keeps entries of plugins.
+    #[derive(Default)]
+    struct Notes(Mutex<std::collections::BTreeMap<(String, String), KeptEntry>>);
+
+    impl Host for Notes {
+        fn client(&self, _: hookwire_hooks::ClientKey) -> Option<Arc<hookwire_hooks::ClientFacts>> {
+            None
+        }
+
+        fn disconnect(&self, _: hookwire_hooks::ClientKey, _: Option<String>) -> bool {
+            false
+        }
+
+        fn publish(&self, _: Vec<hookwire_hooks::PluginPublish>) -> bool {
+            false
+        }
+
+        fn keep(&self, plugin: &str, key: &str, entry: Option<KeptEntry>) {
+            let key = (plugin.to_owned(), key.to_owned());
+            match entry {
+                Some(entry) => drop(self.0.lock().insert(key, entry)),
+                None => drop(self.0.lock().remove(&key)),
+            }
+        }
+
+        fn kept(&self, plugin: &str) -> Vec<(String, KeptEntry)> {
+            let notes = self.0.lock();
+            let own = notes.iter().filter(|((of, _), _)| of == plugin);
+            own.map(|((_, key), entry)| (key.clone(), entry.clone()))
+                .collect()
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_there_again_for_the_same_plugin() {
+        let (now, name) = (clock(), Arc::from("counter"));
+        let notes: Arc<Notes> = Arc::default();
+        let broker: Arc<dyn Host> = notes.clone();
+        let kv = Kv::default();
+        put(&kv, "before", b"1", None, now).unwrap();
+        kv.keep_with(&name, &broker);
+        put(&kv, "a", b"2", Some(SECOND), now).unwrap();
+        put(&kv, "b", b"3", None, now).unwrap();
+        assert!(kv.delete("b", now));
+        kv.increment("n".into(), 5, None, QUOTA, now).unwrap();
+        kv.increment("n".into(), 2, None, QUOTA, now).unwrap();
+
+        let again = Kv::default();
+        put(&again, "before", b"newer", None, now).unwrap();
+        again.keep_with(&name, &broker);
+        assert_eq!(again.get("before", now).unwrap(), b"newer");
+        assert_eq!(again.get("a", now).unwrap(), b"2");
+        assert_eq!(again.get("a", now + SECOND), None, "its time goes on");
+        assert_eq!(again.get("b", now), None);
+        assert_eq!(again.increment("n".into(), 1, None, QUOTA, now), Ok(8));
+        assert_eq!(again.size().0, 2);
+        let newer = notes.0.lock()[&("counter".to_owned(), "before".to_owned())].clone();
+        assert_eq!(newer.value, b"newer");
+
+        let other = Kv::default();
+        other.keep_with(&Arc::from("another"), &broker);
+        assert_eq!(other.size(), (0, 0));
     }
 
     fn clock() -> Instant {

@@ -67,6 +67,9 @@ impl Services {
         foundation: Arc<Foundation>,
     ) -> Self {
         let name: Arc<str> = name.into();
+        if grants.kv_durable {
+            lasting.kv.keep_with(&name, &foundation.broker);
+        }
         Self {
             journal: Journal::of_plugin(name.clone(), &foundation.limits),
             incidents: Journal::of_incidents(name.clone(), &foundation.limits),

@@ -70,6 +70,8 @@ pub struct Grants {
     pub password: bool,
     /// Token buckets that it may have at a time.
     pub rate_limit_keys_max: Option<usize>,
+    /// What it stores survives the process, where the broker has a store.
+    pub kv_durable: bool,
     /// Figures of its own.
     pub metrics: bool,
     /// Unpredictable random bytes.

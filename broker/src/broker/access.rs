@@ -48,6 +48,31 @@ impl Rights {
         })
     }
 
+    /// What they consist of, for the store.
+    pub(super) fn parts(&self) -> (bool, Vec<(bool, RuleAction, ByteString)>) {
+        let rules = self.rules.iter().map(|rule| {
+            let filter = rule.filter.as_byte_string().clone();
+            (rule.allow, rule.action, filter)
+        });
+        (self.superuser, rules.collect())
+    }
+
+    /// The rights of [`Rights::parts`]; `None` if a filter is not valid.
+    pub(super) fn restored(superuser: bool, rules: Vec<(bool, RuleAction, ByteString)>) -> Option<Self> {
+        let rules = rules.into_iter().map(|(allow, action, filter)| {
+            let filter = TopicFilter::new(filter).ok()?;
+            Some(TopicRule {
+                allow,
+                action,
+                filter,
+            })
+        });
+        Some(Self {
+            superuser,
+            rules: rules.collect::<Option<_>>()?,
+        })
+    }
+
     /// Whether every access has to be asked about.
     fn is_plain(&self) -> bool {
         !self.superuser && self.rules.is_empty()

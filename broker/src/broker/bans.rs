@@ -44,12 +44,11 @@ impl Broker {
     /// Counts a connect, and refuses a client that connects too often. Only those who have authenticated are counted:
     /// nobody can have another banned.
     pub(super) fn check_flapping(&self, client_id: &ByteString, now: Instant) -> Result<(), Denial> {
-        if self
-            .0
-            .flapping
-            .connects(client_id, now, &self.settings().flapping)
-        {
-            return Ok(());
+        let settings = &self.settings().flapping;
+        match self.0.flapping.connects(client_id, now, settings) {
+            Verdict::Welcome => return Ok(()),
+            Verdict::Banned => {}
+            Verdict::BannedNow => self.record_ban(client_id, now + settings.ban),
         }
         self.0.metrics.limits.reached(Limit::Flapping);
         Err(Denial {
@@ -90,15 +89,33 @@ impl Visits {
     }
 }
 
+/// Whether a client may connect once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Welcome,
+    Banned,
+    /// From this connect on.
+    BannedNow,
+}
+
 /// Counts the connects of each client id.
 #[derive(Debug, Default)]
 pub(super) struct FlappingWatch(Mutex<HashMap<ByteString, Visits>>);
 
 impl FlappingWatch {
-    /// Whether a client may connect once more.
-    fn connects(&self, client_id: &ByteString, now: Instant, settings: &FlappingSettings) -> bool {
+    /// A ban of an earlier run that is not over.
+    pub(super) fn restore(&self, client_id: ByteString, now: Instant, until: Instant) {
+        let visits = Visits {
+            since: now,
+            count: 0,
+            banned_until: Some(until),
+        };
+        self.0.lock().insert(client_id, visits);
+    }
+
+    fn connects(&self, client_id: &ByteString, now: Instant, settings: &FlappingSettings) -> Verdict {
         if settings.connects_max == 0 {
-            return true;
+            return Verdict::Welcome;
         }
         let mut watched = self.0.lock();
         if watched.len() >= WATCHED_MAX {
@@ -114,11 +131,11 @@ impl FlappingWatch {
             *visits = fresh();
         }
         if visits.banned_until.is_some() {
-            return false;
+            return Verdict::Banned;
         }
         visits.count = visits.count.saturating_add(1);
         if visits.count <= settings.connects_max {
-            return true;
+            return Verdict::Welcome;
         }
         visits.banned_until = Some(now + settings.ban);
         tracing::warn!(
@@ -126,7 +143,7 @@ impl FlappingWatch {
             connects = visits.count,
             "a client connects too often; it is refused for {:?}", settings.ban
         );
-        false
+        Verdict::BannedNow
     }
 }
 
@@ -169,9 +186,10 @@ mod tests {
         let watch = FlappingWatch::default();
         let id = ByteString::from_static("flap");
         let start = clock::now();
-        let at = |secs| watch.connects(&id, start + Duration::from_secs(secs), &settings);
+        let at = |secs| watch.connects(&id, start + Duration::from_secs(secs), &settings) == Verdict::Welcome;
         let tries: Vec<_> = [0, 1, 2, 30, 61, 63, 75, 76, 77].into_iter().map(at).collect();
         assert_eq!(tries, [true, true, false, false, false, true, true, true, false]);
-        assert!(watch.connects(&ByteString::from_static("other"), start, &settings));
+        let other = ByteString::from_static("other");
+        assert_eq!(watch.connects(&other, start, &settings), Verdict::Welcome);
     }
 }

@@ -18,6 +18,8 @@ pub struct Client {
     id: u64,
     key: AtomicU64,
     online: AtomicBool,
+    /// It survives the process.
+    durable: bool,
     session: Mutex<Session>,
     standing: RwLock<Standing>,
     /// Its grant has rules about what it may receive.
@@ -45,6 +47,7 @@ impl Client {
             id,
             key: AtomicU64::new(standing.facts.key.0),
             online: AtomicBool::new(false),
+            durable: session.is_durable(),
             session: Mutex::new(session),
             restricted: AtomicBool::new(standing.rights.restricts_delivery()),
             standing: RwLock::new(standing),
@@ -66,6 +69,17 @@ impl Client {
     pub fn session_of(&self, key: ClientKey) -> Option<MutexGuard<'_, Session>> {
         let session = self.session.lock();
         (session.terms().key == key).then_some(session)
+    }
+
+    /// Its number, for as long as the session lives.
+    pub(super) fn number(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether the session survives the process.
+    #[inline]
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable
     }
 
     /// The present or last connection.

@@ -377,6 +377,9 @@ impl Broker {
         if kept.is_none() {
             self.check_room_for_session(by_id.len())?;
         }
+        if kept.is_none() || connect.clean_start {
+            self.check_store_for_session(admission)?;
+        }
         let taken_over = kept
             .as_ref()
             .and_then(|client| self.take_over(now, client, connect.clean_start));
@@ -418,6 +421,15 @@ impl Broker {
         };
         self.0.metrics.limits.reached(limit);
         Err(self.no_room(ConnectReason::QuotaExceeded, Some(FULL)))
+    }
+
+    /// A session that is to be kept needs a store that has room.
+    fn check_store_for_session(&self, admission: &Admission) -> Result<(), Denial> {
+        if admission.terms.expiry.is_zero() || self.store_has_room() {
+            return Ok(());
+        }
+        self.0.metrics.limits.reached(Limit::StoreBytesMax);
+        Err(self.no_room(ConnectReason::QuotaExceeded, Some(STORE_FULL)))
     }
 
     /// A will that its client may not publish is refused at once. It is looked at again when it fires.
@@ -489,9 +501,10 @@ impl Broker {
         let old = client.key();
         client.stand(standing.clone());
         self.0.registry.rekey(Some(old), standing.facts.key, client);
-        let link = client
-            .session()
-            .attach(now, admission.terms.clone(), &admission.connack);
+        let mut session = client.session();
+        let link = session.attach(now, admission.terms.clone(), &admission.connack);
+        self.record_session(&session, standing, None);
+        drop(session);
         self.set_online(client, true);
         self.emit(standing.facts.key, &standing.facts.client_id, || {
             EventKind::SessionResumed
@@ -507,12 +520,20 @@ impl Broker {
         admission: &Admission,
     ) -> (Arc<Client>, Arc<Link>) {
         let client_id = standing.facts.client_id.clone();
-        let mut session = Session::new(client_id.clone(), admission.terms.clone());
-        let link = session.attach(now, admission.terms.clone(), &admission.connack);
         let id = self
             .0
             .next_session
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut session = Session::new(client_id.clone(), admission.terms.clone());
+        if let Some(durable) = self.durable() {
+            session = session.with_ledger(Arc::clone(durable.ledger()));
+            if !admission.terms.expiry.is_zero() {
+                session = session.with_journal(id);
+            }
+        }
+        let link = session.attach(now, admission.terms.clone(), &admission.connack);
+        let commit = self.record_session(&session, standing, None);
+        session.hold_output(commit);
         let client = Arc::new(Client::new(id, session, standing.clone()));
         self.set_online(&client, true);
         by_id.insert(client_id.clone(), Arc::clone(&client));
@@ -561,6 +582,7 @@ struct TakenOver {
 
 const FOREIGN: ByteString = ByteString::from_static("the client id belongs to another user");
 const FULL: ByteString = ByteString::from_static("no room for another session");
+const STORE_FULL: ByteString = ByteString::from_static("no room for another session that is to be kept");
 
 /// Largest packet that is accepted from a client.
 fn packet_bytes_max(grant: &Grant, settings: &Settings) -> usize {

@@ -124,6 +124,7 @@ impl Broker {
         };
         let mut session = client.session();
         let sent = session.deliver(round.now, delivered);
+        publisher.has_recorded(session.take_recorded());
         if session.wants_respite() {
             publisher.wants_respite();
         }
@@ -135,7 +136,9 @@ impl Broker {
             }
             Sent::Queued | Sent::Dropped(_) => {
                 let mut lost = session.take_lost();
+                let unread = session.take_dropped_unread();
                 drop(session);
+                self.count_dropped_unread(&unread);
                 if let Sent::Dropped(cause) = sent {
                     lost.push(Lost::of(message, cause));
                 } else if self.0.memory.is_scarce() {

@@ -10,6 +10,7 @@ use hookwire_protocol::DisconnectReason;
 use super::Broker;
 use super::client::Client;
 use super::timers::Due;
+use crate::clock;
 use crate::metrics::Tally;
 use crate::session::{Closure, Ending, Link};
 
@@ -43,6 +44,12 @@ impl Broker {
         let mut session = client.session();
         let is_present = session.link().is_some_and(|present| Arc::ptr_eq(present, link));
         let detached = is_present.then(|| session.detach(now, &departure.ending));
+        if detached
+            .as_ref()
+            .is_some_and(|detached| !detached.expires_in.is_zero())
+        {
+            self.record_session(&session, &standing, Some(clock::unix_ms()));
+        }
         let lost = session.take_lost();
         drop(session);
         let mut bequeathed = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, KeptEntry, Message, PluginPublish};
 use hookwire_protocol::{TopicFilter, TopicName};
 use parking_lot::RwLock;
 
@@ -91,7 +91,20 @@ impl Host for PluginAccess {
         self.broker().is_some_and(|broker| {
             let limits = broker.settings().retained_limits();
             message.payload.is_empty()
-                || (!broker.0.memory.is_full() && broker.0.router.check_retained(message, &limits).is_ok())
+                || (!broker.0.memory.is_full()
+                    && broker.store_has_room()
+                    && broker.0.router.check_retained(message, &limits).is_ok())
         })
+    }
+
+    fn keep(&self, plugin: &str, key: &str, entry: Option<KeptEntry>) {
+        if let Some(broker) = self.broker() {
+            broker.keep_entry(plugin, key, entry);
+        }
+    }
+
+    fn kept(&self, plugin: &str) -> Vec<(String, KeptEntry)> {
+        self.broker()
+            .map_or_else(Vec::new, |broker| broker.kept_entries(plugin))
     }
 }

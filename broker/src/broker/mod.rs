@@ -8,6 +8,7 @@ mod client;
 mod connect;
 mod deliver;
 mod disconnect;
+mod durable;
 mod emission;
 mod events;
 mod fight;
@@ -47,6 +48,7 @@ pub use authentication::{Dialogue, Enrolment, refused};
 pub use client::{Client, Standing};
 pub use connect::{Admits, Arrival, Connected};
 pub use disconnect::Departure;
+pub use durable::Recovered;
 pub use host::PluginAccess;
 pub use publish::{Published, Publisher, Stop};
 pub use publish_waiting::PublishedRun;
@@ -60,6 +62,7 @@ use crate::metrics::{Metrics, Tally};
 use crate::router::{RetainedLimits, Router};
 use crate::session::Lost;
 use bans::FlappingWatch;
+use durable::Durable;
 use events::EventSink;
 use fight::FightWatch;
 use memory::Memory;
@@ -128,6 +131,8 @@ struct Shared {
     settings: ArcSwap<Settings>,
     chain: Arc<ArcSwap<Chain>>,
     router: Router<Arc<Client>>,
+    /// The store, if anything is to survive the process.
+    durable: Option<Durable>,
     registry: Registry,
     held_wills: HeldWills,
     retained_sources: RetainedSources,
@@ -165,6 +170,21 @@ impl Broker {
     /// # Errors
     /// The system has no thread left for events.
     pub fn new(settings: Settings) -> std::io::Result<Self> {
+        Self::with_durable(settings, None)
+    }
+
+    /// The same with a store; [`Broker::recover`] restores what it has.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn with_store(
+        settings: Settings,
+        committer: Arc<hookwire_store::Committer>,
+    ) -> std::io::Result<Self> {
+        Self::with_durable(settings, Some(Durable::new(committer)?))
+    }
+
+    fn with_durable(settings: Settings, durable: Option<Durable>) -> std::io::Result<Self> {
         let chain = Arc::new(ArcSwap::from_pointee(Chain::new(
             0,
             Vec::new(),
@@ -178,6 +198,7 @@ impl Broker {
             settings: ArcSwap::from_pointee(settings),
             chain,
             router: Router::default(),
+            durable,
             registry: Registry::default(),
             held_wills: HeldWills::default(),
             retained_sources: RetainedSources::default(),
@@ -333,6 +354,20 @@ impl Broker {
                 client_id: client_id.clone(),
                 kind,
             });
+        }
+    }
+
+    /// Counts messages that were dropped from a full queue, and that only the store had.
+    fn count_dropped_unread(&self, limits: &[Limit]) {
+        if limits.is_empty() {
+            return;
+        }
+        self.0.metrics.traffic.add(&Tally {
+            publishes_dropped: limits.len() as u64,
+            ..Tally::default()
+        });
+        for limit in limits {
+            self.0.metrics.limits.reached(*limit);
         }
     }
 

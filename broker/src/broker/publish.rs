@@ -7,7 +7,8 @@
 //! take (session) ─► authorize ─► on-publish ─► route ─► deliver ─► [safe] ─► answer (session) ─► wake recipients
 //! ```
 //!
-//! `[safe]` is where a durable store commits what was routed: an answer is given only after that.
+//! `[safe]` is where the store comes in: what was routed is recorded on the way, and an answer waits in the session until
+//! the batch that it is in is safe. Nobody else waits.
 
 use std::mem;
 use std::sync::Arc;
@@ -86,6 +87,8 @@ pub struct Publisher {
     /// Buffers of one run, kept for the next.
     run: Vec<Publication>,
     answers: Vec<Answer>,
+    /// The batch with which everything is safe that this run has recorded.
+    commit: u64,
 }
 
 /// A message on its way back to its publisher. A client that publishes to itself waits for the acknowledgement first, and takes what
@@ -152,6 +155,8 @@ struct Answer {
     is_judged: bool,
     reason: PublishReason,
     text: Option<ByteString>,
+    /// Not before this batch is safe.
+    commit: u64,
 }
 
 impl Publisher {
@@ -175,6 +180,11 @@ impl Publisher {
     /// A connection has something to write.
     pub(super) fn has_output(&mut self, link: &Arc<Link>) {
         self.dirty.push(Arc::clone(link));
+    }
+
+    /// Something was recorded, in this batch.
+    pub(super) fn has_recorded(&mut self, commit: u64) {
+        self.commit = self.commit.max(commit);
     }
 
     /// Forgets what policies have said of the client, if somebody has wished so: then it has another epoch.
@@ -208,6 +218,7 @@ impl Publisher {
             is_judged,
             reason: PublishReason::Success,
             text: None,
+            commit: 0,
         });
         if is_judged {
             self.run.push(Publication::new(taken.message));
@@ -263,6 +274,13 @@ impl Broker {
         let mut throttle = Duration::ZERO;
         let mut run = mem::take(&mut publisher.run);
         let mut answers = mem::take(&mut publisher.answers);
+        publisher.commit = 0;
+        // Where a QoS 2 message is recorded, its identifier is, too: one without the other would lose it or double it.
+        let mut whole = if answers.iter().any(is_exactly_once) {
+            self.whole()
+        } else {
+            None
+        };
         let mut publications = run.drain(..);
         let mut answered = 0;
         for answer in &mut answers {
@@ -272,15 +290,26 @@ impl Broker {
                     stop = Err(closed);
                     break;
                 }
+                answer.commit = publisher.commit;
+            } else {
+                // What it was taken with may not be safe yet.
+                answer.commit = self.latest_commit();
             }
             answered += 1;
         }
         drop(publications);
         // What came after a message that ends the connection was not taken: it may be sent again.
         let unanswered = answers.split_off(answered);
+        // Its own messages are recorded behind the answers, and have to be as safe.
+        if !publisher.own.is_empty() && author.client.is_durable() {
+            whole = whole.or_else(|| self.whole());
+            let commit = self.open_commit();
+            answers.iter_mut().for_each(|answer| answer.commit = commit);
+        }
         answer_all(author, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
         self.hand_over_own(round, publisher);
+        drop(whole);
         publisher.wake_recipients();
         throttle = throttle.max(mem::take(&mut publisher.respite));
         stop.map(|()| throttle)
@@ -393,7 +422,7 @@ impl Broker {
         message.start_expiry(round.now);
         let is_fit = message.payload.len() <= round.settings.limits.decode.packet_bytes_max;
         if fate == Fate::Pass && message.retain && is_fit {
-            self.retain(round, &message);
+            self.retain(round, &mut Publisher::default(), &message);
         }
     }
 
@@ -435,7 +464,7 @@ impl Broker {
         if routing.as_ref().is_some_and(|routing| routing.withheld) {
             return PublishReason::ImplementationSpecific;
         }
-        if message.retain && !self.retain(round, &message) {
+        if message.retain && !self.retain(round, publisher, &message) {
             return PublishReason::QuotaExceeded;
         }
         let has_copies = routing.as_ref().is_some_and(|routing| !routing.copies.is_empty());
@@ -459,13 +488,21 @@ impl Broker {
     }
 
     /// False when there is no room.
-    fn retain(&self, round: &Round<'_>, message: &Message) -> bool {
+    fn retain(&self, round: &Round<'_>, publisher: &mut Publisher, message: &Message) -> bool {
         let grows = !message.payload.is_empty();
         if grows && self.0.memory.is_full() {
             self.0.metrics.limits.reached(Limit::MemoryMax);
             return false;
         }
-        let kept = self.0.router.retain(message, &round.settings.retained_limits());
+        if grows && !self.store_has_room() {
+            self.0.metrics.limits.reached(Limit::StoreBytesMax);
+            return false;
+        }
+        let mut commit = 0;
+        let record = || commit = self.record_retained(message);
+        let limits = round.settings.retained_limits();
+        let kept = self.0.router.retain(message, &limits, record);
+        publisher.has_recorded(commit);
         if let Err(full) = kept {
             self.0.metrics.limits.reached(match full {
                 RetainedFull::Messages => Limit::RetainedMessagesMax,
@@ -669,6 +706,10 @@ fn closed_by_policy(rejection: Rejection) -> Stop {
     }
 }
 
+fn is_exactly_once(answer: &Answer) -> bool {
+    matches!(answer.delivery, Delivery::ExactlyOnce(_))
+}
+
 /// A client of MQTT 3 cannot be told that there is no room: it keeps its message, and comes back with it.
 fn no_room() -> Stop {
     Stop::Policy {
@@ -694,15 +735,22 @@ pub(super) fn take(
 
 fn answer_all(author: &Author, answers: &mut Vec<Answer>, unanswered: &[Answer]) {
     let is_owed = |answer: &Answer| answer.delivery != Delivery::AtMostOnce;
-    if (answers.iter().any(is_owed) || !unanswered.is_empty())
-        && let Some(mut session) = author.client.session_of(author.key)
-    {
+    if !(answers.iter().any(is_owed) || !unanswered.is_empty()) {
+        return answers.clear();
+    }
+    let client = &author.client;
+    if let Some(mut session) = client.session_of(author.key) {
         for answer in answers.drain(..) {
-            session.answer_publish(answer.delivery, answer.reason, answer.text);
+            session.answer_publish(answer.delivery, answer.reason, answer.text, answer.commit);
         }
         for answer in unanswered {
             session.forget_publish(answer.delivery);
         }
+    } else if client.is_durable() {
+        // Another connection has taken over: it is told when the message comes again. That it was taken is recorded with it.
+        let session = client.session();
+        let taken = answers.iter().filter(|answer| !answer.reason.is_error());
+        taken.for_each(|answer| session.record_received(answer.delivery));
     }
     answers.clear();
 }

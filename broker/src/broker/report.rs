@@ -12,7 +12,7 @@ use super::Broker;
 use super::publish::Publisher;
 use crate::clock;
 use crate::metrics::Limit;
-use crate::sys::{Amount, PluginReport, Report, Reporter, Snapshot};
+use crate::sys::{Amount, PluginReport, Report, Reporter, Snapshot, StoreReport};
 
 /// How often the broker looks whether it is time to report: the interval may have changed.
 const STEP_MAX: Duration = Duration::from_secs(1);
@@ -76,6 +76,7 @@ impl Broker {
                 .collect(),
             events_dropped: self.0.events.dropped(),
             plugins: self.plugin_reports(),
+            store: self.store_report(),
             ..Snapshot::default()
         };
         for client in self.clients() {
@@ -91,6 +92,17 @@ impl Broker {
     /// Counts a change of the policy that was refused.
     pub(crate) fn count_refused_policy(&self) {
         self.0.metrics.policies_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn store_report(&self) -> Option<StoreReport> {
+        let (commits, changes, bytes_written, bytes_used) = self.store_figures()?;
+        Some(StoreReport {
+            health: self.store_health()?.as_str(),
+            commits,
+            changes,
+            bytes_written,
+            bytes_used,
+        })
     }
 
     fn plugin_reports(&self) -> Vec<PluginReport> {

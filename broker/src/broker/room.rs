@@ -21,6 +21,9 @@ impl Broker {
         message: &Message,
         matches: &Matches<Arc<Client>>,
     ) -> bool {
+        if message.qos > QoS::AtMostOnce && !self.store_takes(message, matches) {
+            return false;
+        }
         let is_full = self.0.memory.is_full();
         let rejects = round.settings.session.queue_overflow == QueueOverflow::RejectPublisher;
         if message.qos == QoS::AtMostOnce || !(is_full || rejects) {

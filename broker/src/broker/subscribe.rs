@@ -218,6 +218,10 @@ impl Broker {
             self.0.metrics.limits.reached(limit);
             return Ok(Err(SubscribeReason::QuotaExceeded));
         }
+        if client.is_durable() && !self.store_has_room() {
+            self.0.metrics.limits.reached(Limit::StoreBytesMax);
+            return Ok(Err(SubscribeReason::QuotaExceeded));
+        }
         let qos = asked.options.qos.min(qos_max);
         if qos < asked.options.qos {
             self.0.metrics.limits.reached(Limit::QosMax);
@@ -297,7 +301,7 @@ impl Broker {
         let (is_new, replaced) = {
             let mut session = client.session();
             let replaced = session.rewrite(&full_text(asked), &text);
-            (session.subscribe(text.clone(), options), replaced)
+            (session.subscribe(text.clone(), options, id), replaced)
         };
         if let Some(replaced) = replaced {
             self.remove(client, replaced);

@@ -27,6 +27,8 @@ pub(super) struct HeldWill {
     standing: Standing,
     /// How often and how long policies have held it back.
     delays: WillDelays,
+    /// The number of its record, or 0.
+    record: u64,
 }
 
 /// Wills that wait for their delay, by client id.
@@ -49,6 +51,7 @@ impl Broker {
             will,
             standing,
             delays: WillDelays::default(),
+            record: 0,
         };
         if held.will.due_at > now {
             self.hold_will(held);
@@ -59,13 +62,49 @@ impl Broker {
     }
 
     fn hold_will(&self, held: HeldWill) {
+        let HeldWill {
+            will,
+            standing,
+            delays,
+            ..
+        } = &held;
+        let record = self.record_will(will, standing, *delays);
+        self.keep_will(HeldWill { record, ..held });
+    }
+
+    /// A will that waited when the broker was stopped, with the number of its record and what policies had done; `None` for
+    /// one whose connection ended with the broker.
+    pub(super) fn restore_will(
+        &self,
+        will: DueWill,
+        standing: Standing,
+        recorded: Option<(u64, WillDelays)>,
+    ) {
+        let (record, delays) = recorded.unwrap_or_default();
+        let held = HeldWill {
+            will,
+            standing,
+            delays,
+            record,
+        };
+        if recorded.is_some() {
+            self.keep_will(held);
+        } else {
+            self.hold_will(held);
+        }
+    }
+
+    fn keep_will(&self, held: HeldWill) {
         let client_id = held.standing.facts.client_id.clone();
         let due = Due::Will {
             client_id: client_id.clone(),
             key: held.will.client,
         };
         let due_at = held.will.due_at;
-        self.0.held_wills.0.lock().insert(client_id, held);
+        let replaced = self.0.held_wills.0.lock().insert(client_id, held);
+        if let Some(replaced) = replaced {
+            self.forget_will(replaced.record);
+        }
         self.0.timers.add(due_at, due);
     }
 
@@ -91,8 +130,10 @@ impl Broker {
     /// a will that only its own delay held is published now.
     pub(super) fn recall_will(&self, now: Instant, client_id: &ByteString, session_ended: bool) {
         let held = self.0.held_wills.0.lock().remove(client_id);
-        if let Some(held) = held.filter(|held| session_ended && held.delays.times == 0) {
-            self.publish_will(now, held);
+        match held {
+            Some(held) if session_ended && held.delays.times == 0 => self.publish_will(now, held),
+            Some(held) => self.forget_will(held.record),
+            None => {}
         }
     }
 
@@ -106,33 +147,44 @@ impl Broker {
     /// Wills pass the same policy as every message; there is no back door. Policies can look their client up, although its session may be
     /// over.
     fn publish_will(&self, now: Instant, held: HeldWill) {
+        let record = held.record;
         let chain = self.0.chain.load_full();
         let waits = chain.waits_for_access(Action::Will) || chain.waits_for_messages();
         if waits && let Ok(runtime) = Handle::try_current() {
             let broker = self.clone();
-            runtime.spawn(async move { broker.judge_will_waiting(&chain, now, held).await });
+            runtime.spawn(async move {
+                broker.judge_will_waiting(&chain, now, held).await;
+                broker.forget_will(record);
+            });
             return;
         }
         let standing = held.standing.clone();
         let mut publisher = Publisher::default();
         self.with_facts(&standing, || {
-            self.with_round(now, |round| self.judge_will(round, &mut publisher, held));
+            self.with_round(now, |round| {
+                let judged = self.judge_will(round, held);
+                // Published and forgotten in one, so that it is not published again after a restart.
+                let _whole = self.whole();
+                self.forget_will(record);
+                if let Some(message) = judged {
+                    // Whatever is refused from here on, there is nobody left to tell.
+                    self.publish_one(round, &mut publisher, Publication::new(message));
+                }
+            });
         });
         publisher.wake_recipients();
     }
 
-    fn judge_will(&self, round: &Round<'_>, publisher: &mut Publisher, held: HeldWill) {
-        let Some((message, standing)) = self.will_to_publish(round.chain, round.now, held) else {
-            return;
-        };
+    /// The message that comes of it, unless a policy says otherwise.
+    fn judge_will(&self, round: &Round<'_>, held: HeldWill) -> Option<Message> {
+        let (message, standing) = self.will_to_publish(round.chain, round.now, held)?;
         let asked = access_of(&standing, &message);
         let memo = &mut AccessMemo::default();
         let decision = access::decide(round.chain, &standing.rights, memo, &asked, round.now);
         if is_refused(&standing, &message, &decision) {
-            return;
+            return None;
         }
-        // Whatever is refused from here on, there is nobody left to tell.
-        self.publish_one(round, publisher, Publication::new(message));
+        Some(message)
     }
 
     /// The same where policies may wait.

@@ -9,6 +9,8 @@ pub enum Part {
     Log,
     /// `data_dir`
     DataDir,
+    /// `[store]`
+    Store,
     /// `sys_interval`
     SysInterval,
     /// `shutdown_timeout`
@@ -39,6 +41,7 @@ impl Part {
     const ALL: [Self; 14] = [
         Self::Log,
         Self::DataDir,
+        Self::Store,
         Self::SysInterval,
         Self::ShutdownTimeout,
         Self::Listeners,
@@ -58,6 +61,7 @@ impl Part {
         match self {
             Self::Log => "log",
             Self::DataDir => "data_dir",
+            Self::Store => "store",
             Self::SysInterval => "sys_interval",
             Self::ShutdownTimeout => "shutdown_timeout",
             Self::Listeners => "listener",
@@ -75,13 +79,17 @@ impl Part {
 
     /// Whether a running broker cannot take it over: its sockets are bound, its store is open, its compiler is set up.
     pub fn needs_restart(self) -> bool {
-        matches!(self, Self::Listeners | Self::DataDir | Self::PluginHost)
+        matches!(
+            self,
+            Self::Listeners | Self::DataDir | Self::Store | Self::PluginHost
+        )
     }
 
     fn differs(self, old: &Config, new: &Config) -> bool {
         match self {
             Self::Log => old.log != new.log,
             Self::DataDir => old.data_dir != new.data_dir,
+            Self::Store => old.store != new.store,
             Self::SysInterval => old.sys_interval != new.sys_interval,
             Self::ShutdownTimeout => old.shutdown_timeout != new.shutdown_timeout,
             Self::Listeners => old.listeners != new.listeners,
@@ -154,6 +162,7 @@ mod tests {
         let changed = |text| Config::default().changes(&parse(text)).0;
         assert_eq!(changed("log = \"debug\""), [Part::Log]);
         assert_eq!(changed("data_dir = \"d\""), [Part::DataDir]);
+        assert_eq!(changed("[store]\ndurability = \"os\""), [Part::Store]);
         assert_eq!(changed("sys_interval = \"1s\""), [Part::SysInterval]);
         assert_eq!(changed("shutdown_timeout = \"1s\""), [Part::ShutdownTimeout]);
         assert_eq!(

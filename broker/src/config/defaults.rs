@@ -5,15 +5,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
+use hookwire_store::Durability;
 
 use super::settings::{
     BanSettings, CompileIn, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected, Overlapping,
-    PluginsSettings, QueueOverflow, RateExcess, RateSettings, SessionSettings, SharedStrategy,
+    PluginsSettings, QueueOverflow, RateExcess, RateSettings, SessionSettings, SharedStrategy, StoreSettings,
     TakeoverSettings,
 };
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
 
 /// The port that IANA has given to MQTT without TLS.
 const PORT: u16 = 1883;
@@ -41,6 +43,7 @@ impl Default for Config {
             log: "info".to_owned(),
             sys_interval: Duration::from_secs(10),
             data_dir: None,
+            store: StoreSettings::default(),
             shutdown_timeout: Duration::from_secs(10),
         }
     }
@@ -124,6 +127,17 @@ impl Default for SessionSettings {
             check_retain_source: false,
             mqtt_3_rejected: Mqtt3Rejected::AckAndDrop,
             response_information: None,
+        }
+    }
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Always,
+            bytes_max: 16 * GIB,
+            free_bytes_min: 256 * MIB,
+            cache_bytes: 32 * MIB,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::settings::{Config, PluginEntry};
 use super::units::show_size;
-use super::{admission, limits, listener, plugin, plugins, secrets, session};
+use super::{admission, limits, listener, plugin, plugins, secrets, session, store};
 
 /// A configuration of a thousand plugins is far smaller.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -154,6 +154,7 @@ fn read_root(mut root: Section<'_>, around: Surroundings<'_>) -> Config {
         &mut config.shutdown_timeout,
         duration(Duration::ZERO..=Duration::from_secs(3600)),
     );
+    config.store = store::read(root.section("store"));
     config.limits = limits::read(root.section("limits"));
     config.listeners = listener::read_all(&mut root);
     config.session = session::read(root.section("session"));

@@ -30,6 +30,7 @@ mod report;
 mod secrets;
 mod session;
 mod settings;
+mod store;
 mod suggestion;
 mod units;
 
@@ -42,5 +43,5 @@ pub use problem::{ConfigError, Problem};
 pub use settings::{
     AccessDefault, BanSettings, CompileIn, Config, Features, FlappingSettings, Limits, Listener,
     Mqtt3Rejected, Overlapping, PluginEntry, PluginsSettings, QueueOverflow, RateExcess, RateSettings,
-    Redirect, SessionSettings, SharedStrategy, TakeoverSettings,
+    Redirect, SessionSettings, SharedStrategy, StoreSettings, TakeoverSettings,
 };

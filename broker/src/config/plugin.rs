@@ -177,7 +177,9 @@ fn read_grants(mut section: Section<'_>, around: Surroundings<'_>, files: &mut V
         list("topic filters", topic_filter),
     );
     grants.retained = section.take("retained", read_retained);
-    grants.kv_bytes_max = section.take("kv", Item::section).and_then(read_kv);
+    if let Some(kv) = section.take("kv", Item::section) {
+        read_kv(kv, &mut grants);
+    }
     let named = section.take(
         "secrets",
         list("names of secrets", |item| granted_secret(&item, around.secrets)),
@@ -227,10 +229,10 @@ fn granted_secret(item: &Item<'_>, secrets: &Secrets) -> Option<(String, KeptSec
     }
 }
 
-fn read_kv(mut section: Section<'_>) -> Option<usize> {
-    let bytes = section.require("bytes", size(1 << 10..=4 << 30));
+fn read_kv(mut section: Section<'_>, grants: &mut Grants) {
+    grants.kv_bytes_max = section.require("bytes", size(1 << 10..=4 << 30));
+    section.set("durable", &mut grants.kv_durable, boolean);
     section.finish();
-    bytes
 }
 
 fn read_rate_limit(mut section: Section<'_>) -> Option<usize> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hookwire_plugin_host::PluginSpec;
 use hookwire_protocol::{DecodeLimits, QoS};
+use hookwire_store::Durability;
 use ipnet::IpNet;
 
 /// A checked configuration.
@@ -38,8 +39,23 @@ pub struct Config {
     pub log: String,
     /// Where durable data goes.
     pub data_dir: Option<PathBuf>,
+    /// The store in it.
+    pub store: StoreSettings,
     /// How long connected clients are given to take what is written when the broker stops.
     pub shutdown_timeout: Duration,
+}
+
+/// How durable data is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// What an acknowledgement waits for.
+    pub durability: Durability,
+    /// Most bytes on the disk; from nine tenths of it on, nothing more is taken.
+    pub bytes_max: usize,
+    /// What is left to others on the disk.
+    pub free_bytes_min: usize,
+    /// Memory for what was read last.
+    pub cache_bytes: usize,
 }
 
 /// A place where clients connect.

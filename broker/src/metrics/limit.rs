@@ -91,6 +91,8 @@ limits! {
     RetainedWaitingMax = "session.retained_waiting_max",
     /// A will delay that was lowered.
     WillDelayMax = "session.will_delay_max",
+    /// Something that was refused since the store, or its disk, is full, or has failed.
+    StoreBytesMax = "store.bytes_max",
     /// A client that is banned by its client id, user name or address.
     Ban = "ban",
     /// A client that connected too often, or is banned for it.

@@ -246,8 +246,12 @@ impl<S: Stream> Connection<S> {
         self.connected.greeting = None;
         self.has_backlog = session.has_backlog();
         let lost = session.take_lost();
+        let wanted = session.take_wanted();
         self.tally += session.take_tally();
         drop(session);
+        if !wanted.is_empty() {
+            self.broker.fetch(&self.connected.client, wanted);
+        }
         self.broker.metrics().traffic.add(&mem::take(&mut self.tally));
         self.broker.report_lost(&self.connected.client, lost);
     }

@@ -39,6 +39,11 @@ pub struct Router<S> {
     own_retained: RwLock<Retained>,
 }
 
+const NO_LIMITS: RetainedLimits = RetainedLimits {
+    messages_max: usize::MAX,
+    bytes_max: usize::MAX,
+};
+
 impl<S> Default for Router<S> {
     fn default() -> Self {
         Self {
@@ -98,17 +103,27 @@ impl<S: Subscriber> Router<S> {
         self.retained.read().check(message, limits)
     }
 
-    /// Keeps a message for those who subscribe later.
-    pub fn retain(&self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
-        self.retained.write().keep(message, limits)
+    /// Keeps a message for those who subscribe later, and does something before anybody else changes what is kept.
+    pub fn retain(
+        &self,
+        message: &Message,
+        limits: &RetainedLimits,
+        then: impl FnOnce(),
+    ) -> Result<(), RetainedFull> {
+        let mut retained = self.retained.write();
+        retained.keep(message, limits)?;
+        then();
+        Ok(())
+    }
+
+    /// Keeps a message that was kept before the broker was started.
+    pub fn restore_retained(&self, message: &Message) {
+        // It was within the limits of its day.
+        let _ = self.retained.write().keep(message, &NO_LIMITS);
     }
 
     /// Keeps a message of the broker itself, on a topic that clients cannot publish to.
     pub fn retain_own(&self, message: &Message) {
-        const NO_LIMITS: RetainedLimits = RetainedLimits {
-            messages_max: usize::MAX,
-            bytes_max: usize::MAX,
-        };
         // Nothing is too much for no limits.
         let _ = self.own_retained.write().keep(message, &NO_LIMITS);
     }

@@ -84,6 +84,21 @@ impl Inbound {
         })
     }
 
+    /// Identifiers that wait for PUBREL.
+    pub(super) fn unreleased(&self) -> impl Iterator<Item = PacketId> {
+        self.unreleased.iter().copied()
+    }
+
+    /// Whether an identifier waits for PUBREL.
+    pub(super) fn is_unreleased(&self, id: PacketId) -> bool {
+        self.unreleased.contains(&id)
+    }
+
+    /// An identifier that waited for PUBREL when the broker was started.
+    pub(super) fn restore(&mut self, id: PacketId) {
+        self.unreleased.insert(id);
+    }
+
     /// Messages of the present connection that wait for their PUBREL.
     fn under_way(&self) -> usize {
         self.unreleased.len() - self.left_over.len()

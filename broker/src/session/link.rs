@@ -6,6 +6,7 @@ use atomic_waker::AtomicWaker;
 use bytestring::ByteString;
 use hookwire_hooks::WillCause;
 use hookwire_protocol::DisconnectReason;
+use hookwire_store::Waiter;
 use parking_lot::Mutex;
 
 /// Why the broker ends a connection.
@@ -40,6 +41,23 @@ impl Closure {
             text: None,
             server_reference: None,
             cause: WillCause::TakenOver,
+        }
+    }
+}
+
+/// Answers wait in the session until what they are about is safe.
+impl Waiter for Link {
+    fn settled(&self, is_safe: bool) {
+        if is_safe {
+            self.signal();
+            self.wake();
+        } else {
+            self.close(Closure {
+                reason: DisconnectReason::Unspecified,
+                text: Some(ByteString::from_static("the store has failed")),
+                server_reference: None,
+                cause: WillCause::Kicked,
+            });
         }
     }
 }

@@ -6,16 +6,20 @@
 
 mod aliases;
 mod connect;
+mod durable;
 mod farewell;
 mod inbound;
+pub mod journal;
 mod keep_alive;
 mod link;
 mod lost;
 mod outbound;
 mod outbox;
+mod parked;
 mod personal_topic;
 mod queue;
 mod rewrites;
+mod subscribing;
 mod violation;
 mod will;
 
@@ -31,8 +35,7 @@ use hashbrown::HashMap;
 use hookwire_hooks::{ClientKey, DropCause, Message, Source, WillCause};
 use hookwire_protocol::{
     AckProperties, Connack, Delivery, Packet, PacketId, Puback, Pubcomp, Publish, PublishHead, PublishReason,
-    Pubrec, Pubrel, PubrelReason, QoS, SharedFilter, Suback, SubscriptionOptions, TopicName, Unsuback,
-    Version,
+    Pubrec, Pubrel, PubrelReason, QoS, SharedFilter, SubscriptionOptions, TopicName, Version,
 };
 
 pub use connect::{Admission, Identity, Refusal, fit_connack, packet_bytes_max};
@@ -44,7 +47,7 @@ pub use lost::Lost;
 pub use outbound::RetainedCopy;
 pub use outbox::Outbox;
 pub use personal_topic::personal_topic;
-pub use queue::{Delivered, QueueLimits, SubscriptionIds};
+pub use queue::{Away, Delivered, QueueLimits, SubscriptionIds};
 pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
 
@@ -52,7 +55,9 @@ use crate::config::Features;
 use crate::metrics::{Limit, Tally};
 use aliases::{Aliases, Naming};
 use inbound::Inbound;
-use outbound::{Next, Outbound};
+use journal::{Journal, Ledger};
+use outbound::{Launched, Next, Outbound};
+use parked::Parked;
 use queue::Fill;
 use rewrites::Rewrites;
 
@@ -167,6 +172,20 @@ pub struct Session {
     lost: Vec<Lost>,
     /// Set when the session is over and must take nothing any more.
     ended: bool,
+    /// Tells what is safe, where there is a store.
+    ledger: Option<Arc<Ledger>>,
+    /// Of a session that is to survive the process.
+    journal: Option<Journal>,
+    /// Packets that wait until what they say is safe.
+    parked: Parked,
+    /// Nothing is sent before this batch is safe: the CONNACK of a session that would not be there after a restart.
+    held_for: u64,
+    /// The batch that the connection is to be woken for.
+    awaited: u64,
+    /// The last batch that subscriptions were recorded in, until that is answered.
+    recorded: u64,
+    /// Limits for which messages were dropped that only the store had, since the broker last asked.
+    dropped_unread: Vec<Limit>,
 }
 
 impl Session {
@@ -185,6 +204,13 @@ impl Session {
             tally: Tally::default(),
             lost: Vec::new(),
             ended: false,
+            ledger: None,
+            journal: None,
+            parked: Parked::default(),
+            held_for: 0,
+            awaited: 0,
+            recorded: 0,
+            dropped_unread: Vec::new(),
         }
     }
 
@@ -234,7 +260,7 @@ impl Session {
     /// order. [MQTT-4.4.0-1]
     pub fn attach(&mut self, now: Instant, terms: Terms, connack: &Connack) -> Arc<Link> {
         let link = Arc::new(Link::default());
-        self.outbox.clear();
+        self.clear_output();
         self.inbound
             .attach(terms.receive_maximum, terms.topic_alias_maximum);
         self.outbound.attach(terms.inflight_max);
@@ -251,7 +277,7 @@ impl Session {
     /// Ends the network connection.
     pub fn detach(&mut self, now: Instant, ending: &Ending) -> Detached {
         self.link = None;
-        self.outbox.clear();
+        self.clear_output();
         self.inbound.detach();
         self.aliases.attach(0);
         if let Some(expiry) = ending.expiry {
@@ -276,7 +302,10 @@ impl Session {
     /// The session is over: it takes nothing any more.
     pub fn end(&mut self) {
         self.ended = true;
-        self.outbound = Outbound::default();
+        if let Some(journal) = self.journal.take() {
+            journal.end(self.subscriptions.keys(), self.inbound.unreleased());
+        }
+        self.outbound.end();
         self.subscriptions.clear();
         self.rewrites = Rewrites::default();
     }
@@ -341,8 +370,16 @@ impl Session {
     }
 
     /// Answers a PUBLISH. A client of MQTT 3 knows no refusal: it gets a plain acknowledgement.
+    ///
+    /// The answer waits until the batch `commit` is safe.
     #[inline]
-    pub fn answer_publish(&mut self, delivery: Delivery, reason: PublishReason, text: Option<ByteString>) {
+    pub fn answer_publish(
+        &mut self,
+        delivery: Delivery,
+        reason: PublishReason,
+        text: Option<ByteString>,
+        commit: u64,
+    ) {
         match delivery {
             Delivery::AtMostOnce => {}
             Delivery::AtLeastOnce(packet_id) => {
@@ -352,19 +389,25 @@ impl Session {
                     reason,
                     properties,
                 };
-                self.write(|version, out| puback.encode(version, out));
+                self.write_when_safe(commit, |version, out| puback.encode(version, out));
             }
             Delivery::ExactlyOnce(packet_id) => {
-                if self.terms.version == Version::V5 && reason.is_error() {
-                    self.inbound.refuse(packet_id);
+                let is_refused = self.terms.version == Version::V5 && reason.is_error();
+                if is_refused {
+                    self.forget_publish(delivery);
                 }
+                let recorded = match &self.journal {
+                    Some(journal) if !is_refused => journal.receive(packet_id),
+                    _ => 0,
+                };
+                let commit = commit.max(recorded);
                 let properties = self.problem(text);
                 let pubrec = Pubrec {
                     packet_id,
                     reason,
                     properties,
                 };
-                self.write(|version, out| pubrec.encode(version, out));
+                self.write_when_safe(commit, |version, out| pubrec.encode(version, out));
             }
         }
     }
@@ -372,20 +415,18 @@ impl Session {
     /// Puts a packet into the outbox, unless it is larger than the client takes. [MQTT-3.1.2-24]
     #[inline]
     fn write(&mut self, encode: impl FnOnce(Version, &mut bytes::BytesMut)) {
-        let tail = self.outbox.tail();
-        let before = tail.len();
-        encode(self.terms.version, tail);
-        if tail.len() - before > self.terms.packet_bytes_max {
-            tail.truncate(before);
-        } else {
-            self.tally.packets_sent += 1;
-        }
+        let (version, bytes_max) = (self.terms.version, self.terms.packet_bytes_max);
+        let is_written = write_into(&mut self.outbox, version, bytes_max, encode);
+        self.tally.packets_sent += u64::from(is_written);
     }
 
     /// A PUBLISH that was taken in is not answered, since the connection is closed for it or before it.
     pub fn forget_publish(&mut self, delivery: Delivery) {
         if let Delivery::ExactlyOnce(packet_id) = delivery {
             self.inbound.refuse(packet_id);
+            if let Some(journal) = &self.journal {
+                journal.forget_received(packet_id);
+            }
         }
     }
 
@@ -393,12 +434,17 @@ impl Session {
     pub fn handle_pubrel(&mut self, pubrel: &Pubrel) {
         let packet_id = pubrel.packet_id;
         let reason = self.inbound.release(packet_id);
+        // A client that has its PUBCOMP may use the identifier again.
+        let commit = match &self.journal {
+            Some(journal) if reason == PubrelReason::Success => journal.forget_received(packet_id),
+            _ => 0,
+        };
         let pubcomp = Pubcomp {
             packet_id,
             reason,
             properties: AckProperties::default(),
         };
-        self.write(|version, out| pubcomp.encode(version, out));
+        self.write_when_safe(commit, |version, out| pubcomp.encode(version, out));
     }
 
     /// A reason string is left away for clients that do not want any [MQTT-3.1.2-29], and when the packet would grow
@@ -441,12 +487,11 @@ impl Session {
             return Ok(None);
         }
         let known = self.outbound.pubrec(packet_id)?;
-        let reason = if known.is_some() {
-            PubrelReason::Success
-        } else {
-            PubrelReason::PacketIdentifierNotFound
+        let (reason, commit) = match &known {
+            Some(known) => (PubrelReason::Success, known.commit),
+            None => (PubrelReason::PacketIdentifierNotFound, 0),
         };
-        self.write_pubrel(packet_id, reason);
+        self.write_pubrel(packet_id, reason, commit);
         Ok(known.and_then(|known| known.delivered))
     }
 
@@ -461,13 +506,14 @@ impl Session {
         Ok(())
     }
 
-    fn write_pubrel(&mut self, packet_id: PacketId, reason: PubrelReason) {
+    /// Once its recipient has a PUBREL, the message must not be sent again.
+    fn write_pubrel(&mut self, packet_id: PacketId, reason: PubrelReason, commit: u64) {
         let pubrel = Pubrel {
             packet_id,
             reason,
             properties: AckProperties::default(),
         };
-        self.write(|version, out| pubrel.encode(version, out));
+        self.write_when_safe(commit, |version, out| pubrel.encode(version, out));
     }
 
     // ---- messages to the client
@@ -482,19 +528,19 @@ impl Session {
             return self.deliver_offline(delivered);
         }
         let qos = delivered.qos;
-        let fits = self.outbox.len() < self.terms.outbox_bytes_max;
+        let fits = self.output_len() < self.terms.outbox_bytes_max;
         if qos == QoS::AtMostOnce {
             if !fits {
                 return Sent::Dropped(DropCause::QueueFull);
             }
-            return self.write_publish(now, &delivered, Delivery::AtMostOnce, false);
+            return self.write_publish(now, &delivered, Delivery::AtMostOnce, false, 0);
         }
         if fits && self.outbound.is_clear(qos) {
             if let Some(cause) = self.refusal(now, &delivered, qos, false) {
                 return Sent::Dropped(cause);
             }
-            let delivery = self.outbound.launch(delivered.clone());
-            return self.write_publish(now, &delivered, delivery, false);
+            let Launched { delivery, commit } = self.outbound.launch(delivered.clone());
+            return self.write_publish(now, &delivered, delivery, false, commit);
         }
         self.enqueue(delivered)
     }
@@ -504,7 +550,7 @@ impl Session {
     pub fn lacks_room(&self, message: &Message, qos: QoS, may_wait: bool) -> Option<Limit> {
         let is_kept = qos > QoS::AtMostOnce || (self.terms.queue_qos0 && self.link.is_none());
         let at_once = self.link.is_some()
-            && self.outbox.len() < self.terms.outbox_bytes_max
+            && self.output_len() < self.terms.outbox_bytes_max
             && self.outbound.is_clear(qos);
         if at_once || !is_kept {
             None
@@ -562,7 +608,7 @@ impl Session {
     /// has to be dropped. A client that takes nothing at all is soon full, and then slows nobody any more.
     #[inline]
     pub fn wants_respite(&self) -> bool {
-        let outbox = Fill::of(self.outbox.len(), self.terms.outbox_bytes_max);
+        let outbox = Fill::of(self.output_len(), self.terms.outbox_bytes_max);
         let queue = Fill::of(self.outbound.queued_bytes(), self.terms.queue.bytes_max);
         self.link.is_some() && outbox.max(queue) == Fill::Rising
     }
@@ -598,7 +644,10 @@ impl Session {
         } else {
             delivered
         };
-        self.lost.extend(self.outbound.enqueue(delivered, &limits));
+        let unqueued = self.outbound.enqueue(delivered, &limits);
+        self.outbound.spill(self.link.is_some());
+        self.dropped_unread.extend(unqueued.unread);
+        self.lost.extend(unqueued.lost);
         Sent::Queued
     }
 
@@ -622,16 +671,18 @@ impl Session {
 
     /// Lets out what waits, as far as window and outbox have room.
     pub fn pump(&mut self, now: Instant) {
-        while self.link.is_some() && self.outbox.len() < self.terms.outbox_bytes_max {
+        while self.link.is_some() && self.output_len() < self.terms.outbox_bytes_max {
             let Some(next) = self.outbound.next() else { return };
             match next {
-                Next::Pubrel(id) => self.write_pubrel(id, PubrelReason::Success),
+                Next::Pubrel(id, commit) => self.write_pubrel(id, PubrelReason::Success, commit),
                 Next::Publish {
                     delivered,
                     delivery,
                     dup,
+                    commit,
                 } => {
-                    if let Sent::Dropped(cause) = self.write_publish(now, &delivered, delivery, dup) {
+                    let sent = self.write_publish(now, &delivered, delivery, dup, commit);
+                    if let Sent::Dropped(cause) = sent {
                         self.lost.push(Lost::of(&delivered.message, cause));
                         self.outbound.forget(delivery);
                     }
@@ -719,15 +770,23 @@ impl Session {
     }
 
     #[inline]
-    fn write_publish(&mut self, now: Instant, delivered: &Delivered, delivery: Delivery, dup: bool) -> Sent {
+    fn write_publish(
+        &mut self,
+        now: Instant,
+        delivered: &Delivered,
+        delivery: Delivery,
+        dup: bool,
+        commit: u64,
+    ) -> Sent {
         if let Some(cause) = self.refusal(now, delivered, delivery.qos(), dup) {
             return Sent::Dropped(cause);
         }
         let naming = self.naming(now, delivered, delivery);
         // Taken out, since the head borrows the terms beside it.
         let mut outbox = std::mem::take(&mut self.outbox);
+        let mut parked = std::mem::take(&mut self.parked);
         let head = self.head(now, delivered, delivery, dup);
-        match naming {
+        let head = match naming {
             Naming::Name => head,
             Naming::Both(alias) => PublishHead {
                 topic_alias: Some(alias),
@@ -738,104 +797,24 @@ impl Session {
                 topic_alias: Some(alias),
                 ..head
             },
+        };
+        let write = |outbox: &mut Outbox| {
+            head.encode(self.terms.version, outbox.tail());
+            outbox.push_payload(&delivered.message.payload);
+        };
+        // Messages of QoS 2 keep their order, and the client's own come back to it behind their answers.
+        let is_own = delivered.message.source == Source::Client(self.terms.key);
+        let is_behind = (is_own || delivery.qos() == QoS::ExactlyOnce) && !parked.is_empty();
+        if self.is_safe(commit) && !is_behind {
+            write(&mut outbox);
+        } else {
+            parked.write(commit, write);
         }
-        .encode(self.terms.version, outbox.tail());
-        outbox.push_payload(&delivered.message.payload);
-        self.outbox = outbox;
+        (self.outbox, self.parked) = (outbox, parked);
         self.tally.packets_sent += 1;
         self.tally.publishes_sent += 1;
         self.tally.publish_bytes_sent += delivered.message.payload.len() as u64;
         Sent::Written
-    }
-
-    // ---- subscriptions
-
-    /// The subscriptions, by filter as the client sent it.
-    pub fn subscriptions(&self) -> impl Iterator<Item = (&ByteString, &SubscriptionOptions)> {
-        self.subscriptions.iter()
-    }
-
-    /// The filters that the client has asked for, and the QoS of what is kept for each.
-    pub fn asked_filters(&self) -> Vec<(ByteString, QoS)> {
-        let as_asked = self
-            .subscriptions
-            .iter()
-            .filter(|(kept, _)| !self.rewrites.is_made_of_others(kept))
-            .map(|(kept, options)| (kept.clone(), options.qos));
-        let rewritten = self
-            .rewrites
-            .all()
-            .filter_map(|(asked, kept)| Some((asked.clone(), self.subscriptions.get(kept)?.qos)));
-        as_asked.chain(rewritten).collect()
-    }
-
-    /// Those that are shared.
-    pub fn shared_filters(&self) -> Vec<SharedFilter> {
-        let shared = self
-            .subscriptions
-            .keys()
-            .filter(|filter| filter.starts_with("$share/"));
-        shared
-            .filter_map(|filter| SharedFilter::parse(filter.clone()).ok())
-            .collect()
-    }
-
-    /// How many there are.
-    pub fn subscription_count(&self) -> usize {
-        self.subscriptions.len()
-    }
-
-    /// Whether there is a subscription that the client has made with this filter.
-    pub fn is_subscribed(&self, filter: &str) -> bool {
-        self.subscriptions.contains_key(filter) || self.rewrites.kept(filter).is_some()
-    }
-
-    /// Takes note of a subscription; true when there was none with this filter. [MQTT-3.8.4-3]
-    pub fn subscribe(&mut self, filter: ByteString, options: SubscriptionOptions) -> bool {
-        self.subscriptions.insert(filter, options).is_none()
-    }
-
-    /// A policy keeps `kept` where the client has asked for `asked`. Tells which other subscription that replaces; it is
-    /// forgotten. To be called before [`Session::subscribe`].
-    pub fn rewrite(&mut self, asked: &ByteString, kept: &ByteString) -> Option<ByteString> {
-        let subscriptions = &self.subscriptions;
-        let replaced = self
-            .rewrites
-            .note(asked, kept, |filter| subscriptions.contains_key(filter))?;
-        self.subscriptions.remove(&replaced).map(|_| replaced)
-    }
-
-    /// Forgets the subscription that was made when the client subscribed to this filter.
-    pub fn unsubscribe(&mut self, asked: &str) -> Unsubscribed {
-        if self.rewrites.kept(asked).is_none() {
-            return self.unsubscribe_kept(asked);
-        }
-        match self.rewrites.forget(asked) {
-            Some(kept) => {
-                self.subscriptions.remove(&kept);
-                Unsubscribed::Ended(kept)
-            }
-            None => Unsubscribed::StillAsked,
-        }
-    }
-
-    /// Forgets a subscription as the broker keeps it.
-    pub fn unsubscribe_kept(&mut self, kept: &str) -> Unsubscribed {
-        self.rewrites.end(kept);
-        match self.subscriptions.remove_entry(kept) {
-            Some((kept, _)) => Unsubscribed::Ended(kept),
-            None => Unsubscribed::Unknown,
-        }
-    }
-
-    /// Answers a SUBSCRIBE.
-    pub fn answer_subscribe(&mut self, suback: &Suback) {
-        self.write(|version, out| suback.encode(version, out));
-    }
-
-    /// Answers an UNSUBSCRIBE.
-    pub fn answer_unsubscribe(&mut self, unsuback: &Unsuback) {
-        self.write(|version, out| unsuback.encode(version, out));
     }
 
     /// Answers a PINGREQ. [MQTT-3.12.4-1]
@@ -850,19 +829,38 @@ impl Session {
         if self.has_backlog() {
             self.pump(now);
         }
+        if self.held_for > 0 || !self.parked.is_empty() {
+            return self.poll_held_output(into);
+        }
         self.outbox.drain_into(into);
     }
 
     /// Bytes that wait to be written.
     #[inline]
     pub fn output_len(&self) -> usize {
-        self.outbox.len()
+        self.outbox.len() + self.parked.len()
     }
 
     /// Messages that did not reach the client since the last call.
     pub fn take_lost(&mut self) -> Vec<Lost> {
         std::mem::take(&mut self.lost)
     }
+}
+
+fn write_into(
+    outbox: &mut Outbox,
+    version: Version,
+    bytes_max: usize,
+    encode: impl FnOnce(Version, &mut bytes::BytesMut),
+) -> bool {
+    let tail = outbox.tail();
+    let before = tail.len();
+    encode(version, tail);
+    let fits = tail.len() - before <= bytes_max;
+    if !fits {
+        tail.truncate(before);
+    }
+    fits
 }
 
 /// An acknowledgement with a reason string is its length and at most so much: header, identifier, reason, lengths.

@@ -21,7 +21,8 @@ use hookwire_hooks::Message;
 use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter, TopicName};
 use smallvec::SmallVec;
 
-use super::queue::{Delivered, Queue, QueueLimits, SubscriptionIds};
+use super::journal::{Journal, Place};
+use super::queue::{Away, Delivered, Queue, QueueLimits, SubscriptionIds, Waiting};
 use super::{Lost, Violation};
 use crate::metrics::Limit;
 
@@ -42,6 +43,18 @@ struct Inflight {
     sent: bool,
     /// `None` once PUBREC came: from there on only the identifier matters. [MQTT-4.3.3-5]
     delivered: Option<Delivered>,
+    /// Where it is recorded.
+    place: Option<Place>,
+    /// The batch with which its next packet is safe to be sent.
+    commit: u64,
+}
+
+/// What had to go for a message, or the message itself.
+#[derive(Debug, Default)]
+pub(super) struct Unqueued {
+    pub(super) lost: SmallVec<[Lost; 1]>,
+    /// For each message that only the store had, the limit that it went for.
+    pub(super) unread: SmallVec<[Limit; 1]>,
 }
 
 /// What an acknowledgement is about, if it is known.
@@ -49,11 +62,18 @@ struct Inflight {
 pub(super) struct Acknowledged {
     /// `None` where the client had taken the message before.
     pub(super) delivered: Option<Delivered>,
+    /// The batch with which the next packet of the exchange is safe to be sent.
+    pub(super) commit: u64,
 }
 
 impl Inflight {
     fn transferable(&self) -> Option<&Delivered> {
         self.delivered.as_ref().filter(|_| self.awaits == Awaits::Puback)
+    }
+
+    fn into_waiting(self) -> Option<Waiting> {
+        let place = self.place;
+        self.delivered.map(|delivered| Waiting { delivered, place })
     }
 }
 
@@ -133,8 +153,17 @@ pub(super) enum Next {
         delivered: Delivered,
         delivery: Delivery,
         dup: bool,
+        /// Not before this batch is safe.
+        commit: u64,
     },
-    Pubrel(PacketId),
+    Pubrel(PacketId, u64),
+}
+
+/// A PUBLISH that may go out, and the batch with which it is safe to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Launched {
+    pub(super) delivery: Delivery,
+    pub(super) commit: u64,
 }
 
 #[derive(Debug)]
@@ -147,6 +176,17 @@ pub(super) struct Outbound {
     held_over: SmallVec<[PacketId; 4]>,
     queue: Queue,
     replays: VecDeque<Replay>,
+    /// Of a session that is to survive the process.
+    journal: Option<Journal>,
+    next_seq: u64,
+    /// The highest number that was sent.
+    sent_to: u64,
+    /// The highest number that was sent before the broker was started.
+    sent_before: u64,
+    /// The last batch that something was recorded in, since somebody asked.
+    recorded: u64,
+    /// Messages are being fetched from the store.
+    is_fetching: bool,
 }
 
 impl Default for Outbound {
@@ -159,6 +199,12 @@ impl Default for Outbound {
             held_over: SmallVec::new(),
             queue: Queue::default(),
             replays: VecDeque::new(),
+            journal: None,
+            next_seq: 1,
+            sent_to: 0,
+            sent_before: 0,
+            recorded: 0,
+            is_fetching: false,
         }
     }
 }
@@ -183,7 +229,10 @@ impl Outbound {
     /// had no room yet wait with the others from here on. Those that find no room there are given back: none pushes out what
     /// was published since, whatever the policy of the queue.
     pub(super) fn detach(&mut self, keep_qos0: bool, limits: &QueueLimits) -> Vec<Lost> {
-        self.queue.retain_qos(|qos| keep_qos0 || qos > QoS::AtMostOnce);
+        if !keep_qos0 {
+            let dropped = self.queue.extract(|delivered| delivered.qos == QoS::AtMostOnce);
+            self.erase_all(&dropped);
+        }
         let mut lost = Vec::new();
         for mut replay in std::mem::take(&mut self.replays) {
             while let Some(delivered) = replay.next() {
@@ -192,10 +241,12 @@ impl Outbound {
                 }
                 match self.queue.lacks(delivered.cost(), limits) {
                     Some(limit) => lost.push(Lost::over(limit, delivered.message)),
-                    None => drop(self.queue.push(delivered, limits)),
+                    None => self.push(delivered),
                 }
             }
         }
+        self.queue.rest();
+        self.spill(false);
         lost
     }
 
@@ -254,8 +305,10 @@ impl Outbound {
             .drain(..)
             .partition(|inflight| inflight.transferable().is_some_and(is_wanted));
         self.window = left;
-        let unacknowledged = taken.into_iter().filter_map(|inflight| inflight.delivered);
-        unacknowledged.chain(self.queue.extract(is_wanted)).collect()
+        let mut taken: Vec<Waiting> = taken.into_iter().filter_map(Inflight::into_waiting).collect();
+        taken.extend(self.queue.extract(is_wanted));
+        self.erase_all(&taken);
+        taken.into_iter().map(|waiting| waiting.delivered).collect()
     }
 
     /// Messages that wait; those in the window too, if `with_window`.
@@ -288,10 +341,14 @@ impl Outbound {
                 .drain(..)
                 .partition(|inflight| inflight.delivered.as_ref().is_some_and(is_refused));
             self.window = left;
-            dropped.extend(taken.into_iter().filter_map(|inflight| inflight.delivered));
+            dropped.extend(taken.into_iter().filter_map(Inflight::into_waiting));
         }
         dropped.extend(self.queue.extract(is_refused));
-        let mut dropped: Vec<_> = dropped.into_iter().map(|delivered| delivered.message).collect();
+        self.erase_all(&dropped);
+        let mut dropped: Vec<_> = dropped
+            .into_iter()
+            .map(|waiting| waiting.delivered.message)
+            .collect();
         for replay in &mut self.replays {
             let copies = std::mem::take(&mut replay.messages);
             let (taken, left): (Vec<_>, Vec<_>) =
@@ -303,14 +360,28 @@ impl Outbound {
     }
 
     /// Takes a message in; gives back those that had to go for it, or itself.
-    pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> SmallVec<[Lost; 1]> {
+    pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> Unqueued {
+        let mut unqueued = Unqueued::default();
         let Some(limit) = self.queue.lacks(delivered.cost(), limits) else {
-            drop(self.queue.push(delivered, limits));
-            return SmallVec::new();
+            self.push(delivered);
+            return unqueued;
         };
-        let dropped = self.queue.push(delivered, limits);
-        let lost = |dropped: Delivered| Lost::over(limit, dropped.message);
-        dropped.into_iter().map(lost).collect()
+        let Some(removed) = self.queue.make_room(delivered.cost(), limits) else {
+            unqueued.lost.push(Lost::over(limit, delivered.message));
+            return unqueued;
+        };
+        self.erase_all(&removed.messages);
+        removed.away.iter().for_each(|place| self.erase(Some(place)));
+        let lost = |waiting: Waiting| Lost::over(limit, waiting.delivered.message);
+        unqueued.lost.extend(removed.messages.into_iter().map(lost));
+        unqueued.unread.extend(removed.away.iter().map(|_| limit));
+        self.push(delivered);
+        unqueued
+    }
+
+    fn push(&mut self, delivered: Delivered) {
+        let place = self.record(&delivered);
+        self.queue.push(Waiting { delivered, place });
     }
 
     /// Retained messages of a subscription, in place of what it still owes from an earlier SUBSCRIBE.
@@ -345,20 +416,43 @@ impl Outbound {
 
     /// Puts a QoS 1 or 2 message into the window.
     #[inline]
-    pub(super) fn launch(&mut self, delivered: Delivered) -> Delivery {
-        let id = self.allocate();
+    pub(super) fn launch(&mut self, delivered: Delivered) -> Launched {
+        let place = self.record(&delivered);
+        self.launch_from(delivered, place)
+    }
+
+    fn launch_from(&mut self, delivered: Delivered, place: Option<Place>) -> Launched {
+        let id = match &place {
+            None => self.allocate(),
+            Some(place) => {
+                self.sent_to = self.sent_to.max(place.seq);
+                place.packet_id()
+            }
+        };
         let (awaits, delivery) = match delivered.qos {
-            QoS::AtMostOnce => return Delivery::AtMostOnce,
+            QoS::AtMostOnce => {
+                return Launched {
+                    delivery: Delivery::AtMostOnce,
+                    commit: 0,
+                };
+            }
             QoS::AtLeastOnce => (Awaits::Puback, Delivery::AtLeastOnce(id)),
             QoS::ExactlyOnce => (Awaits::Pubrec, Delivery::ExactlyOnce(id)),
+        };
+        // A QoS 2 message that its recipient has and we have forgotten would be sent once more, under another identifier.
+        let commit = match &place {
+            Some(place) if awaits == Awaits::Pubrec => place.commit,
+            _ => 0,
         };
         self.window.push_back(Inflight {
             id,
             awaits,
             sent: true,
             delivered: Some(delivered),
+            place,
+            commit,
         });
-        delivery
+        Launched { delivery, commit }
     }
 
     /// The next packet that the window lets out: resends first, then what was queued, then retained messages.
@@ -366,16 +460,23 @@ impl Outbound {
         if self.unsent > 0 {
             return self.next_resend();
         }
-        let delivered = self.next_waiting()?;
-        let delivery = if delivered.qos == QoS::AtMostOnce {
-            Delivery::AtMostOnce
+        let Waiting { delivered, place } = self.next_waiting()?;
+        let dup = place.is_some_and(|place| place.seq <= self.sent_before);
+        let launched = if delivered.qos == QoS::AtMostOnce {
+            self.erase(place.as_ref());
+            Launched {
+                delivery: Delivery::AtMostOnce,
+                commit: 0,
+            }
         } else {
-            self.launch(delivered.clone())
+            self.launch_from(delivered.clone(), place)
         };
+        let Launched { delivery, commit } = launched;
         Some(Next::Publish {
             delivered,
             delivery,
-            dup: false,
+            dup,
+            commit,
         })
     }
 
@@ -389,27 +490,33 @@ impl Outbound {
         let inflight = self.window.get_mut(at)?;
         inflight.sent = true;
         self.unsent -= 1;
-        let id = inflight.id;
+        let (id, commit) = (inflight.id, inflight.commit);
         Some(match (inflight.awaits, inflight.delivered.clone()) {
             (Awaits::Puback, Some(delivered)) => Next::Publish {
                 delivered,
                 delivery: Delivery::AtLeastOnce(id),
                 dup: true,
+                commit,
             },
             (Awaits::Pubrec, Some(delivered)) => Next::Publish {
                 delivered,
                 delivery: Delivery::ExactlyOnce(id),
                 dup: true,
+                commit,
             },
-            _ => Next::Pubrel(id),
+            _ => Next::Pubrel(id, commit),
         })
     }
 
-    fn next_waiting(&mut self) -> Option<Delivered> {
+    fn next_waiting(&mut self) -> Option<Waiting> {
         if !self.queue.is_empty() {
             // The front may be of QoS 0 and need no room; looking costs a pop, so only ask when there is room
             // anyway.
-            return if self.has_room() { self.queue.pop() } else { None };
+            return if self.has_room() && self.has_identifier() {
+                self.queue.pop()
+            } else {
+                None
+            };
         }
         let has_room = self.has_room();
         loop {
@@ -419,9 +526,23 @@ impl Outbound {
             }
             match replay.next() {
                 None => drop(self.replays.pop_front()),
-                delivered => return delivered,
+                Some(delivered) => {
+                    let place = if delivered.qos > QoS::AtMostOnce {
+                        self.record(&delivered)
+                    } else {
+                        None
+                    };
+                    return Some(Waiting { delivered, place });
+                }
             }
         }
+    }
+
+    /// Whether the identifier of the next message is free: that of one that waits for its acknowledgement since 65,535 messages
+    /// ago is not.
+    fn has_identifier(&self) -> bool {
+        let place = self.queue.front_place();
+        place.is_none_or(|place| self.position(place.packet_id()).is_none())
     }
 
     /// PUBACK: the message has arrived. `None` when the identifier is not known.
@@ -440,8 +561,12 @@ impl Outbound {
             return Err(Violation::AnotherAcknowledgement);
         }
         inflight.awaits = Awaits::Pubcomp;
+        if let (Some(journal), Some(place)) = (&self.journal, inflight.place.take()) {
+            inflight.commit = journal.release(id, &place);
+        }
         Ok(Some(Acknowledged {
             delivered: inflight.delivered.take(),
+            commit: inflight.commit,
         }))
     }
 
@@ -457,8 +582,10 @@ impl Outbound {
 
     /// The message could not be sent: its identifier is free again.
     pub(super) fn forget(&mut self, delivery: Delivery) {
-        if let Some(at) = delivery.packet_id().and_then(|id| self.position(id)) {
-            self.window.remove(at);
+        if let Some(at) = delivery.packet_id().and_then(|id| self.position(id))
+            && let Some(inflight) = self.window.remove(at)
+        {
+            self.erase(inflight.place.as_ref());
         }
     }
 
@@ -474,11 +601,16 @@ impl Outbound {
         let Some(inflight) = self.window.remove(at) else {
             return Ok(None);
         };
+        self.erase(inflight.place.as_ref());
+        if let Some(journal) = self.journal.as_ref().filter(|_| awaits == Awaits::Pubcomp) {
+            journal.forget_release(id);
+        }
         if !inflight.sent {
             self.unsent -= 1;
         }
         Ok(Some(Acknowledged {
             delivered: inflight.delivered,
+            commit: 0,
         }))
     }
 
@@ -502,5 +634,138 @@ impl Outbound {
                 return id;
             }
         }
+    }
+
+    // ---- what is recorded
+
+    /// The session is to survive the process.
+    pub(super) fn keep_in(&mut self, journal: Journal) {
+        self.journal = Some(journal);
+    }
+
+    fn record(&mut self, delivered: &Delivered) -> Option<Place> {
+        if self.journal.is_none() {
+            return None;
+        }
+        let seq = self.fresh_seq();
+        let place = self.journal.as_ref()?.put(seq, delivered);
+        self.recorded = self.recorded.max(place.commit);
+        Some(place)
+    }
+
+    /// A number whose identifier is free.
+    fn fresh_seq(&mut self) -> u64 {
+        loop {
+            let seq = self.next_seq;
+            self.next_seq += 1;
+            if self.position(super::journal::packet_id(seq)).is_none() {
+                return seq;
+            }
+        }
+    }
+
+    fn erase(&self, place: Option<&Place>) {
+        if let (Some(journal), Some(place)) = (&self.journal, place) {
+            journal.remove(place);
+        }
+    }
+
+    fn erase_all(&self, waiting: &[Waiting]) {
+        if self.journal.is_some() {
+            waiting
+                .iter()
+                .for_each(|waiting| self.erase(waiting.place.as_ref()));
+        }
+    }
+
+    /// The session is over: nothing of it is left.
+    pub(super) fn end(&mut self) {
+        let ended = std::mem::take(self);
+        let Some(journal) = ended.journal else { return };
+        for inflight in &ended.window {
+            match &inflight.place {
+                Some(place) => journal.remove(place),
+                None => journal.forget_release(inflight.id),
+            };
+        }
+        let mut queue = ended.queue;
+        for place in queue.clear() {
+            journal.remove(&place);
+        }
+    }
+
+    /// The last batch that something was recorded in since the last call, or 0.
+    #[inline]
+    pub(super) fn take_recorded(&mut self) -> u64 {
+        std::mem::take(&mut self.recorded)
+    }
+
+    /// Leaves to the store what is safe there and not sent soon.
+    pub(super) fn spill(&mut self, is_online: bool) {
+        if let Some(journal) = &self.journal {
+            self.queue.spill(is_online, |place| journal.is_safe(place.commit));
+        }
+    }
+
+    /// The highest number that was sent.
+    pub(super) fn sent_to(&self) -> u64 {
+        self.sent_to
+    }
+
+    /// What is to be fetched from the store now; each is asked for once.
+    pub(super) fn take_wanted(&mut self) -> Vec<Away> {
+        if self.is_fetching || self.journal.is_none() {
+            return Vec::new();
+        }
+        let wanted = self.queue.wanted();
+        self.is_fetching = !wanted.is_empty();
+        wanted
+    }
+
+    /// What was fetched; messages that the store does not have are gone.
+    pub(super) fn bring_back(&mut self, fetched: Vec<(Place, Option<Delivered>)>) {
+        self.is_fetching = false;
+        for (place, delivered) in fetched {
+            let is_lost = delivered.is_none();
+            if self.queue.bring_back(&place, delivered) && is_lost {
+                self.erase(Some(&place));
+            }
+        }
+    }
+
+    /// A message that was there when the broker was started.
+    pub(super) fn restore_away(&mut self, away: Away) {
+        self.next_seq = self.next_seq.max(away.place.seq + 1);
+        self.queue.push_away(away);
+    }
+
+    /// The same, in memory.
+    pub(super) fn restore(&mut self, place: Place, delivered: Delivered) {
+        self.next_seq = self.next_seq.max(place.seq + 1);
+        self.queue.push(Waiting {
+            delivered,
+            place: Some(place),
+        });
+    }
+
+    /// A PUBREL that was due when the broker was started.
+    pub(super) fn restore_release(&mut self, id: PacketId) {
+        self.window.push_back(Inflight {
+            id,
+            awaits: Awaits::Pubcomp,
+            sent: false,
+            delivered: None,
+            place: None,
+            commit: 0,
+        });
+    }
+
+    /// What of it was sent before the broker was started: up to this number, or, if that is not known, as much as may have
+    /// been under way.
+    pub(super) fn restore_sent(&mut self, sent_to: Option<u64>, inflight_max: usize) {
+        let perhaps = || self.queue.nth_seq(inflight_max.saturating_sub(1));
+        self.sent_before = sent_to.or_else(perhaps).unwrap_or(0);
+        self.sent_to = self.sent_before;
+        self.next_seq = self.next_seq.max(self.sent_to + 1);
     }
 }

@@ -510,7 +510,8 @@ fn a_qos_2_message_is_taken_once_until_released() {
     let mut rig = Rig::new(persistent());
     let delivery = Delivery::ExactlyOnce(id(5));
     assert_eq!(rig.take(delivery).expect("taken").novelty, Novelty::New);
-    rig.session.answer_publish(delivery, PublishReason::Success, None);
+    rig.session
+        .answer_publish(delivery, PublishReason::Success, None, 0);
     rig.lose();
     rig.attach();
     assert_eq!(
@@ -533,7 +534,7 @@ fn a_refused_qos_2_message_frees_its_identifier() {
     let delivery = Delivery::ExactlyOnce(id(5));
     rig.take(delivery).expect("taken");
     rig.session
-        .answer_publish(delivery, PublishReason::NotAuthorized, Some("no".into()));
+        .answer_publish(delivery, PublishReason::NotAuthorized, Some("no".into()), 0);
     assert!(matches!(
         rig.next(),
         Some(Packet::Pubrec(pubrec))
@@ -548,7 +549,7 @@ fn an_older_client_gets_a_plain_acknowledgement_for_a_refusal() {
     let delivery = Delivery::ExactlyOnce(id(5));
     rig.take(delivery).expect("taken");
     rig.session
-        .answer_publish(delivery, PublishReason::NotAuthorized, None);
+        .answer_publish(delivery, PublishReason::NotAuthorized, None, 0);
     assert!(matches!(rig.next(), Some(Packet::Pubrec(_))));
     let pubrel = Pubrel {
         packet_id: id(5),

@@ -62,7 +62,22 @@ impl PendingWill {
     /// The connection has ended; `session_left` is how long the session lives on.
     pub fn due(self, client: ClientKey, cause: WillCause, now: Instant, session_left: Duration) -> DueWill {
         let due_at = now + self.delay.min(session_left);
-        let message = Message {
+        DueWill {
+            client,
+            cause,
+            message: self.into_message(client),
+            due_at,
+        }
+    }
+
+    /// How long it is held back.
+    pub fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// What is to be published.
+    pub fn into_message(self, client: ClientKey) -> Message {
+        Message {
             source: Source::Will(client),
             topic: self.topic,
             payload: self.payload,
@@ -70,12 +85,6 @@ impl PendingWill {
             retain: self.retain,
             properties: self.properties,
             expires_at: None,
-        };
-        DueWill {
-            client,
-            cause,
-            message,
-            due_at,
         }
     }
 }

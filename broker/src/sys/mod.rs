@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
-pub use snapshot::{Amount, PluginReport, Snapshot};
+pub use snapshot::{Amount, PluginReport, Snapshot, StoreReport};
 
 use load::Loads;
 

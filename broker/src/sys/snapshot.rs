@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// Changes of the policy that were refused.
     pub policies_refused: u64,
+    /// The store, if there is one.
+    pub store: Option<StoreReport>,
     /// Limits that were reached, and how often.
     pub limits: Vec<(Limit, u64)>,
     /// Events that plugins were too slow for.
@@ -48,6 +50,21 @@ pub struct Amount {
     pub messages: usize,
     /// How many bytes.
     pub bytes: usize,
+}
+
+/// Figures of the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreReport {
+    /// `good`, `full` or `failed`.
+    pub health: &'static str,
+    /// Batches written since the start.
+    pub commits: u64,
+    /// Records that they changed.
+    pub changes: u64,
+    /// Bytes of those.
+    pub bytes_written: u64,
+    /// What it takes on its disk.
+    pub bytes_used: u64,
 }
 
 /// Figures of one plugin.

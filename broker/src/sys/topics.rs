@@ -78,6 +78,15 @@ fn own(snapshot: &Snapshot) -> Vec<Report> {
     ];
     let reached = snapshot.limits.iter().filter(|(_, times)| *times > 0);
     topics.extend(reached.map(|(limit, times)| at(&format!("limits/{}", limit.key()), times)));
+    if let Some(store) = &snapshot.store {
+        topics.extend([
+            at("store/health", store.health),
+            at("store/commits", store.commits),
+            at("store/changes", store.changes),
+            at("store/bytes/written", store.bytes_written),
+            at("store/bytes/used", store.bytes_used),
+        ]);
+    }
     for plugin in &snapshot.plugins {
         let figures = plugin.figures.iter();
         topics.extend(figures.map(|(name, value)| at(&format!("plugins/{}/{name}", plugin.name), value)));

@@ -211,6 +211,11 @@ impl Committer {
         }
     }
 
+    /// The number of the open batch: that of the next change, as long as [`Committer::whole`] is held.
+    pub fn open(&self) -> u64 {
+        self.shared.open.lock().number
+    }
+
     /// The last batch that is safe.
     #[inline]
     pub fn safe(&self) -> u64 {

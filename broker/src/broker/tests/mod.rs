@@ -3,6 +3,7 @@
 mod admission;
 mod authentication;
 mod deliveries;
+mod durable;
 mod events;
 mod grants;
 mod paths;

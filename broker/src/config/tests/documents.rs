@@ -73,6 +73,7 @@ fn known_keys(section: &str) -> BTreeSet<String> {
 
 const SECTIONS: [&str; 14] = [
     "Top level",
+    "[store]",
     "[[listener]]",
     "[limits]",
     "[session]",
@@ -114,6 +115,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
     };
     let mut text = assignments("Top level");
     for section in [
+        "[store]",
         "[limits]",
         "[session]",
         "[takeover]",

@@ -13,7 +13,7 @@ fn complaints(text: &str) -> Vec<String> {
         .collect()
 }
 
-const TOP: &str = "secrets, log, sys_interval, data_dir, shutdown_timeout, limits, listener, session, takeover, ban, flapping, \
+const TOP: &str = "secrets, log, sys_interval, data_dir, shutdown_timeout, store, limits, listener, session, takeover, ban, flapping, \
      redirect, authorization, plugins, plugin";
 const PLUGIN: &str = "name, optional, path, bundled, sha256, mode, topics, on_failure, deadline, deadline_slow, memory, \
                       instances, instances_slow, async, breaker, grant, config";
@@ -82,8 +82,8 @@ fn unknown_keys() {
              (allowed here: hosts, timeout, concurrent_max, response_bytes_max, private, ca_file)",
     );
     refused(
-        plugin("grant.kv = { bytes = 4096, durable = true }"),
-        "4: plugin.0.grant.kv.durable: unknown key (allowed here: bytes)",
+        plugin("grant.kv = { bytes = 4096, lasting = true }"),
+        "4: plugin.0.grant.kv.lasting: unknown key (allowed here: bytes, durable)",
     );
 }
 

@@ -1,0 +1,71 @@
+//! Retained messages, wills that wait, and bans, as records.
+
+use std::time::Instant;
+
+use bytestring::ByteString;
+use hookwire_hooks::{Message, WillDelays};
+use hookwire_store::{Key, Space};
+
+use super::{Durable, owner_of};
+use crate::broker::Broker;
+use crate::broker::client::Standing;
+use crate::clock;
+use crate::session::DueWill;
+use crate::session::journal::records::{WillRecord, encode_number, encode_retained};
+
+impl Broker {
+    /// A message was retained, or what was is cleared; the batch that this is in.
+    pub(in crate::broker) fn record_retained(&self, message: &Message) -> u64 {
+        let Some(Durable { committer, .. }) = self.durable() else {
+            return 0;
+        };
+        let key = Key::from_slice(message.topic.as_str().as_bytes());
+        if message.payload.is_empty() {
+            committer.delete(Space::Retained, key)
+        } else {
+            committer.put(Space::Retained, key, encode_retained(message))
+        }
+    }
+
+    /// A will waits; the number of its record, or 0 where there is no store.
+    pub(in crate::broker) fn record_will(
+        &self,
+        will: &DueWill,
+        standing: &Standing,
+        delays: WillDelays,
+    ) -> u64 {
+        let Some(durable) = self.durable() else { return 0 };
+        let number = durable.fresh_will();
+        let record = WillRecord {
+            owner: owner_of(standing),
+            message: will.message.clone(),
+            cause: will.cause,
+            due_at_ms: clock::unix_ms_at(will.due_at),
+            delays,
+        };
+        durable
+            .committer
+            .put_new(Space::Will, will_key(number), record.encode());
+        number
+    }
+
+    /// It does not wait any more.
+    pub(in crate::broker) fn forget_will(&self, number: u64) {
+        if let Some(durable) = self.durable().filter(|_| number > 0) {
+            durable.committer.delete(Space::Will, will_key(number));
+        }
+    }
+
+    /// A client id is banned for a while.
+    pub(in crate::broker) fn record_ban(&self, client_id: &ByteString, until: Instant) {
+        if let Some(durable) = self.durable() {
+            let key = Key::from_slice(client_id.as_bytes());
+            let until_ms = encode_number(clock::unix_ms_at(until));
+            durable.committer.put(Space::Ban, key, until_ms);
+        }
+    }
+}
+
+pub(super) fn will_key(number: u64) -> Key {
+    Key::from_slice(&number.to_be_bytes())
+}

@@ -1,0 +1,192 @@
+//! What a session has to do with the store: it records what must survive the process, is restored from it, and fetches
+//! messages that only the store has.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytestring::ByteString;
+use hookwire_protocol::{Delivery, PacketId, SubscriptionOptions, Version};
+
+use super::journal::records::Owner;
+use super::journal::{Journal, Ledger, Place, SessionRecord};
+use super::parked::Parked;
+use super::{Away, Delivered, Outbox, Session, write_into};
+use crate::metrics::Limit;
+
+impl Session {
+    /// There is a store: answers wait for what is recorded in it.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Arc<Ledger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// The session is to survive the process, under this number.
+    #[must_use]
+    pub fn with_journal(mut self, number: u64) -> Self {
+        if let Some(ledger) = &self.ledger {
+            let journal = Journal::new(Arc::clone(ledger), number);
+            self.outbound.keep_in(journal.clone());
+            self.journal = Some(journal);
+        }
+        self
+    }
+
+    /// Whether it survives the process.
+    pub fn is_durable(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Records what the session is; the batch that this is in.
+    pub fn record(&self, owner: Owner, gone_at_ms: Option<u64>) -> u64 {
+        let Some(journal) = &self.journal else { return 0 };
+        let will = self.terms.will.clone().map(|will| {
+            let delay = will.delay();
+            (will.into_message(self.terms.key), delay)
+        });
+        journal.keep(&SessionRecord {
+            owner,
+            expiry: self.terms.expiry,
+            gone_at_ms,
+            sent_to: self.outbound.sent_to(),
+            mount_point: self.terms.mount_point.clone(),
+            will,
+        })
+    }
+
+    /// Records that a QoS 2 message was taken, unless its exchange is over.
+    pub fn record_received(&self, delivery: Delivery) {
+        if let (Delivery::ExactlyOnce(id), Some(journal)) = (delivery, &self.journal)
+            && self.inbound.is_unreleased(id)
+        {
+            journal.receive(id);
+        }
+    }
+
+    /// Nothing is sent before this batch is safe.
+    pub fn hold_output(&mut self, commit: u64) {
+        if !self.is_safe(commit) {
+            self.held_for = commit;
+        }
+    }
+
+    /// The last batch that messages were recorded in since the last call, or 0.
+    #[inline]
+    pub fn take_recorded(&mut self) -> u64 {
+        self.outbound.take_recorded()
+    }
+
+    /// Limits for which messages were dropped since the last call that only the store had.
+    pub fn take_dropped_unread(&mut self) -> Vec<Limit> {
+        std::mem::take(&mut self.dropped_unread)
+    }
+
+    /// Messages that are sent soon and that only the store has; each is asked for once.
+    pub fn take_wanted(&mut self) -> Vec<Away> {
+        if self.link.is_none() {
+            return Vec::new();
+        }
+        self.outbound.take_wanted()
+    }
+
+    /// What was fetched of [`Session::take_wanted`]; `None` for what the store does not have, or what is not for this client any
+    /// more.
+    pub fn bring_back(&mut self, now: Instant, fetched: Vec<(Place, Option<Delivered>)>) {
+        self.outbound.bring_back(fetched);
+        self.pump(now);
+    }
+
+    // ---- what waits
+
+    /// Some of it waits for the store. The connection is woken when that has come further.
+    pub(super) fn poll_held_output(&mut self, into: &mut Outbox) {
+        let Some(ledger) = self.ledger.clone() else { return };
+        let committer = ledger.committer();
+        let rest = if committer.is_safe(self.held_for) {
+            self.held_for = 0;
+            let rest = self
+                .parked
+                .release(|commit| committer.is_safe(commit), &mut self.outbox);
+            self.outbox.drain_into(into);
+            rest
+        } else {
+            Some(self.held_for)
+        };
+        if let (Some(commit), Some(link)) = (rest, &self.link)
+            && self.awaited != commit
+        {
+            self.awaited = commit;
+            committer.wait(commit, Arc::clone(link) as Arc<dyn hookwire_store::Waiter>);
+        }
+    }
+
+    pub(super) fn clear_output(&mut self) {
+        self.outbox.clear();
+        self.parked = Parked::default();
+        (self.held_for, self.awaited) = (0, 0);
+    }
+
+    /// The same for an answer that must not be given before a batch is safe. Answers keep their order, so it waits behind
+    /// those that wait.
+    #[inline]
+    pub(super) fn write_when_safe(
+        &mut self,
+        commit: u64,
+        encode: impl FnOnce(Version, &mut bytes::BytesMut),
+    ) {
+        if self.parked.is_empty() && self.is_safe(commit) {
+            return self.write(encode);
+        }
+        let (version, bytes_max) = (self.terms.version, self.terms.packet_bytes_max);
+        let is_written = self
+            .parked
+            .write(commit, |outbox| write_into(outbox, version, bytes_max, encode));
+        self.tally.packets_sent += u64::from(is_written);
+    }
+
+    #[inline]
+    pub(super) fn is_safe(&self, commit: u64) -> bool {
+        commit == 0
+            || self
+                .ledger
+                .as_ref()
+                .is_none_or(|ledger| ledger.committer().is_safe(commit))
+    }
+
+    // ---- restoring
+
+    /// A subscription that is recorded.
+    pub fn restore_subscription(&mut self, filter: ByteString, options: SubscriptionOptions) {
+        self.subscriptions.insert(filter, options);
+    }
+
+    /// A QoS 2 message of the client that waits for its PUBREL.
+    pub fn restore_received(&mut self, id: PacketId) {
+        self.inbound.restore(id);
+    }
+
+    /// A QoS 2 message that the client has; PUBREL is due. In the order in which they were sent.
+    pub fn restore_release(&mut self, id: PacketId) {
+        self.outbound.restore_release(id);
+    }
+
+    /// A message that waits, in order.
+    pub fn restore_away(&mut self, away: Away) {
+        self.outbound.restore_away(away);
+    }
+
+    /// The same, in memory.
+    pub fn restore_message(&mut self, place: Place, delivered: Delivered) {
+        self.outbound.restore(place, delivered);
+    }
+
+    /// Up to where messages were sent before; `None` where that is not known.
+    pub fn restore_sent(&mut self, sent_to: Option<u64>, inflight_max: usize) {
+        self.outbound.restore_sent(sent_to, inflight_max);
+    }
+
+    /// How long it outlives its connection from now on.
+    pub fn expiry(&self) -> Duration {
+        self.terms.expiry
+    }
+}

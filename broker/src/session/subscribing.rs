@@ -1,0 +1,111 @@
+//! What a session is subscribed to.
+
+use bytestring::ByteString;
+use hookwire_protocol::{QoS, SharedFilter, Suback, SubscriptionOptions, Unsuback};
+
+use super::{Session, Unsubscribed};
+
+impl Session {
+    /// The subscriptions, by filter as the client sent it.
+    pub fn subscriptions(&self) -> impl Iterator<Item = (&ByteString, &SubscriptionOptions)> {
+        self.subscriptions.iter()
+    }
+
+    /// The filters that the client has asked for, and the QoS of what is kept for each.
+    pub fn asked_filters(&self) -> Vec<(ByteString, QoS)> {
+        let as_asked = self
+            .subscriptions
+            .iter()
+            .filter(|(kept, _)| !self.rewrites.is_made_of_others(kept))
+            .map(|(kept, options)| (kept.clone(), options.qos));
+        let rewritten = self
+            .rewrites
+            .all()
+            .filter_map(|(asked, kept)| Some((asked.clone(), self.subscriptions.get(kept)?.qos)));
+        as_asked.chain(rewritten).collect()
+    }
+
+    /// Those that are shared.
+    pub fn shared_filters(&self) -> Vec<SharedFilter> {
+        let shared = self
+            .subscriptions
+            .keys()
+            .filter(|filter| filter.starts_with("$share/"));
+        shared
+            .filter_map(|filter| SharedFilter::parse(filter.clone()).ok())
+            .collect()
+    }
+
+    /// How many there are.
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Whether there is a subscription that the client has made with this filter.
+    pub fn is_subscribed(&self, filter: &str) -> bool {
+        self.subscriptions.contains_key(filter) || self.rewrites.kept(filter).is_some()
+    }
+
+    /// Takes note of a subscription; true when there was none with this filter. [MQTT-3.8.4-3]
+    pub fn subscribe(&mut self, filter: ByteString, options: SubscriptionOptions, id: Option<u32>) -> bool {
+        if let Some(journal) = self.journal.as_ref().filter(|_| !self.ended) {
+            let commit = journal.subscribe(&filter, options, id);
+            self.recorded = self.recorded.max(commit);
+        }
+        self.subscriptions.insert(filter, options).is_none()
+    }
+
+    /// A policy keeps `kept` where the client has asked for `asked`. Tells which other subscription that replaces; it is
+    /// forgotten. To be called before [`Session::subscribe`].
+    pub fn rewrite(&mut self, asked: &ByteString, kept: &ByteString) -> Option<ByteString> {
+        let subscriptions = &self.subscriptions;
+        let replaced = self
+            .rewrites
+            .note(asked, kept, |filter| subscriptions.contains_key(filter))?;
+        self.forget_subscription(&replaced)
+    }
+
+    /// Forgets the subscription that was made when the client subscribed to this filter.
+    pub fn unsubscribe(&mut self, asked: &str) -> Unsubscribed {
+        if self.rewrites.kept(asked).is_none() {
+            return self.unsubscribe_kept(asked);
+        }
+        match self.rewrites.forget(asked) {
+            Some(kept) => {
+                self.forget_subscription(&kept);
+                Unsubscribed::Ended(kept)
+            }
+            None => Unsubscribed::StillAsked,
+        }
+    }
+
+    /// Forgets a subscription as the broker keeps it.
+    pub fn unsubscribe_kept(&mut self, kept: &str) -> Unsubscribed {
+        self.rewrites.end(kept);
+        match self.forget_subscription(kept) {
+            Some(kept) => Unsubscribed::Ended(kept),
+            None => Unsubscribed::Unknown,
+        }
+    }
+
+    fn forget_subscription(&mut self, filter: &str) -> Option<ByteString> {
+        let (filter, _) = self.subscriptions.remove_entry(filter)?;
+        if let Some(journal) = &self.journal {
+            let commit = journal.unsubscribe(&filter);
+            self.recorded = self.recorded.max(commit);
+        }
+        Some(filter)
+    }
+
+    /// Answers a SUBSCRIBE.
+    pub fn answer_subscribe(&mut self, suback: &Suback) {
+        let commit = std::mem::take(&mut self.recorded);
+        self.write_when_safe(commit, |version, out| suback.encode(version, out));
+    }
+
+    /// Answers an UNSUBSCRIBE.
+    pub fn answer_unsubscribe(&mut self, unsuback: &Unsuback) {
+        let commit = std::mem::take(&mut self.recorded);
+        self.write_when_safe(commit, |version, out| unsuback.encode(version, out));
+    }
+}
