@@ -31,16 +31,7 @@ impl Broker {
 
     #[track_caller]
     pub(crate) fn launch(setup: Setup, patience: Duration) -> Self {
-        let mut child = setup.command().spawn().expect("hookwire can be run");
-        let stderr = child.stderr.take().expect("stderr is piped");
-        let log = Lines::collect(vec![Box::new(stderr)]);
-        let line = log.wait_within(patience, &["listening on "]);
-        let address = line
-            .split("listening on ")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next());
-        let address = address.and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+        let (child, log, address) = spawn(&setup, patience);
         let pid = child.id();
         Self {
             child: Mutex::new(child),
@@ -49,6 +40,58 @@ impl Broker {
             log,
             setup,
         }
+    }
+
+    /// Kills it with signal 9 and waits until it is dead.
+    pub fn kill(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        child.kill().expect("the broker runs");
+        child.wait().expect("its own child can be waited for");
+    }
+
+    /// Starts it again with the same configuration and folder. It may listen on another port.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.restart_within(PATIENCE);
+    }
+
+    /// The same for one with much to read.
+    #[track_caller]
+    pub fn restart_within(&mut self, patience: Duration) {
+        let (child, log, address) = spawn(&self.setup, patience);
+        self.pid = child.id();
+        self.child = Mutex::new(child);
+        (self.log, self.address) = (log, address);
+    }
+
+    /// Starts it and kills it so much later, wherever it is by then.
+    pub fn start_and_kill(&mut self, later: Duration) {
+        let mut child = self.setup.command().spawn().expect("hookwire can be run");
+        // Nothing is waited for: any moment will do.
+        let (_never, moment) = std::sync::mpsc::channel::<()>();
+        let _ = moment.recv_timeout(later);
+        child.kill().expect("the broker runs");
+        child.wait().expect("its own child can be waited for");
+    }
+
+    /// Kills it, and starts it again.
+    #[track_caller]
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart();
+    }
+
+    /// Stops it in the orderly way, and starts it again.
+    #[track_caller]
+    pub fn stop_and_restart(&mut self) {
+        self.terminate();
+        assert!(self.wait_exit().success(), "it stops in order");
+        self.restart();
+    }
+
+    /// What it was started with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
     }
 
     /// The address of its first listener.
@@ -158,6 +201,21 @@ impl Broker {
             .wait()
             .expect("its own child can be waited for")
     }
+}
+
+#[track_caller]
+fn spawn(setup: &Setup, patience: Duration) -> (Child, Lines, SocketAddr) {
+    let mut child = setup.command().spawn().expect("hookwire can be run");
+    let stderr = child.stderr.take().expect("stderr is piped");
+    let log = Lines::collect(vec![Box::new(stderr)]);
+    let line = log.wait_within(patience, &["listening on "]);
+    let address = line
+        .split("listening on ")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next());
+    let address = address.and_then(|address| address.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+    (child, log, address)
 }
 
 /// A broker may end before its test does, but it never panics.

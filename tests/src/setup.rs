@@ -98,6 +98,28 @@ impl Setup {
         outcome_of(command)
     }
 
+    /// Runs `hookwire store` about the folder `data` beside the configuration, or another.
+    pub fn store(&self, command: &str, folder: &str) -> Outcome {
+        self.store_with(command, folder, "")
+    }
+
+    /// The same with something on its standard input.
+    pub fn store_with(&self, command: &str, folder: &str, input: &str) -> Outcome {
+        let written = self.folder.path().join("input");
+        fs::write(&written, input).expect("a file in the temporary folder can be written");
+        let mut process = Command::new(hookwire());
+        process
+            .args(["store", command])
+            .arg(self.folder.path().join(folder))
+            .stdin(fs::File::open(&written).expect("it was just written"));
+        outcome_of(process)
+    }
+
+    /// The folder of the configuration.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join(CONFIG)
     }
