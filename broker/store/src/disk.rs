@@ -73,8 +73,7 @@ impl Disk {
     /// # Errors
     /// It is damaged, used by another process, or of a format that this version does not know.
     pub fn open(folder: &Path, cache_bytes: u64, loss: DataLoss) -> Result<Self, StoreError> {
-        // Messages are nobody's business but the broker's.
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        begin_folder(folder)?;
         let engine = Engine::open(folder, cache_bytes)?;
         let committed = engine.begin()?;
         let watermark = open_watermark(&folder.join("watermark"), committed, loss)?;
@@ -150,6 +149,27 @@ impl Disk {
             _ => false,
         }
     }
+}
+
+/// Messages are nobody's business but the broker's.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// The engine takes a folder without its marker for a new one. That is right only where no store was ever finished: the
+/// watermark is made last.
+fn begin_folder(folder: &Path) -> Result<(), StoreError> {
+    let records = folder.join("records");
+    if records.is_dir() && !records.join("version").exists() {
+        if folder.join("watermark").exists() {
+            return Err(StoreError::Engine("the file records/version is missing".into()));
+        }
+        // A first start that was cut off.
+        std::fs::remove_dir_all(&records)?;
+    }
+    make_folder(folder)?;
+    make_folder(&records)?;
+    Ok(())
 }
 
 fn open_watermark(path: &Path, committed: u64, loss: DataLoss) -> Result<Watermark, StoreError> {

@@ -82,8 +82,24 @@ fn nobody_else_may_look_into_it() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = parent.path().join("data");
     open(&folder).expect("opens");
-    let mode = fs::metadata(&folder).expect("is there").permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    for folder in [&folder, &folder.join("records")] {
+        let mode = fs::metadata(folder).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+    }
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_is_begun_anew_and_a_store_without_its_marker_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = folder.path().join("records");
+    fs::create_dir(&records).expect("makes");
+    fs::write(records.join("0.jnl"), [0; 100]).expect("writes");
+    let store = open(folder.path()).expect("nothing was ever in it");
+    put(&store, 1);
+    drop(store);
+    fs::remove_file(records.join("version")).expect("removes");
+    let error = open(folder.path()).expect_err("is damaged");
+    assert_eq!(error.to_string(), "the file records/version is missing");
 }
 
 #[test]
