@@ -81,9 +81,10 @@ fn threads(broker: &Broker) -> usize {
 
 #[test]
 fn a_server_decides_who_connects() {
+    const ROUNDS: usize = 20;
     let server = strict();
     let broker = Broker::start(&asking(&server, &only(&server), "", ""));
-    for round in 0..3 {
+    for round in 0..ROUNDS {
         Client::connect(&broker, v5(&format!("ask-{round}"))).disconnect();
     }
     let refused = Client::refused(&broker, v5("ask-denied"));
@@ -99,9 +100,10 @@ fn a_server_decides_who_connects() {
         logins[0].header("host"),
         Some(server.url().trim_start_matches("http://"))
     );
-    assert_eq!(logins.len(), 4);
+    assert_eq!(logins.len(), ROUNDS + 1);
+    // Not each of them: one that is not put back yet when the next client comes is not waited for.
     assert!(
-        server.connections() <= 2,
+        server.connections() < ROUNDS,
         "connections are kept: {}",
         server.connections()
     );
