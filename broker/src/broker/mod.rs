@@ -58,7 +58,7 @@ use crate::clock;
 use crate::config::{
     BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
 };
-use crate::metrics::{Metrics, Tally};
+use crate::metrics::{Limit, Metrics, Tally};
 use crate::router::{RetainedLimits, Router};
 use crate::session::Lost;
 use bans::FlappingWatch;

@@ -38,7 +38,7 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Log,
         Self::DataDir,
         Self::Store,

@@ -443,6 +443,7 @@ fn terms(
         features: limits.features,
         problem_information: true,
         expiry,
+        expiry_max: expiry,
         mount_point,
         will: None,
         outbox_bytes_max: limits.outbox_bytes_max,
