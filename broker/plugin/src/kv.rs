@@ -316,6 +316,9 @@ impl Entries {
 
 #[cfg(test)]
 mod tests {
+    use hookwire_hooks::Message;
+    use hookwire_protocol::{TopicFilter, TopicName};
+
     use super::*;
 
     const QUOTA: usize = 1000;
@@ -488,7 +491,7 @@ mod tests {
 
     /// A broker that keeps entries of plugins.
     #[derive(Default)]
-    struct Notes(Mutex<std::collections::BTreeMap<(String, String), KeptEntry>>);
+    struct Notes(Mutex<BTreeMap<(String, String), KeptEntry>>);
 
     impl Host for Notes {
         fn client(&self, _: hookwire_hooks::ClientKey) -> Option<Arc<hookwire_hooks::ClientFacts>> {
@@ -500,6 +503,26 @@ mod tests {
         }
 
         fn publish(&self, _: Vec<hookwire_hooks::PluginPublish>) -> bool {
+            false
+        }
+
+        fn forget_answers(&self, _: hookwire_hooks::ClientKey) -> bool {
+            false
+        }
+
+        fn reauthorize(&self, _: hookwire_hooks::ClientKey) -> bool {
+            false
+        }
+
+        fn retained(&self, _: &TopicName) -> Option<Message> {
+            None
+        }
+
+        fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: usize) -> Vec<Message> {
+            Vec::new()
+        }
+
+        fn has_room_to_retain(&self, _: &Message) -> bool {
             false
         }
 

@@ -644,9 +644,7 @@ impl Outbound {
     }
 
     fn record(&mut self, delivered: &Delivered) -> Option<Place> {
-        if self.journal.is_none() {
-            return None;
-        }
+        self.journal.as_ref()?;
         let seq = self.fresh_seq();
         let place = self.journal.as_ref()?.put(seq, delivered);
         self.recorded = self.recorded.max(place.commit);

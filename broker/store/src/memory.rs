@@ -7,10 +7,13 @@ use parking_lot::RwLock;
 
 use crate::{Batch, Op, Room, Space, Store, StoreError, Visit};
 
+/// Values by space and key.
+type Records = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+
 /// Records in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
-    records: RwLock<BTreeMap<(Space, Vec<u8>), Vec<u8>>>,
+    records: RwLock<Records>,
 }
 
 impl Memory {

@@ -40,7 +40,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn batch(changes: &[(Space, Vec<u8>, Option<Vec<u8>>)]) -> Batch {
+/// A record and its new value; none: it goes.
+type Change = (Space, Vec<u8>, Option<Vec<u8>>);
+
+fn batch(changes: &[Change]) -> Batch {
     let mut batch = Batch::default();
     for (space, key, value) in changes {
         let key = Key::from_slice(key);
@@ -52,7 +55,7 @@ fn batch(changes: &[(Space, Vec<u8>, Option<Vec<u8>>)]) -> Batch {
     batch
 }
 
-fn apply(model: &mut Model, changes: &[(Space, Vec<u8>, Option<Vec<u8>>)]) {
+fn apply(model: &mut Model, changes: &[Change]) {
     for (space, key, value) in changes {
         match value {
             Some(value) => model.insert((*space, key.clone()), value.clone()),

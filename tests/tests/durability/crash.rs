@@ -264,7 +264,7 @@ impl Publisher {
 
     /// Some are small, some are not.
     fn packet(&self, number: u64, id: PacketId, dup: bool) -> Packet {
-        let filling = if number % 5 == 0 {
+        let filling = if number.is_multiple_of(5) {
             "x".repeat(700)
         } else {
             String::new()
