@@ -116,3 +116,14 @@ bind_hook!(
     "__export_events",
     "hookwire_plugin::bindings::events"
 );
+
+/// It speaks of nothing that others speak of, so there are no types to share.
+pub mod control {
+    wit_bindgen::generate!({
+        path: ["wit", "worlds.wit"],
+        world: "hookwire:sdk/control",
+        pub_export_macro: true,
+        export_macro_name: "__export_control",
+        default_bindings_module: "hookwire_plugin::bindings::control",
+    });
+}

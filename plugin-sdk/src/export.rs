@@ -94,6 +94,9 @@ macro_rules! __export_hook {
     (Events, $component:ident) => {
         $crate::bindings::events::__export_events!($component with_types_in $crate::bindings::events);
     };
+    (Control, $component:ident) => {
+        $crate::bindings::control::__export_control!($component with_types_in $crate::bindings::control);
+    };
 }
 
 /// Checks that the component has one hook.

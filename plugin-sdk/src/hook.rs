@@ -3,6 +3,7 @@
 pub mod authenticate;
 pub mod authenticate_enhanced;
 pub mod authorize;
+pub mod control;
 pub mod deliver;
 pub mod events;
 pub mod on_publish;

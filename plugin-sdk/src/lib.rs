@@ -74,7 +74,7 @@ pub use bindings::types::{
 };
 pub use filter::{Captures, FilterError, TopicFilter, is_topic_name};
 pub use hook::{
-    authenticate, authenticate_enhanced, authorize, deliver, events, on_publish, on_subscribe,
+    authenticate, authenticate_enhanced, authorize, control, deliver, events, on_publish, on_subscribe,
     on_unsubscribe, on_will, route,
 };
 pub use host::{
@@ -107,6 +107,7 @@ mod reference {
         Deliver: "deliver.md",
         OnWill: "on-will.md",
         Events: "events.md",
+        Control: "control.md",
     }
 }
 
@@ -117,6 +118,7 @@ pub mod prelude {
     pub use crate::authenticate::{Authenticate, ConnectReason, Credentials, Denial, Grant, Outcome};
     pub use crate::authenticate_enhanced::{AuthenticateEnhanced, Step};
     pub use crate::authorize::{Access, Action, Answer, Authorize, Decision};
+    pub use crate::control::Control;
     pub use crate::deliver::{Decision as DeliverDecision, Deliver};
     pub use crate::events::{Event, Events, What};
     pub use crate::on_publish::OnPublish;

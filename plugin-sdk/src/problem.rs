@@ -53,6 +53,21 @@ pub(crate) fn read_config<C: DeserializeOwned>(json: &str) -> Result<C, Problem>
         .map_err(|error| Problem::at(dotted(error.path()), without_position(error.inner())))
 }
 
+/// Reads what an administrator asks for; the error says in one line what is wrong with it.
+pub(crate) fn read_request<R: DeserializeOwned>(json: &str) -> Result<R, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let request = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let (path, message) = (dotted(error.path()), without_position(error.inner()));
+        if path.is_empty() {
+            message
+        } else {
+            format!("{path}: {message}")
+        }
+    })?;
+    deserializer.end().map_err(|error| error.to_string())?;
+    Ok(request)
+}
+
 /// The path as the contract writes it: `rules.2.topic`, where `serde_path_to_error` writes `rules[2].topic`.
 fn dotted(path: &Path) -> String {
     let segments = path.iter().filter_map(|segment| match segment {

@@ -187,6 +187,11 @@ impl Chain {
         &self.plugins
     }
 
+    /// The plugin of this name.
+    pub fn plugin(&self, name: &str) -> Option<&Arc<dyn Plugin>> {
+        self.plugins.iter().find(|plugin| plugin.name() == name)
+    }
+
     /// Whether any plugin implements a hook; the one branch that a hook costs that nobody has.
     #[inline]
     pub fn has(&self, hook: Hook) -> bool {

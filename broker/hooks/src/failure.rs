@@ -31,6 +31,16 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Trap,
+        Self::Deadline,
+        Self::Memory,
+        Self::InvalidAnswer,
+        Self::NoInstance,
+        Self::CircuitOpen,
+    ];
+
     /// As logs and metrics spell it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -11,9 +11,9 @@ use hookwire_protocol::{SharedFilter, TopicName};
 
 use crate::{
     Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Comparison, Credentials,
-    DeliverDecision, EnhancedStep, Event, EventClass, Failure, Message, OnFailure, Parcel, Recipients,
-    Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause, WillDecision,
-    WillDelays,
+    DeliverDecision, EnhancedStep, Event, EventClass, Failure, FailureKind, Message, OnFailure, Parcel,
+    Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause,
+    WillDecision, WillDelays,
 };
 
 /// The hooks that a chain calls.
@@ -40,11 +40,13 @@ pub enum Hook {
     OnWill,
     /// What happened.
     Events,
+    /// What an administrator asks the plugin.
+    Control,
 }
 
 impl Hook {
-    /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 10] = [
+    /// Every hook, in the order in which a message meets them; those that no message meets come last.
+    pub const ALL: [Self; 11] = [
         Self::Authenticate,
         Self::AuthenticateEnhanced,
         Self::Authorize,
@@ -55,6 +57,7 @@ impl Hook {
         Self::Deliver,
         Self::OnWill,
         Self::Events,
+        Self::Control,
     ];
 
     /// Name of its WIT interface.
@@ -70,6 +73,7 @@ impl Hook {
             Self::Deliver => "deliver",
             Self::OnWill => "on-will",
             Self::Events => "events",
+            Self::Control => "control",
         }
     }
 
@@ -77,7 +81,7 @@ impl Hook {
     /// middle of a client's traffic.
     pub fn may_take_long(self) -> bool {
         match self {
-            Self::Authenticate | Self::AuthenticateEnhanced | Self::Events => true,
+            Self::Authenticate | Self::AuthenticateEnhanced | Self::Events | Self::Control => true,
             Self::Authorize
             | Self::OnSubscribe
             | Self::OnUnsubscribe
@@ -97,9 +101,12 @@ impl Hook {
             | Self::Authorize
             | Self::OnSubscribe
             | Self::OnPublish => OnFailure::Deny,
-            Self::OnUnsubscribe | Self::Route | Self::Deliver | Self::OnWill | Self::Events => {
-                OnFailure::Pass
-            }
+            Self::OnUnsubscribe
+            | Self::Route
+            | Self::Deliver
+            | Self::OnWill
+            | Self::Events
+            | Self::Control => OnFailure::Pass,
         }
     }
 }
@@ -256,6 +263,16 @@ pub trait Plugin: Send + Sync {
         recipients: Recipients,
     ) -> Pending<Result<Routing, Failure>> {
         Box::pin(ready(self.route(&message, &recipients)))
+    }
+
+    /// Asked by an administrator; the answer is the plugin's own: JSON, or a text for a person. A plugin without the hook has
+    /// no answer.
+    fn control(self: Arc<Self>, request: String) -> Pending<Result<Result<String, String>, Failure>> {
+        drop(request);
+        Box::pin(ready(Err(Failure {
+            kind: FailureKind::InvalidAnswer,
+            detail: "the hook is not exported".into(),
+        })))
     }
 
     /// What it did so far, for people: names, of which `/` makes levels, and values.

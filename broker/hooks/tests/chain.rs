@@ -29,7 +29,7 @@ struct Actor {
     act: Act,
 }
 
-const ALL: [Hook; 10] = Hook::ALL;
+const ALL: [Hook; 11] = Hook::ALL;
 
 fn failure() -> Failure {
     Failure {

@@ -36,6 +36,7 @@ wasmtime::component::bindgen!({
             export hookwire:plugin/deliver-batch@0.1.0;
             export hookwire:plugin/on-will@0.1.0;
             export hookwire:plugin/events@0.1.0;
+            export hookwire:plugin/control@0.1.0;
         }
     ",
     world: "hookwire:host/contract",

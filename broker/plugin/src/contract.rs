@@ -22,6 +22,7 @@ pub(crate) const HOOKS: &[&str] = &[
     "deliver-batch",
     "on-will",
     "events",
+    "control",
 ];
 
 /// Whether the functions of an imported interface wait for others, so that only calls that may wait can use them.

@@ -4,6 +4,7 @@ pub(crate) mod authenticate;
 pub(crate) mod authenticate_enhanced;
 pub(crate) mod authorize;
 pub(crate) mod batch;
+pub(crate) mod control;
 pub(crate) mod convert;
 pub(crate) mod deliver;
 pub(crate) mod events;

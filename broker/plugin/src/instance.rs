@@ -213,6 +213,7 @@ exports! {
     deliver_batch: "deliver-batch",
     on_will: "on-will",
     events: "events",
+    control: "control",
 }
 
 /// The function of `lifecycle` whose type is not that of the contract. The other interfaces

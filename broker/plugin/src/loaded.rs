@@ -25,7 +25,7 @@ use crate::guest::Budget;
 use crate::hook::batch::BatchFailure;
 use crate::hook::lifecycle::{Interests, matches_any};
 use crate::hook::{
-    authenticate, authenticate_enhanced, authorize, events, lifecycle, on_publish, on_subscribe,
+    authenticate, authenticate_enhanced, authorize, control, events, lifecycle, on_publish, on_subscribe,
     on_unsubscribe, on_will, route,
 };
 use crate::housekeeping::{Housekeeper, Retired};
@@ -457,7 +457,8 @@ impl Plugin for LoadedPlugin {
             | Hook::OnSubscribe
             | Hook::OnUnsubscribe
             | Hook::OnWill
-            | Hook::Events => return false,
+            | Hook::Events
+            | Hook::Control => return false,
         };
         self.hooks.contains(hook) && interest.wants(topic) && matches_any(&self.spec.topics, topic)
     }
@@ -651,6 +652,16 @@ impl Plugin for LoadedPlugin {
             |plugin, answer| plugin.counted(Hook::Route, answer, route::index),
         );
         Box::pin(async move { answer.await.map(Option::unwrap_or_default) })
+    }
+
+    fn control(self: Arc<Self>, request: String) -> Pending<Result<Result<String, String>, Failure>> {
+        let budget = self.slow();
+        self.ask_waiting(
+            Hook::Control,
+            budget,
+            move |instance| Box::pin(async move { control::ask(instance, budget, &request).await }),
+            |plugin, answer| plugin.counted(Hook::Control, answer, control::index),
+        )
     }
 
     fn figures(&self) -> Vec<(String, String)> {

@@ -283,18 +283,11 @@ pub(crate) const fn verdict_names(hook: Hook) -> &'static [&'static str] {
         Hook::Deliver => &["pass", "replace", "drop"],
         Hook::OnWill => &["publish", "replace", "suppress", "delay"],
         Hook::Events => &[],
+        Hook::Control => &["reply", "error"],
     }
 }
 
 const VERDICTS_MAX: usize = 6;
-const FAILURE_KINDS: [FailureKind; 6] = [
-    FailureKind::Trap,
-    FailureKind::Deadline,
-    FailureKind::Memory,
-    FailureKind::InvalidAnswer,
-    FailureKind::NoInstance,
-    FailureKind::CircuitOpen,
-];
 
 /// Place of an answer in [`verdict_names`].
 pub(crate) type VerdictIndex = usize;
@@ -308,7 +301,7 @@ pub(crate) struct HookCounters {
     wait_ns: Histogram,
     batch_messages: Histogram,
     verdicts: [AtomicU64; VERDICTS_MAX],
-    failures: [AtomicU64; FAILURE_KINDS.len()],
+    failures: [AtomicU64; FailureKind::ALL.len()],
 }
 
 impl HookCounters {
@@ -352,7 +345,7 @@ impl HookCounters {
     }
 
     pub(crate) fn failures(&self, kind: FailureKind, count: usize) {
-        if let Some(index) = FAILURE_KINDS.iter().position(|known| *known == kind) {
+        if let Some(index) = FailureKind::ALL.iter().position(|known| *known == kind) {
             self.failures[index].fetch_add(count as u64, Relaxed);
         }
     }
@@ -363,7 +356,7 @@ impl HookCounters {
             hook,
             calls: run_ns.count,
             messages: self.messages.load(Relaxed),
-            failures: counted(FAILURE_KINDS.iter().copied(), &self.failures),
+            failures: counted(FailureKind::ALL.iter().copied(), &self.failures),
             verdicts: counted(verdict_names(hook).iter().copied(), &self.verdicts),
             total_ns: run_ns.sum + wait_ns.sum,
             run_ns,

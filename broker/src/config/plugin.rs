@@ -93,7 +93,8 @@ fn failure_rules(item: Item<'_>) -> Option<FailureRules> {
     }
     let mut section = item.section()?;
     let mut rules = FailureRules::default();
-    for hook in Hook::ALL {
+    // Who addresses a plugin is told of its failure; there is nothing to stand in for.
+    for hook in Hook::ALL.into_iter().filter(|hook| *hook != Hook::Control) {
         if let Some(on_failure) = section.take(hook.as_str(), choice(ON_FAILURE)) {
             rules = rules.with(hook, on_failure);
         }

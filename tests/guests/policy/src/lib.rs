@@ -1,5 +1,6 @@
 //! Stamps each message with the configured text and rejects denied topics. Two plugins of it with the same stamp, and a
-//! reload that changes both, prove that a message is judged by one generation of the chain.
+//! reload that changes both, prove that a message is judged by one generation of the chain. Administrators may ask it for
+//! its stamp, and more.
 
 use hookwire_plugin::log;
 use hookwire_plugin::prelude::*;
@@ -112,7 +113,38 @@ fn is_stamped(message: &Message<'_>, stamp: &str) -> bool {
     last.is_some_and(|(_, value)| value == stamp) || in_payload == Some(stamp.as_bytes())
 }
 
-hookwire_plugin::export!(Policy: OnPublish);
+/// What an administrator may ask.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Request {
+    /// Which stamp?
+    Stamp,
+    /// Say this.
+    Echo(String),
+    /// Fail.
+    Panic,
+    /// Never come back.
+    Loop,
+}
+
+impl Control for Policy {
+    type Request = Request;
+    type Reply = String;
+
+    fn control(&self, request: Request) -> Result<String, String> {
+        match request {
+            Request::Stamp => Ok(self.0.stamp.clone()),
+            Request::Echo(text) if text.is_empty() => Err("nothing to say".to_owned()),
+            Request::Echo(text) => Ok(text),
+            Request::Panic => panic!("panicked as asked"),
+            Request::Loop => loop {
+                std::hint::black_box(());
+            },
+        }
+    }
+}
+
+hookwire_plugin::export!(Policy: OnPublish + Control);
 
 #[cfg(test)]
 mod tests {
