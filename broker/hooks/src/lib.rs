@@ -8,6 +8,7 @@
 
 mod access;
 mod authenticate;
+mod call;
 mod chain;
 mod client;
 mod deliver;
@@ -25,6 +26,7 @@ mod will;
 
 pub use access::{Access, AccessAnswer, AccessDecision, Action, AskedAccess};
 pub use authenticate::{Authentication, Credentials, Denial, Grant, RuleAction, TopicRule};
+pub use call::{Call, Matter};
 pub use chain::{AccessOutcome, AuthenticationOutcome, Chain, Defaults, Fate, Publication, WillOutcome};
 pub use client::{ClientFacts, ClientKey};
 pub use deliver::{DeliverDecision, Parcel};

@@ -13,6 +13,7 @@
 //! | `link`, `blueprint`, `instance`, `pool`, `pools`, `guest` | making instances, calling them, keeping them, what the host holds for each |
 //! | `executor` | the threads of calls that may wait |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
+//! | `recording` | questions and answers written down, to be asked again |
 //! | `host/…`, `kv`, `rate_limit`, `http`, `origin`, `reach`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
 //! | `loaded`, `deliveries`, `waiting`, `breaker`, `housekeeping` | the plugin in force, its calls that may wait, when it is left alone, its ticks and its end |
 //! | `stats`, `histogram`, `observations`, `comparisons` | what is counted and measured of it |
@@ -76,6 +77,7 @@ mod private_dir;
 mod random;
 mod rate_limit;
 mod reach;
+pub mod recording;
 mod run;
 mod seal;
 mod services;
