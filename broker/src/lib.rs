@@ -11,6 +11,7 @@
 //! [`broker`] ties them together, [`net`] is where socket and clock meet them, [`config`], [`policy`] and
 //! [`reload`] say what is in force.
 
+pub mod admin;
 pub mod broker;
 pub mod bundled;
 pub mod cli;
@@ -26,3 +27,4 @@ pub mod router;
 pub mod run;
 pub mod session;
 pub mod sys;
+pub mod watch;

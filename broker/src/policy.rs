@@ -1,6 +1,7 @@
 //! From the plugins of a configuration to a chain in force.
 
 mod board;
+mod reloaded;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::config::{AccessDefault, CompileIn, Config, ConfigError, PluginEntry};
 
 use board::Pending;
 pub use board::{PluginStatus, PolicyBoard, PolicyStatus};
+pub use reloaded::{Fault, Outcome, Refusal, Reloaded};
 
 /// This very program, even if its file was replaced since it was started.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -119,7 +121,10 @@ impl PolicyLoader {
         }
         let plugins = loaded
             .iter()
-            .map(|plugin| Arc::clone(plugin) as Arc<dyn Plugin>)
+            .map(|plugin| {
+                let plugin = Arc::clone(plugin) as Arc<dyn Plugin>;
+                self.broker.watched(plugin, self.generation)
+            })
             .collect();
         for plugin in loaded.iter().filter(|plugin| !contains(&self.loaded, plugin)) {
             warn_of_open_failures(plugin);

@@ -11,12 +11,12 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::Signal;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::broker::{Broker, Settings};
 use crate::bundled::BUNDLED;
 use crate::config::{Config, Part};
-use crate::policy::PolicyLoader;
+use crate::policy::{Fault, Outcome, PolicyLoader, Reloaded};
 
 /// A change is looked at when the files have been quiet for so long: an editor's several steps are one
 /// change.
@@ -36,7 +36,11 @@ pub struct Reloader {
     policy: PolicyLoader,
     config: Config,
     looks: Looks,
+    last: Reloaded,
 }
+
+/// A reload that somebody asks for; the answer is what came of it.
+pub type ReloadRequest = oneshot::Sender<Reloaded>;
 
 /// What the command line says over the file.
 pub trait Overrides: std::fmt::Debug + Send {
@@ -54,6 +58,12 @@ impl Reloader {
         config: Config,
     ) -> Self {
         let looks = looks_of(&file, &config);
+        let last = Reloaded {
+            outcome: Outcome::Unchanged,
+            generation: policy.generation(),
+            problems: Vec::new(),
+            needs_restart: Vec::new(),
+        };
         Self {
             file,
             overrides,
@@ -61,14 +71,19 @@ impl Reloader {
             policy,
             config,
             looks,
+            last,
         }
     }
 
-    /// Watches until the task is aborted; `hangup` reloads at once.
+    /// Watches until the task is aborted; `hangup` and `requests` reload at once.
     ///
     /// # Errors
     /// The system does not let us watch.
-    pub async fn run(mut self, mut hangup: Signal) -> anyhow::Result<()> {
+    pub async fn run(
+        mut self,
+        mut hangup: Signal,
+        mut requests: mpsc::Receiver<ReloadRequest>,
+    ) -> anyhow::Result<()> {
         let (changed, mut changes) = mpsc::channel::<()>(1);
         let notices = Arc::new(Notices::default());
         let noticed = Arc::clone(&notices);
@@ -85,6 +100,7 @@ impl Reloader {
         let mut watched = HashSet::new();
         // What changed before it was watched tells nobody: so the first look is taken without being asked.
         let mut by_hand = true;
+        let mut asked: Option<ReloadRequest> = None;
         loop {
             notices.expect(&self.looks);
             while watch_folders(&mut watcher, &mut watched, &self.looks) || by_hand {
@@ -95,9 +111,17 @@ impl Reloader {
                 .await?;
                 by_hand = false;
                 notices.expect(&self.looks);
+                if let Some(answer) = asked.take() {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(self.last.clone());
+                }
             }
             by_hand = tokio::select! {
                 _ = hangup.recv() => true,
+                Some(answer) = requests.recv() => {
+                    asked = Some(answer);
+                    true
+                }
                 notice = changes.recv() => {
                     if notice.is_none() {
                         return Ok(());
@@ -130,12 +154,24 @@ impl Reloader {
     }
 
     fn reload(&mut self) {
+        self.last = self.put_in_force();
+        self.policy.board().note(&self.last);
+    }
+
+    fn put_in_force(&mut self) -> Reloaded {
         let config = match Config::load(&self.file, BUNDLED) {
             Ok(config) => self.overrides.apply(config),
-            Err(error) => return tracing::error!("configuration refused, the running one stays:\n{error}"),
+            Err(error) => {
+                tracing::error!("configuration refused, the running one stays:\n{error}");
+                return self.reloaded(Outcome::Refused, Fault::of_config(&error));
+            }
         };
-        match self.policy.apply(&config, Some(&self.file)) {
-            Err(error) => return tracing::error!("policy refused, the running one stays: {error}"),
+        let policy = self.policy.apply(&config, Some(&self.file));
+        match &policy {
+            Err(error) => {
+                tracing::error!("policy refused, the running one stays: {error}");
+                return self.reloaded(Outcome::Refused, Fault::of_policy(error));
+            }
             Ok(true) => tracing::info!(generation = self.policy.generation(), "policy in force"),
             Ok(false) => {}
         }
@@ -151,6 +187,25 @@ impl Reloader {
             tracing::info!("settings in force");
         }
         self.config = config;
+        let is_new = matches!(policy, Ok(true)) || !changes.is_empty();
+        let outcome = if is_new {
+            Outcome::InForce
+        } else {
+            Outcome::Unchanged
+        };
+        Reloaded {
+            needs_restart: changes.needing_restart().map(Part::as_str).collect(),
+            ..self.reloaded(outcome, Vec::new())
+        }
+    }
+
+    fn reloaded(&self, outcome: Outcome, problems: Vec<Fault>) -> Reloaded {
+        Reloaded {
+            outcome,
+            generation: self.policy.generation(),
+            problems,
+            needs_restart: Vec::new(),
+        }
     }
 }
 

@@ -8,19 +8,24 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use hookwire_store::{Committer, CommitterSettings, DataLoss, Disk};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::admin::{self, Admin};
 use crate::broker::{Broker, Settings};
 use crate::bundled::BUNDLED;
 use crate::cli::RunArgs;
 use crate::clock;
-use crate::config::{Config, StoreSettings};
-use crate::net::{Bound, Slots, raise_limit};
-use crate::policy::{PolicyBoard, PolicyLoader};
-use crate::reload::{Overrides, Reloader};
+use crate::config::{AdminSettings, Config, StoreSettings};
+use crate::net::{AdminSocket, Bound, Slots, open_admin_sockets, raise_limit};
+use crate::policy::PolicyLoader;
+use crate::reload::{Overrides, ReloadRequest, Reloader};
 
 /// How often a stopping broker looks whether everybody has left.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
+
+/// Reloads that administrators ask for and that may wait for each other.
+const RELOADS_MAX: usize = 16;
 
 /// Reads the configuration that the command line names.
 ///
@@ -41,7 +46,9 @@ pub struct Server {
     config: Config,
     tasks: Vec<JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
-    policy: Arc<PolicyBoard>,
+    admin: Admin,
+    /// They are served to the end: whoever waits for it has to be told.
+    admin_tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -55,6 +62,9 @@ impl Server {
         let (loss, opening) = (args.data_loss(), config.clone());
         let broker = tokio::task::spawn_blocking(move || open_broker(&opening, loss)).await??;
         let mut policy = PolicyLoader::new(broker.clone(), &config)?;
+        let admin = Admin::new(broker.clone(), Arc::clone(policy.board()));
+        // Before anything that takes its time: who waits for us to be ready can ask.
+        let admin_tasks = administer(&admin, &config.admin).await?;
         let file = args.config.clone();
         let (policy, config) = tokio::task::spawn_blocking(move || {
             policy.apply(&config, file.as_deref()).map(|_| (policy, config))
@@ -66,16 +76,23 @@ impl Server {
             config,
             tasks: Vec::new(),
             addresses: Vec::new(),
-            policy: Arc::clone(policy.board()),
+            admin,
+            admin_tasks,
         };
         // Before anybody can know that we are here: without a handler, SIGHUP would end us.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        // Whoever sees us listen can ask for a reload; it waits until there is somebody who does that.
+        let (reloads, requests) = mpsc::channel(RELOADS_MAX);
+        if args.config.is_some() {
+            server.admin.set_reloader(reloads);
+        }
         server.listen(&slots)?;
         let serving = server.broker.clone();
         server
             .tasks
             .push(tokio::spawn(async move { serving.serve().await }));
-        server.watch(args, policy, hangup);
+        server.watch(args, policy, hangup, requests);
+        server.admin.set_ready(true);
         Ok(server)
     }
 
@@ -98,7 +115,13 @@ impl Server {
         Ok(())
     }
 
-    fn watch(&mut self, args: RunArgs, policy: PolicyLoader, hangup: Signal) {
+    fn watch(
+        &mut self,
+        args: RunArgs,
+        policy: PolicyLoader,
+        hangup: Signal,
+        requests: mpsc::Receiver<ReloadRequest>,
+    ) {
         let Some(file) = args.config.clone() else { return };
         let reloader = Reloader::new(
             file,
@@ -108,15 +131,10 @@ impl Server {
             self.config.clone(),
         );
         self.tasks.push(tokio::spawn(async move {
-            if let Err(error) = reloader.run(hangup).await {
+            if let Err(error) = reloader.run(hangup, requests).await {
                 tracing::error!("the configuration is not watched any more: {error:#}");
             }
         }));
-    }
-
-    /// What is in force, and what does not load.
-    pub fn policy(&self) -> &Arc<PolicyBoard> {
-        &self.policy
     }
 
     /// Where it listens, in the order of the configuration.
@@ -126,6 +144,7 @@ impl Server {
 
     /// Stops accepting, tells every client (0x8B), and waits until they have left or the time is over.
     pub async fn drain(self) {
+        self.admin.set_ready(false);
         for task in &self.tasks {
             task.abort();
         }
@@ -152,6 +171,9 @@ impl Server {
             .is_err()
         {
             tracing::error!("the store was not closed");
+        }
+        for task in &self.admin_tasks {
+            task.abort();
         }
     }
 }
@@ -192,6 +214,17 @@ fn open_store(folder: &Path, settings: &StoreSettings, loss: DataLoss) -> anyhow
         free_bytes_min: settings.free_bytes_min as u64,
     };
     Ok(Committer::start(Arc::new(store), settings)?)
+}
+
+/// Opens the admin endpoint where the configuration says so, and nowhere else.
+async fn administer(admin: &Admin, settings: &AdminSettings) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let slots = Arc::new(Semaphore::new(settings.connections_max));
+    let sockets = open_admin_sockets(settings).await?;
+    let serve = |socket: AdminSocket| {
+        tracing::info!("admin endpoint at {}", socket.place()?);
+        Ok(tokio::spawn(admin::serve(admin.clone(), socket, slots.clone())))
+    };
+    sockets.into_iter().map(serve).collect()
 }
 
 /// Runs until SIGTERM or SIGINT; a second one ends at once.

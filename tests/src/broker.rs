@@ -3,14 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::setup::{CONFIG, Setup};
-use crate::{Lines, PATIENCE};
+use crate::setup::{CONFIG, Outcome, Setup, hookwire, outcome_of};
+use crate::{Lines, PATIENCE, RealClient};
 
 /// A running `hookwire`, ended when it is dropped.
 #[derive(Debug)]
@@ -97,6 +97,42 @@ impl Broker {
     /// The address of its first listener.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of its admin endpoint.
+    #[track_caller]
+    pub fn admin_address(&self) -> SocketAddr {
+        const SAID: &str = "admin endpoint at http://";
+        let text = self.log.text();
+        let address = text
+            .split(SAID)
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next());
+        let address = address.and_then(|address| address.parse().ok());
+        address.unwrap_or_else(|| panic!("no admin endpoint in:\n{text}"))
+    }
+
+    /// Runs another command of `hookwire`, against this broker's admin endpoint.
+    #[track_caller]
+    pub fn command(&self, arguments: &[&str]) -> Outcome {
+        outcome_of(self.command_of(arguments))
+    }
+
+    /// Starts one that goes on until it is told to end, or ends by itself; its lines are read as they come.
+    #[track_caller]
+    pub fn start_command(&self, arguments: &[&str]) -> RealClient {
+        RealClient::run(self.command_of(arguments), "hookwire")
+    }
+
+    #[track_caller]
+    fn command_of(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(hookwire());
+        command
+            .args(arguments)
+            .args(["--admin", &self.admin_address().to_string()])
+            .current_dir(self.folder())
+            .env_remove("HOOKWIRE_ADMIN_TOKEN");
+        command
     }
 
     /// Its process id.

@@ -18,6 +18,7 @@
 //! - [`Client`] is synchronous and strict: a packet that was not expected fails the test.
 //! - [`Witness`] is a pair of clients that goes on talking while a test does something nasty.
 //! - [`Server`] is an HTTP server that answers as a test wants it to, or does not.
+//! - [`Http`] is a request to the admin endpoint, as well or as badly formed as a test wants it.
 //! - [`RealClient`] is a program that other people wrote: paho-mqtt, mosquitto, MQTT.js.
 //!
 //! **Nothing here sleeps.** What is waited for is an event: a line in the log, a packet, the end of a process. That nothing comes is shown
@@ -28,6 +29,7 @@ mod bulk;
 mod client;
 mod connects;
 mod guests;
+mod http;
 mod lines;
 mod message;
 mod other_languages;
@@ -46,6 +48,7 @@ pub use client::{Client, Expected};
 pub use connects::{v5, v31, v311, will};
 pub use guests::{guest, guest_names};
 pub use hookwire_protocol::QoS;
+pub use http::{Http, HttpReply};
 pub use lines::Lines;
 pub use message::{Message, publish};
 pub use other_languages::in_other_language;

@@ -74,7 +74,7 @@ impl RealClient {
     }
 
     #[track_caller]
-    fn run(mut command: Command, what: &str) -> Self {
+    pub(crate) fn run(mut command: Command, what: &str) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

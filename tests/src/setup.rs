@@ -120,6 +120,13 @@ impl Setup {
         self.folder.path()
     }
 
+    /// Runs a command of `hookwire` that needs no folder.
+    pub fn run(arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(hookwire());
+        command.args(arguments).env_remove("HOOKWIRE_ADMIN_TOKEN");
+        outcome_of(command)
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join(CONFIG)
     }
@@ -139,7 +146,7 @@ impl Setup {
     }
 }
 
-fn outcome_of(mut command: Command) -> Outcome {
+pub(crate) fn outcome_of(mut command: Command) -> Outcome {
     let output = command
         .stdout(Stdio::piped())
         .output()

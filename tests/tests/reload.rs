@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use hookwire_protocol::{Packet, Puback, Publish, PublishReason, Version};
+use hookwire_protocol::{ConnectReason, Packet, Puback, Publish, PublishReason, Version};
 use hookwire_tests::{Broker, Client, QoS, Setup, Witness, guest, plugin, publish, v5, v311};
 
 /// The guest of `tests/guests/policy`, which stamps payloads.
@@ -163,6 +163,20 @@ fn what_cannot_change_is_told() {
     broker.edit_config("data_dir = \"elsewhere\"\n");
     let line = broker.wait_log("takes effect at the next start");
     assert!(line.contains("data_dir"), "{line}");
+}
+
+/// There is no moment in which clients are thrown out, or come in by another rule than the one that the listener began with.
+#[test]
+fn a_listener_stays_as_it_is_until_the_next_start() {
+    let listener = |name: &str, more: &str| {
+        format!("[[listener]]\nname = \"{name}\"\naddress = \"127.0.0.1:0\"\n{more}")
+    };
+    let broker = Broker::start(&listener("one", "allow_anonymous = false\n"));
+    broker.edit_config(&listener("two", "allow_anonymous = true\n"));
+    let line = broker.wait_log("takes effect at the next start");
+    assert!(line.contains("listener"), "{line}");
+    let refused = Client::refused(&broker, v5("stranger"));
+    assert_eq!(refused.reason, ConnectReason::NotAuthorized);
 }
 
 // ---- what is refused

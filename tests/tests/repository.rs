@@ -221,12 +221,38 @@ fn every_hook_has_a_page_with_an_example_that_is_compiled() {
         .take_while(|line| line.starts_with("| "))
         .filter_map(|line| line.split('|').nth(1).map(str::trim))
         .collect();
-    assert_eq!(hooks.len(), 10, "{hooks:?}");
+    assert_eq!(hooks.len(), 11, "{hooks:?}");
     for hook in hooks {
         let heads: Vec<_> = all.lines().filter(|line| line.starts_with("# ")).collect();
         assert!(
             heads.iter().any(|head| head.split(' ').any(|word| word == hook)),
             "no page about {hook}"
+        );
+    }
+}
+
+/// What stands in the chain in a plugin's place hands everything on, methods with a default too, which the compiler would not
+/// miss.
+#[test]
+fn a_watched_plugin_is_asked_all_that_the_plugin_would_be() {
+    let contract = read(&repository().join("broker/hooks/src/plugin.rs"));
+    let (_, body) = contract
+        .split_once("pub trait Plugin")
+        .expect("there is the trait");
+    let stand_in = read(&repository().join("broker/src/watch/plugin.rs"));
+    let (_, stand_in) = stand_in
+        .split_once("impl Plugin for WatchedPlugin")
+        .expect("it is a plugin");
+    let methods: Vec<_> = body
+        .lines()
+        .take_while(|line| *line != "}")
+        .filter_map(|line| line.strip_prefix("    fn ")?.split('(').next())
+        .collect();
+    assert!(methods.len() > 20, "{methods:?}");
+    for method in methods {
+        assert!(
+            stand_in.contains(&format!("fn {method}(")),
+            "{method} is not handed on"
         );
     }
 }

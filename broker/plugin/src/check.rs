@@ -312,11 +312,6 @@ mod tests {
             ),
             (
                 &[],
-                &[LIFECYCLE, ROUTE, "hookwire:plugin/control@0.1.2"],
-                &["control@0.1.2", "newer Hookwire"],
-            ),
-            (
-                &[],
                 &["hookwire:plugin/lifecycle@0.2.0", ROUTE],
                 &["hookwire:plugin/lifecycle@0.2.0", "@0.1.0"],
             ),

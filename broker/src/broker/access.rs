@@ -9,6 +9,7 @@ use hookwire_protocol::{TopicFilter, TopicName};
 
 use crate::clock;
 use crate::session::personal_topic;
+use crate::watch::Basis;
 
 /// Answers remembered for one client; beyond it the memo starts anew.
 const ANSWERS_MAX: usize = 1024;
@@ -213,15 +214,26 @@ pub(super) fn decide(
     access: &Access<'_>,
     now: Instant,
 ) -> AccessDecision {
+    decide_on_basis(chain, rights, memo, access, now).0
+}
+
+/// The same, with what it was decided by; `None`: the chain was asked.
+pub(super) fn decide_on_basis(
+    chain: &Chain,
+    rights: &Rights,
+    memo: &mut AccessMemo,
+    access: &Access<'_>,
+    now: Instant,
+) -> (AccessDecision, Option<Basis>) {
     if let Some(decision) = rights.decide(access) {
-        return decision;
+        return (decision, Some(Basis::Grant));
     }
     if let Some(decision) = memo.get(chain.generation(), access, now) {
-        return decision;
+        return (decision, Some(Basis::Memory));
     }
     let outcome = chain.authorize(access);
     memo.put(access, &outcome, now);
-    outcome.decision
+    (outcome.decision, None)
 }
 
 /// The same for a client that can be made to wait.
@@ -230,16 +242,16 @@ pub(super) async fn decide_waiting(
     rights: &Rights,
     memo: &mut AccessMemo,
     access: &Access<'_>,
-) -> AccessDecision {
+) -> (AccessDecision, Option<Basis>) {
     if let Some(decision) = rights.decide(access) {
-        return decision;
+        return (decision, Some(Basis::Grant));
     }
     if let Some(decision) = memo.get(chain.generation(), access, clock::now()) {
-        return decision;
+        return (decision, Some(Basis::Memory));
     }
     let outcome = chain.authorize_waiting(access).await;
     memo.put(access, &outcome, clock::now());
-    outcome.decision
+    (outcome.decision, None)
 }
 
 /// The same for a question that is put once.

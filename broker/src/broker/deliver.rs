@@ -133,12 +133,17 @@ impl Broker {
                 if let Some(link) = session.link().filter(|link| link.signal()) {
                     publisher.has_output(link);
                 }
+                drop(session);
+                self.tell_delivered(client, message, false);
             }
             Sent::Queued | Sent::Dropped(_) => {
                 let mut lost = session.take_lost();
                 let unread = session.take_dropped_unread();
                 drop(session);
                 self.count_dropped_unread(&unread);
+                if matches!(sent, Sent::Queued) {
+                    self.tell_delivered(client, message, true);
+                }
                 if let Sent::Dropped(cause) = sent {
                     lost.push(Lost::of(message, cause));
                 } else if self.0.memory.is_scarce() {
@@ -167,7 +172,10 @@ impl Broker {
             retain: message.retain,
         };
         let mut memo = client.deliveries.lock();
-        access::decide(chain, &standing.rights, &mut memo, &asked, now) == AccessDecision::Allow
+        let (decision, basis) = access::decide_on_basis(chain, &standing.rights, &mut memo, &asked, now);
+        drop(memo);
+        self.tell_decided(&asked, basis, &decision, chain.generation());
+        decision == AccessDecision::Allow
     }
 
     /// What policies make of retained messages that a subscription brings.

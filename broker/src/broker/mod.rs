@@ -2,6 +2,7 @@
 //! at once and never waits, except where it says `async`: there policies may wait.
 
 mod access;
+mod admin;
 mod authentication;
 mod bans;
 mod client;
@@ -14,6 +15,7 @@ mod events;
 mod fight;
 mod host;
 mod memory;
+mod onlookers;
 mod publish;
 mod publish_waiting;
 mod redirect;
@@ -28,7 +30,7 @@ mod vetting;
 mod wills;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +46,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
 pub use access::Rights;
+pub use admin::{ClientDetails, ClientSummary, MemoryState};
 pub use authentication::{Dialogue, Enrolment, refused};
 pub use client::{Client, Standing};
 pub use connect::{Admits, Arrival, Connected};
@@ -56,11 +59,12 @@ pub use subscribe::Consulted;
 
 use crate::clock;
 use crate::config::{
-    BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
+    AdminSettings, BanSettings, Config, FlappingSettings, Limits, Redirect, SessionSettings, TakeoverSettings,
 };
 use crate::metrics::{Limit, Metrics, Tally};
 use crate::router::{RetainedLimits, Router};
 use crate::session::Lost;
+use crate::watch::Watches;
 use bans::FlappingWatch;
 use durable::Durable;
 use events::EventSink;
@@ -97,6 +101,8 @@ pub struct Settings {
     pub redirect: Option<Redirect>,
     /// How often `$SYS` is published; zero: never.
     pub sys_interval: Duration,
+    /// Who may administer, and how much of it at a time.
+    pub admin: AdminSettings,
 }
 
 impl From<&Config> for Settings {
@@ -109,6 +115,7 @@ impl From<&Config> for Settings {
             flapping: config.flapping.clone(),
             redirect: config.redirect.clone(),
             sys_interval: config.sys_interval,
+            admin: config.admin.clone(),
         }
     }
 }
@@ -146,6 +153,7 @@ struct Shared {
     started_at: Instant,
     metrics: Metrics,
     events: EventSink,
+    watches: Arc<Watches>,
     plugin_publishes: mpsc::Sender<PluginPublish>,
     reauthorizations: mpsc::Sender<ClientKey>,
     authentications: Semaphore,
@@ -209,6 +217,7 @@ impl Broker {
             memory: Memory::default(),
             started_at: clock::now(),
             metrics: Metrics::default(),
+            watches: Arc::default(),
             plugin_publishes,
             reauthorizations,
             authentications,
@@ -380,8 +389,16 @@ impl Broker {
             publishes_dropped: lost.len() as u64,
             ..Tally::default()
         });
-        for limit in lost.iter().filter_map(|lost| lost.limit) {
-            self.0.metrics.limits.reached(limit);
+        for Lost {
+            message,
+            cause,
+            limit,
+        } in &lost
+        {
+            self.tell_dropped(client, message, *cause);
+            if let Some(limit) = limit {
+                self.0.metrics.limits.reached(*limit);
+            }
         }
         if !self.chain().wants_event(EventClass::Dropped) {
             return;

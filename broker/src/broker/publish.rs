@@ -133,6 +133,34 @@ impl From<Rejection> for Published {
     }
 }
 
+/// What came of a message that the policies have let pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// It went to its subscribers.
+    Routed,
+    /// It was only to be retained, and is.
+    Retained,
+    /// There are none, and its publisher is told this.
+    Unheard(PublishReason),
+    /// A recipient, or the retained messages, have no room for it.
+    NoRoom,
+    /// A policy made it larger than packets may be.
+    TooLarge,
+    /// A policy that should have said who gets it has failed.
+    Withheld,
+}
+
+impl Placed {
+    fn reason(self) -> PublishReason {
+        match self {
+            Self::Routed | Self::Retained => PublishReason::Success,
+            Self::Unheard(reason) => reason,
+            Self::NoRoom => PublishReason::QuotaExceeded,
+            Self::TooLarge | Self::Withheld => PublishReason::ImplementationSpecific,
+        }
+    }
+}
+
 /// Why a connection is closed after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
@@ -253,13 +281,38 @@ impl Broker {
     ) -> Result<Duration, Stop> {
         let author = Author::of(connected);
         let taken = take(&author, publisher, packets);
+        self.tell_run(publisher);
         judge_format(round, publisher);
         publisher.keep_up(author.client.answers_epoch());
-        authorize_run(round, &author.rights, publisher);
+        self.authorize_run(round, &author.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
             round.chain.on_publish(&mut publisher.run);
         }
         self.settle_run(round, &author, publisher, taken)
+    }
+
+    /// Tells those who look on what has come in.
+    #[inline]
+    pub(super) fn tell_run(&self, publisher: &Publisher) {
+        if self.watches().is_on() {
+            for publication in &publisher.run {
+                self.tell_arrived(&publication.message);
+            }
+        }
+    }
+
+    fn authorize_run(&self, round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
+        let free = access::is_free(round.chain, rights, Action::Publish);
+        let (run, memo) = (&mut publisher.run, &mut publisher.access);
+        for publication in run {
+            if is_reserved(&publication.message) {
+                publication.fate = refused(None);
+            } else if !free && let Some(asked) = asked_of(&publication.message) {
+                let (decision, basis) = access::decide_on_basis(round.chain, rights, memo, &asked, round.now);
+                self.tell_decided(&asked, basis, &decision, round.chain.generation());
+                obey(&mut publication.fate, decision);
+            }
+        }
     }
 
     /// Routes and answers what was judged.
@@ -327,6 +380,7 @@ impl Broker {
         let from = Some(author.client.id());
         let is_owed_silently = is_owed_silently(answer, author.version);
         let fate = mem::replace(&mut publication.fate, Fate::Pass);
+        self.tell_fate(&publication.message, &fate);
         let rejection = match fate {
             Fate::Pass => {
                 let reason = self.route_judged(round, publisher, publication, from);
@@ -360,6 +414,7 @@ impl Broker {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
         };
+        self.tell_arrived(&publication.message);
         // Whatever is refused here, the plugin has been answered long since.
         self.with_round(now, |round| {
             if is_only_kept {
@@ -377,14 +432,23 @@ impl Broker {
     ///
     /// [`Source::Admin`]: hookwire_hooks::Source::Admin
     pub fn publish_as_admin(&self, now: Instant, message: Message) -> Published {
-        if access::is_reserved(message.topic.as_str()) {
-            return not_authorized(None).into();
+        if let Some(refusal) = self.refuse_reserved(&message) {
+            return refusal;
         }
         let mut publisher = Publisher::default();
         let publication = Publication::new(message);
         let answer = self.with_round(now, |round| self.publish_one(round, &mut publisher, publication));
         publisher.wake_recipients();
         answer
+    }
+
+    /// A message of an administrator has come in; what is said about it, if its topic is nobody's but the broker's.
+    pub(super) fn refuse_reserved(&self, message: &Message) -> Option<Published> {
+        self.tell_arrived(message);
+        access::is_reserved(message.topic.as_str()).then(|| {
+            self.tell_fate(message, &refused(None));
+            not_authorized(None).into()
+        })
     }
 
     /// Puts a message that no connection waits for to the policies, and routes it if they let it pass.
@@ -397,6 +461,7 @@ impl Broker {
         let mut run = [publication];
         round.chain.on_publish(&mut run);
         let [publication] = run;
+        self.tell_fate(&publication.message, &publication.fate);
         let reason = match publication.fate {
             Fate::Pass => self.route(round, publisher, publication.message, None),
             Fate::Drop => PublishReason::Success,
@@ -419,10 +484,21 @@ impl Broker {
         let Publication {
             fate, mut message, ..
         } = publication;
+        self.tell_fate(&message, &fate);
+        if fate != Fate::Pass || !message.retain {
+            return;
+        }
+        let subject = self.subject_of(&message);
         message.start_expiry(round.now);
-        let is_fit = message.payload.len() <= round.settings.limits.decode.packet_bytes_max;
-        if fate == Fate::Pass && message.retain && is_fit {
-            self.retain(round, &mut Publisher::default(), &message);
+        let placed = if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
+            Placed::TooLarge
+        } else if self.retain(round, &mut Publisher::default(), &message) {
+            Placed::Retained
+        } else {
+            Placed::NoRoom
+        };
+        if let Some(subject) = subject {
+            self.tell_placed(&subject, placed);
         }
     }
 
@@ -445,34 +521,49 @@ impl Broker {
         publication: Publication,
         from: Option<u64>,
     ) -> PublishReason {
+        let subject = self.subject_of(&publication.message);
+        let placed = self.place(round, publisher, publication, from);
+        if let Some(subject) = subject {
+            self.tell_placed(&subject, placed);
+        }
+        placed.reason()
+    }
+
+    fn place(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        publication: Publication,
+        from: Option<u64>,
+    ) -> Placed {
         let Publication {
             mut message, routing, ..
         } = publication;
         message.start_expiry(round.now);
         // Clients' packets are within it; what a plugin made of one may not be.
         if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
-            return PublishReason::ImplementationSpecific;
+            return Placed::TooLarge;
         }
         let matches = self.0.router.matching(&mut publisher.memo, &message.topic, from);
         if !self.has_room(round, &message, &matches) {
-            return PublishReason::QuotaExceeded;
+            return Placed::NoRoom;
         }
         let asks_route =
             routing.is_none() && round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
         let asked = asks_route.then(|| round.chain.route(&message, &recipients_of(&matches)));
         let routing = routing.or(asked);
         if routing.as_ref().is_some_and(|routing| routing.withheld) {
-            return PublishReason::ImplementationSpecific;
+            return Placed::Withheld;
         }
         if message.retain && !self.retain(round, publisher, &message) {
-            return PublishReason::QuotaExceeded;
+            return Placed::NoRoom;
         }
         let has_copies = routing.as_ref().is_some_and(|routing| !routing.copies.is_empty());
         if matches.is_empty() && !has_copies {
             if matches.withheld == 0 {
                 self.report_unrouted(&message);
             }
-            return unheard(&message, matches.withheld);
+            return Placed::Unheard(unheard(&message, matches.withheld));
         }
         let message = Arc::new(kept(message));
         let audience = Audience {
@@ -484,7 +575,7 @@ impl Broker {
         for topic in routing.iter().flat_map(|routing| &routing.copies) {
             self.fan_out_copy(round, publisher, &message, topic, from);
         }
-        PublishReason::Success
+        Placed::Routed
     }
 
     /// False when there is no room.
@@ -646,19 +737,6 @@ pub(super) fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
     }
 }
 
-fn authorize_run(round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
-    let free = access::is_free(round.chain, rights, Action::Publish);
-    let (run, memo) = (&mut publisher.run, &mut publisher.access);
-    for publication in run {
-        if is_reserved(&publication.message) {
-            publication.fate = refused(None);
-        } else if !free && let Some(asked) = asked_of(&publication.message) {
-            let decision = access::decide(round.chain, rights, memo, &asked, round.now);
-            obey(&mut publication.fate, decision);
-        }
-    }
-}
-
 pub(super) fn is_reserved(message: &Message) -> bool {
     let topic = message.topic.as_str();
     topic.starts_with('$') && access::is_reserved(topic)
@@ -735,7 +813,7 @@ pub(super) fn take(
 
 fn answer_all(author: &Author, answers: &mut Vec<Answer>, unanswered: &[Answer]) {
     let is_owed = |answer: &Answer| answer.delivery != Delivery::AtMostOnce;
-    if !(answers.iter().any(is_owed) || !unanswered.is_empty()) {
+    if !answers.iter().any(is_owed) && unanswered.is_empty() {
         return answers.clear();
     }
     let client = &author.client;

@@ -4,15 +4,17 @@
 //! Whoever has published something waits, so that its messages stay in order; nobody else does.
 
 use std::future::Future;
+use std::mem;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use hookwire_hooks::{Action, Chain, Fate, Hook, PluginPublish, Publication};
-use hookwire_protocol::{DisconnectReason, Publish};
+use hookwire_hooks::{Action, Chain, Fate, Hook, Message, PluginPublish, Publication};
+use hookwire_protocol::{DisconnectReason, Publish, PublishReason};
 
 use super::access;
 use super::publish::{
-    Author, Publisher, Round, Stop, asked_of, is_reserved, judge_format, obey, recipients_of, refused, take,
+    Author, Published, Publisher, Round, Stop, asked_of, is_reserved, judge_format, obey, recipients_of,
+    refused, take,
 };
 use super::{Broker, Connected, emission};
 use crate::clock;
@@ -63,10 +65,11 @@ impl Broker {
     ) -> PublishedRun {
         let (chain, settings) = (self.0.chain.load_full(), self.0.settings.load_full());
         let taken = take(author, &mut publisher, &mut packets);
+        self.tell_run(&publisher);
         let round = Round::new(&chain, &settings, clock::now());
         judge_format(&round, &mut publisher);
         publisher.keep_up(author.client.answers_epoch());
-        authorize_run(&round, author, &mut publisher).await;
+        self.authorize_run_waiting(&round, author, &mut publisher).await;
         if chain.has(Hook::OnPublish) {
             chain.on_publish_waiting(publisher.run_mut()).await;
         }
@@ -76,8 +79,23 @@ impl Broker {
         PublishedRun { publisher, outcome }
     }
 
+    async fn authorize_run_waiting(&self, round: &Round<'_>, author: &Author, publisher: &mut Publisher) {
+        let is_free = access::is_free(round.chain, &author.rights, Action::Publish);
+        let (run, memo) = publisher.run_and_access();
+        for Publication { message, fate, .. } in run {
+            if is_reserved(message) {
+                *fate = refused(None);
+            } else if !is_free && let Some(asked) = asked_of(message) {
+                let (decision, basis) =
+                    access::decide_waiting(round.chain, &author.rights, memo, &asked).await;
+                self.tell_decided(&asked, basis, &decision, round.chain.generation());
+                obey(fate, decision);
+            }
+        }
+    }
+
     async fn ask_for_routes(&self, chain: &Chain, author: &Author, publisher: &mut Publisher) {
-        let mut run = std::mem::take(publisher.run_mut());
+        let mut run = mem::take(publisher.run_mut());
         for publication in &mut run {
             self.ask_for_route(chain, publisher, publication, Some(author.client.id()))
                 .await;
@@ -107,11 +125,24 @@ impl Broker {
             origin: Some(publish.plugin),
             ..Publication::new(publish.message)
         };
+        self.tell_arrived(&publication.message);
         if publish.is_only_kept {
             emission::behind_waiting(self.keep_waiting(publication)).await;
         } else {
             self.publish_unsolicited_waiting(publisher, publication).await;
         }
+    }
+
+    /// As [`Broker::publish_as_admin`].
+    pub async fn publish_as_admin_waiting(&self, message: Message) -> Published {
+        if let Some(refusal) = self.refuse_reserved(&message) {
+            return refusal;
+        }
+        let mut publisher = Publisher::default();
+        let publication = Publication::new(message);
+        let answer = emission::behind_waiting(self.publish_one_waiting(&mut publisher, publication)).await;
+        publisher.wake_recipients();
+        answer
     }
 
     /// Judges a message that nobody waits for, and routes it. What plugins publish meanwhile comes after it.
@@ -120,7 +151,7 @@ impl Broker {
         publisher: &mut Publisher,
         publication: Publication,
     ) {
-        emission::behind_waiting(self.publish_one_waiting(publisher, publication)).await;
+        let _ = emission::behind_waiting(self.publish_one_waiting(publisher, publication)).await;
     }
 
     async fn keep_waiting(&self, publication: Publication) {
@@ -132,18 +163,25 @@ impl Broker {
         self.keep_judged(&round, publication);
     }
 
-    async fn publish_one_waiting(&self, publisher: &mut Publisher, publication: Publication) {
+    async fn publish_one_waiting(&self, publisher: &mut Publisher, publication: Publication) -> Published {
         let chain = self.0.chain.load_full();
         let mut run = [publication];
         chain.on_publish_waiting(&mut run).await;
         let [mut publication] = run;
         self.ask_for_route(&chain, publisher, &mut publication, None)
             .await;
-        if publication.fate == Fate::Pass {
-            let settings = self.0.settings.load_full();
-            let round = Round::new(&chain, &settings, clock::now());
-            let _ = self.route_judged(&round, publisher, publication, None);
-        }
+        let fate = mem::replace(&mut publication.fate, Fate::Pass);
+        self.tell_fate(&publication.message, &fate);
+        let reason = match fate {
+            Fate::Pass => {
+                let settings = self.0.settings.load_full();
+                let round = Round::new(&chain, &settings, clock::now());
+                self.route_judged(&round, publisher, publication, None)
+            }
+            Fate::Drop => PublishReason::Success,
+            Fate::Reject(rejection) | Fate::Disconnect(rejection) => return rejection.into(),
+        };
+        Published { reason, text: None }
     }
 }
 
@@ -152,16 +190,3 @@ const BROKEN_OFF: Stop = Stop::Policy {
     reason: DisconnectReason::ImplementationSpecific,
     text: Some(ByteString::from_static("publishing was broken off")),
 };
-
-async fn authorize_run(round: &Round<'_>, author: &Author, publisher: &mut Publisher) {
-    let is_free = access::is_free(round.chain, &author.rights, Action::Publish);
-    let (run, memo) = publisher.run_and_access();
-    for Publication { message, fate, .. } in run {
-        if is_reserved(message) {
-            *fate = refused(None);
-        } else if !is_free && let Some(asked) = asked_of(message) {
-            let decision = access::decide_waiting(round.chain, &author.rights, memo, &asked).await;
-            obey(fate, decision);
-        }
-    }
-}

@@ -51,7 +51,7 @@ impl Broker {
     }
 
     /// All figures of this moment. Looks at each session.
-    fn snapshot(&self, now: Instant) -> Snapshot {
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
         let metrics = &self.0.metrics;
         let (subscriptions, shared_subscriptions) = self.0.router.subscription_counts();
         let (retained_messages, retained_bytes) = self.0.router.retained_amount();

@@ -13,11 +13,12 @@ use tokio::runtime::Handle;
 use super::Broker;
 use super::access::{self, AccessMemo};
 use super::client::Standing;
-use super::publish::{Publisher, Round};
+use super::publish::{Publisher, Round, refused};
 use super::registry::ById;
 use super::timers::Due;
 use crate::router::Subscriber;
 use crate::session::DueWill;
+use crate::watch::Published;
 
 /// A will that waits.
 #[derive(Debug, Clone)]
@@ -181,7 +182,7 @@ impl Broker {
         let asked = access_of(&standing, &message);
         let memo = &mut AccessMemo::default();
         let decision = access::decide(round.chain, &standing.rights, memo, &asked, round.now);
-        if is_refused(&standing, &message, &decision) {
+        if self.is_refused(&standing, &message, &decision) {
             return None;
         }
         Some(message)
@@ -195,7 +196,7 @@ impl Broker {
         };
         let asked = access_of(&standing, &message);
         let decision = access::decide_once(chain, &standing.rights, &asked).await;
-        if is_refused(&standing, &message, &decision) {
+        if self.is_refused(&standing, &message, &decision) {
             return;
         }
         let mut publisher = Publisher::default();
@@ -208,19 +209,33 @@ impl Broker {
     fn will_to_publish(&self, chain: &Chain, now: Instant, held: HeldWill) -> Option<(Message, Standing)> {
         let will = &held.will;
         let mut message = will.message.clone();
+        self.tell_arrived(&message);
         match chain.on_will(will.client, will.cause, held.delays, &mut message) {
             WillOutcome::Publish => Some((message, held.standing)),
             WillOutcome::Suppress => {
                 let client_id = held.standing.facts.client_id.escape_debug();
                 tracing::debug!(%client_id, "will suppressed by policy");
+                self.tell_will(&message, Published::Suppressed);
                 None
             }
             WillOutcome::Delay(delay) => {
                 let delay = delay.min(self.settings().session.will_delay_max);
+                self.tell_will(&message, Published::Delayed(delay));
                 self.delay_will(now, delay, held);
                 None
             }
         }
+    }
+
+    fn is_refused(&self, standing: &Standing, message: &Message, decision: &AccessDecision) -> bool {
+        let topic = message.topic.as_str();
+        let is_refused = *decision != AccessDecision::Allow || access::is_reserved(topic);
+        if is_refused {
+            let client_id = standing.facts.client_id.escape_debug();
+            tracing::debug!(%client_id, topic, "will refused by policy");
+            self.tell_fate(message, &refused(None));
+        }
+        is_refused
     }
 }
 
@@ -233,14 +248,4 @@ fn access_of<'m>(standing: &Standing, message: &'m Message) -> Access<'m> {
         qos: message.qos,
         retain: message.retain,
     }
-}
-
-fn is_refused(standing: &Standing, message: &Message, decision: &AccessDecision) -> bool {
-    let topic = message.topic.as_str();
-    let is_refused = *decision != AccessDecision::Allow || access::is_reserved(topic);
-    if is_refused {
-        let client_id = standing.facts.client_id.escape_debug();
-        tracing::debug!(%client_id, topic, "will refused by policy");
-    }
-    is_refused
 }

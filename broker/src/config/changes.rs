@@ -33,12 +33,16 @@ pub enum Part {
     Authorization,
     /// `[plugins]`
     PluginHost,
+    /// `[admin]`: who may use it, and how much of it
+    Admin,
+    /// `[admin]`: where it is
+    AdminPlace,
     /// `[[plugin]]`, contents of `{ file = "…" }` included; not the contents of components
     Plugins,
 }
 
 impl Part {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Log,
         Self::DataDir,
         Self::Store,
@@ -53,6 +57,8 @@ impl Part {
         Self::Redirect,
         Self::Authorization,
         Self::PluginHost,
+        Self::Admin,
+        Self::AdminPlace,
         Self::Plugins,
     ];
 
@@ -73,6 +79,8 @@ impl Part {
             Self::Redirect => "redirect",
             Self::Authorization => "authorization",
             Self::PluginHost => "plugins",
+            Self::Admin => "admin",
+            Self::AdminPlace => "admin.address, admin.socket or admin.connections_max",
             Self::Plugins => "plugin",
         }
     }
@@ -81,7 +89,7 @@ impl Part {
     pub fn needs_restart(self) -> bool {
         matches!(
             self,
-            Self::Listeners | Self::DataDir | Self::Store | Self::PluginHost
+            Self::Listeners | Self::DataDir | Self::Store | Self::PluginHost | Self::AdminPlace
         )
     }
 
@@ -101,6 +109,8 @@ impl Part {
             Self::Redirect => old.redirect != new.redirect,
             Self::Authorization => old.access_default != new.access_default,
             Self::PluginHost => old.plugin_host != new.plugin_host,
+            Self::AdminPlace => old.admin.is_elsewhere(&new.admin),
+            Self::Admin => old.admin != new.admin && !Self::AdminPlace.differs(old, new),
             Self::Plugins => old.plugins != new.plugins,
         }
     }
@@ -180,6 +190,8 @@ mod tests {
             [Part::Authorization]
         );
         assert_eq!(changed("[plugins]\nlast_good = false"), [Part::PluginHost]);
+        assert_eq!(changed("[admin]\ntimeout = \"2s\""), [Part::Admin]);
+        assert_eq!(changed("[admin]\naddress = \"127.0.0.1:1\""), [Part::AdminPlace]);
         let plugin = "[[plugin]]\nname = \"a\"\npath = \"none.wasm\"\noptional = true";
         assert_eq!(changed(plugin), [Part::Plugins]);
     }

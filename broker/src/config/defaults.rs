@@ -1,12 +1,13 @@
 //! What holds where the file says nothing. Each value bounds what a stranger can cost; `docs/configuration.md` gives
 //! the reason for each.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hookwire_protocol::{DecodeLimits, QoS, TopicLimits};
 use hookwire_store::Durability;
 
+use super::admin::AdminSettings;
 use super::settings::{
     BanSettings, CompileIn, Config, Features, FlappingSettings, Limits, Listener, Mqtt3Rejected, Overlapping,
     PluginsSettings, QueueOverflow, RateExcess, RateSettings, SessionSettings, SharedStrategy, StoreSettings,
@@ -19,6 +20,9 @@ const GIB: usize = 1 << 30;
 
 /// The port that IANA has given to MQTT without TLS.
 const PORT: u16 = 1883;
+
+/// Where the admin endpoint is looked for when nothing says where it is; it is there only if the configuration says so.
+pub const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1882);
 
 /// Name of the listener that is there when none is configured.
 pub(super) const LISTENER_NAME: &str = "default";
@@ -40,6 +44,7 @@ impl Default for Config {
             access_default: None,
             plugin_host: PluginsSettings::default(),
             plugins: Vec::new(),
+            admin: AdminSettings::default(),
             log: "info".to_owned(),
             sys_interval: Duration::from_secs(10),
             data_dir: None,

@@ -16,7 +16,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::settings::{Config, PluginEntry};
 use super::units::show_size;
-use super::{admission, limits, listener, plugin, plugins, secrets, session, store};
+use super::{admin, admission, limits, listener, plugin, plugins, secrets, session, store};
 
 /// A configuration of a thousand plugins is far smaller.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -54,6 +54,7 @@ impl Config {
     /// Files that the configuration was made of besides its own: components, and what `{ file = "…" }` names.
     pub fn watched_files(&self) -> Vec<PathBuf> {
         let files = self.plugins.iter().flat_map(PluginEntry::watched_files);
+        let files = files.chain(&self.admin.token_file);
         files.collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
 }
@@ -163,6 +164,7 @@ fn read_root(mut root: Section<'_>, around: Surroundings<'_>) -> Config {
     config.flapping = admission::read_flapping(root.section("flapping"));
     config.redirect = admission::read_redirect(root.section("redirect"));
     config.access_default = session::read_authorization(root.section("authorization"));
+    config.admin = admin::read(root.section("admin"), around.folder);
     config.plugin_host = plugins::read(root.section("plugins"), around.folder);
     config.plugins = plugin::read_all(&mut root, around);
     root.finish();

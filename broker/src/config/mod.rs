@@ -10,6 +10,7 @@
 //! in `defaults`. What each key means to a user is told by `docs/configuration.md`, and a test holds the two
 //! together.
 
+mod admin;
 mod admission;
 mod blame;
 mod changes;
@@ -37,7 +38,9 @@ mod units;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{AdminSettings, Token};
 pub use changes::{Changes, Part};
+pub use defaults::ADMIN_ADDRESS;
 pub use plugin::BundledPlugin;
 pub use problem::{ConfigError, Problem};
 pub use settings::{

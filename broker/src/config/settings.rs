@@ -10,6 +10,8 @@ use hookwire_protocol::{DecodeLimits, QoS};
 use hookwire_store::Durability;
 use ipnet::IpNet;
 
+use super::admin::AdminSettings;
+
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -33,6 +35,8 @@ pub struct Config {
     pub plugin_host: PluginsSettings,
     /// The chain, in order.
     pub plugins: Vec<PluginEntry>,
+    /// The admin endpoint.
+    pub admin: AdminSettings,
     /// How often `$SYS` is published; zero: never.
     pub sys_interval: Duration,
     /// Directives for the log, as `tracing` filters spell them; for example `info` or `hookwire=debug`.

@@ -93,6 +93,14 @@ limits! {
     WillDelayMax = "session.will_delay_max",
     /// Something that was refused since the store, or its disk, is full, or has failed.
     StoreBytesMax = "store.bytes_max",
+    /// A connection to the admin endpoint too many.
+    AdminConnectionsMax = "admin.connections_max",
+    /// A request to the admin endpoint, or its taker, that was too slow.
+    AdminTimeout = "admin.timeout",
+    /// A request to the admin endpoint with too large a body.
+    AdminBodyBytesMax = "admin.body_bytes_max",
+    /// A watch too many.
+    AdminWatchesMax = "admin.watches_max",
     /// A client that is banned by its client id, user name or address.
     Ban = "ban",
     /// A client that connected too often, or is banned for it.

@@ -2,8 +2,10 @@
 //! session meet.
 
 mod addresses;
+mod admin_sockets;
 mod connection;
 mod descriptors;
+mod dial;
 mod exchange;
 mod handshake;
 mod hearing;
@@ -14,7 +16,9 @@ mod reauthentication;
 mod stream;
 mod writer;
 
+pub use admin_sockets::{AdminSocket, Way, open_admin_sockets};
 pub use descriptors::raise_limit;
+pub use dial::{dial, dial_file};
 pub use handshake::serve;
 pub use listener::{Bound, Slots};
 pub use stream::Stream;

@@ -1,5 +1,5 @@
 //! What is known of the plugins of the configuration: those in force, those that are being loaded, and those that do not
-//! load.
+//! load; and what came of attempts to change them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,23 +9,22 @@ use hookwire_plugin_host::{LoadedPlugin, PluginState, PluginStats};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::PolicyError;
+use super::{Outcome, PolicyError, Refusal, Reloaded};
+use crate::clock;
 
-/// How the policy is, in a shape that may be printed as JSON and relied upon.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// How the policy is.
+#[derive(Debug, Clone)]
 pub struct PolicyStatus {
     /// Counts the policies that were in force.
     pub generation: u64,
-    /// Policies that were refused since the start.
-    pub refused: u64,
-    /// Why the last change was refused; none when the configuration is what is in force.
-    pub refusal: Option<String>,
+    /// Why the last reload was refused; none when the configuration is what is in force.
+    pub refusal: Option<Refusal>,
     /// One entry for each plugin, those in force first and in their order.
     pub plugins: Vec<PluginStatus>,
 }
 
-/// How one plugin is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// How one plugin is, in a shape that may be printed as JSON and relied upon.
+#[derive(Debug, Clone, Serialize)]
 pub struct PluginStatus {
     /// Its name in the configuration.
     pub name: String,
@@ -35,6 +34,9 @@ pub struct PluginStatus {
     pub error: Option<String>,
     /// Where it is in force: what it is and did.
     pub stats: Option<PluginStats>,
+    /// Itself, where it is in force.
+    #[serde(skip)]
+    pub plugin: Option<Arc<LoadedPlugin>>,
 }
 
 /// Where [`PolicyLoader`](super::PolicyLoader) writes down what it does, for those who want to know.
@@ -44,10 +46,13 @@ pub struct PolicyBoard(Mutex<Notes>);
 #[derive(Default)]
 struct Notes {
     generation: u64,
-    refused: u64,
-    refusal: Option<String>,
+    refusal: Option<Refusal>,
+    /// How often a reload came to what, in the order of [`Outcome::ALL`].
+    reloads: [u64; Outcome::ALL.len()],
     in_force: Vec<Arc<LoadedPlugin>>,
-    /// Plugins that are not as the configuration wants them.
+    /// Plugins that the policy in force does without, since they do not load.
+    left_out: Vec<Pending>,
+    /// Plugins that are being loaded, or whose change was refused.
     pending: Vec<Pending>,
 }
 
@@ -64,19 +69,44 @@ impl PolicyBoard {
     pub fn status(&self) -> PolicyStatus {
         let notes = self.0.lock();
         let in_force = notes.in_force.iter().map(|plugin| notes.of_loaded(plugin));
-        let is_in_force = |name: &str| notes.in_force.iter().any(|plugin| plugin.name() == name);
-        let others = notes.pending.iter().filter(|pending| !is_in_force(&pending.name));
+        let others = notes
+            .pending
+            .iter()
+            .filter(|pending| !notes.is_in_force(&pending.name));
+        let is_pending = |name: &str| notes.pending.iter().any(|pending| pending.name == name);
+        let left_out = notes.left_out.iter().filter(|plugin| !is_pending(&plugin.name));
         PolicyStatus {
             generation: notes.generation,
-            refused: notes.refused,
             refusal: notes.refusal.clone(),
-            plugins: in_force.chain(others.map(Pending::status)).collect(),
+            plugins: in_force
+                .chain(others.chain(left_out).map(Pending::status))
+                .collect(),
         }
+    }
+
+    /// Counts the policies that were in force; 0: none yet.
+    pub fn generation(&self) -> u64 {
+        self.0.lock().generation
     }
 
     /// The plugins in force, in their order.
     pub fn in_force(&self) -> Vec<Arc<LoadedPlugin>> {
         self.0.lock().in_force.clone()
+    }
+
+    /// How many reloads came to this.
+    pub fn reloads(&self, outcome: Outcome) -> u64 {
+        self.0.lock().reloads[outcome as usize]
+    }
+
+    /// A reload is over.
+    pub(crate) fn note(&self, reloaded: &Reloaded) {
+        let mut notes = self.0.lock();
+        notes.reloads[reloaded.outcome as usize] += 1;
+        notes.refusal = (reloaded.outcome == Outcome::Refused).then(|| Refusal {
+            at_ms: clock::unix_ms(),
+            problems: reloaded.problems.clone(),
+        });
     }
 
     pub(super) fn loading<'n>(&self, names: impl Iterator<Item = &'n str>) {
@@ -91,24 +121,15 @@ impl PolicyBoard {
         &self,
         generation: u64,
         plugins: Vec<Arc<LoadedPlugin>>,
-        without: Vec<Pending>,
+        left_out: Vec<Pending>,
     ) {
         let mut notes = self.0.lock();
-        let refused = notes.refused;
-        *notes = Notes {
-            generation,
-            refused,
-            refusal: None,
-            in_force: plugins,
-            pending: without,
-        };
+        (notes.generation, notes.in_force, notes.left_out) = (generation, plugins, left_out);
+        notes.pending.clear();
     }
 
     pub(super) fn refused(&self, error: &PolicyError) {
-        let mut notes = self.0.lock();
-        notes.refused += 1;
-        notes.refusal = Some(error.to_string());
-        notes.pending = match error {
+        self.0.lock().pending = match error {
             PolicyError::Load { name, reason } => vec![Pending {
                 name: name.clone(),
                 error: Some(reason.to_string()),
@@ -119,7 +140,11 @@ impl PolicyBoard {
 }
 
 impl Notes {
-    fn of_loaded(&self, plugin: &LoadedPlugin) -> PluginStatus {
+    fn is_in_force(&self, name: &str) -> bool {
+        self.in_force.iter().any(|plugin| plugin.name() == name)
+    }
+
+    fn of_loaded(&self, plugin: &Arc<LoadedPlugin>) -> PluginStatus {
         let pending = self.pending.iter().find(|pending| pending.name == plugin.name());
         let error = pending.and_then(|pending| pending.error.clone());
         PluginStatus {
@@ -127,6 +152,7 @@ impl Notes {
             state: plugin.state(),
             error: error.or_else(|| plugin.degraded().map(str::to_owned)),
             stats: Some(plugin.stats()),
+            plugin: Some(Arc::clone(plugin)),
         }
     }
 }
@@ -142,6 +168,7 @@ impl Pending {
             },
             error: self.error.clone(),
             stats: None,
+            plugin: None,
         }
     }
 }

@@ -8,7 +8,7 @@ mod events;
 mod grants;
 mod paths;
 mod peer;
-mod policy;
+pub(crate) mod policy;
 mod pressure;
 mod rights;
 mod shadow;

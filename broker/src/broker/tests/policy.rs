@@ -44,7 +44,19 @@ pub(super) struct Policy {
     pub(super) shadow: Option<Compared>,
 }
 
-pub(super) fn failure() -> Failure {
+/// A plugin that judges messages.
+pub(crate) fn judging(
+    name: &'static str,
+    judge: impl Fn(Message) -> Result<Verdict, Failure> + Send + Sync + 'static,
+) -> Arc<dyn Plugin> {
+    Arc::new(Policy {
+        name,
+        on_publish: Some(Box::new(judge)),
+        ..Policy::default()
+    })
+}
+
+pub(crate) fn failure() -> Failure {
     Failure {
         kind: FailureKind::Trap,
         detail: "for the test".into(),

@@ -44,6 +44,7 @@ fn example() -> &'static str {
 fn example_folder() -> Folder {
     Folder::new()
         .with("passwords.txt", "ada:…")
+        .with("admin-token.txt", "0123456789abcdef\n")
         .with("plugins/alerts.wasm", "")
         .with("our-ca.pem", "")
         .with("alerts.key", "s3cret\n")
@@ -71,7 +72,7 @@ fn known_keys(section: &str) -> BTreeSet<String> {
         .collect()
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 16] = [
     "Top level",
     "[store]",
     "[[listener]]",
@@ -82,6 +83,7 @@ const SECTIONS: [&str; 14] = [
     "[flapping]",
     "[redirect]",
     "[authorization]",
+    "[admin]",
     "[plugins]",
     "[[plugin]]",
     "breaker",
@@ -122,6 +124,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
         "[ban]",
         "[flapping]",
         "[redirect]",
+        "[admin]",
         "[plugins]",
     ] {
         text += &format!("{section}\n{}", assignments(section));

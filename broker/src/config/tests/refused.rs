@@ -14,7 +14,7 @@ fn complaints(text: &str) -> Vec<String> {
 }
 
 const TOP: &str = "secrets, log, sys_interval, data_dir, shutdown_timeout, store, limits, listener, session, takeover, ban, flapping, \
-     redirect, authorization, plugins, plugin";
+     redirect, authorization, admin, plugins, plugin";
 const PLUGIN: &str = "name, optional, path, bundled, sha256, mode, topics, on_failure, deadline, deadline_slow, memory, \
                       instances, instances_slow, async, breaker, grant, config";
 
@@ -585,4 +585,60 @@ fn without_a_file_name() {
         error.to_string(),
         "no-such.toml: No such file or directory (os error 2)"
     );
+}
+
+const TOKEN: &str = "16 to 1024 printable ASCII characters without spaces";
+
+#[test]
+fn an_admin_endpoint_on_the_network_needs_a_token() {
+    for address in ["0.0.0.0:1882", "[::]:1882", "192.0.2.1:1882"] {
+        refused(
+            format!("[admin]\naddress = \"{address}\""),
+            "2: admin.address: can be reached from other machines, so it needs a token: add token = { file = \"…\" }, \
+             or use a loopback address",
+        );
+        let token = "token = \"0123456789abcdef\"";
+        assert!(parse(&format!("[admin]\naddress = \"{address}\"\n{token}")).is_ok());
+    }
+    for address in ["127.0.0.1:1882", "[::1]:1882", "[::ffff:127.0.0.1]:0"] {
+        assert!(
+            parse(&format!("[admin]\naddress = \"{address}\"")).is_ok(),
+            "{address}"
+        );
+    }
+}
+
+/// Whatever is wrong with a token, it does not get into the log.
+#[test]
+fn tokens_that_are_none() {
+    for token in ["\"hunter2\"", "\"hunter2 hunter2 hunter2\"", "\"\""] {
+        refused(
+            format!("[admin]\ntoken = {token}"),
+            format!("2: admin.token: expected {TOKEN}"),
+        );
+    }
+    refused(
+        "[admin]\ntoken = 7",
+        "2: admin.token: expected a token, or { file = \"…\" }",
+    );
+    let folder = Folder::new().with("token.txt", "short\n");
+    let complaint = folder
+        .parse("[admin]\ntoken = { file = \"token.txt\" }")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        complaint.contains(&format!("admin.token: expected {TOKEN} in ")),
+        "{complaint}"
+    );
+    let complaint = folder
+        .parse("[admin]\ntoken = { file = \"none.txt\" }")
+        .unwrap_err()
+        .to_string();
+    assert!(complaint.contains("admin.token: cannot read "), "{complaint}");
+}
+
+#[test]
+fn a_token_is_not_shown() {
+    let config = parse("[admin]\ntoken = \"0123456789abcdef\"").unwrap();
+    assert!(!format!("{config:?}").contains("0123456789"));
 }
