@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hookwire_protocol::{TopicFilter, TopicName};
 
-use crate::{ClientFacts, ClientKey, Message};
+use crate::{ClientFacts, ClientKey, Message, Surroundings};
 
 /// A message that a plugin wants published.
 #[derive(Debug, Clone)]
@@ -63,6 +63,11 @@ pub trait Host: Send + Sync {
     /// The entries that were kept for a plugin.
     fn kept(&self, _plugin: &str) -> Vec<(String, KeptEntry)> {
         Vec::new()
+    }
+
+    /// What stands for the world around plugins; none: the world itself.
+    fn surroundings(&self) -> Option<&dyn Surroundings> {
+        None
     }
 }
 

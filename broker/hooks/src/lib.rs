@@ -22,6 +22,7 @@ mod publish;
 mod route;
 mod shadow;
 mod subscribe;
+mod surroundings;
 mod will;
 
 pub use access::{Access, AccessAnswer, AccessDecision, Action, AskedAccess};
@@ -42,4 +43,5 @@ pub use shadow::Comparison;
 pub use subscribe::{
     SubscribeDecision, SubscribeOutcome, SubscribeRequest, UnsubscribeDecision, UnsubscribeOutcome,
 };
+pub use surroundings::Surroundings;
 pub use will::{WillCause, WillDecision, WillDelays};

@@ -49,6 +49,7 @@ impl Blueprint {
         let exports = self.linked.exports.load(&mut store, &component)?;
         let mut instance = Instance::new(store, exports);
         let interests = at_once(lifecycle::configure(&mut instance, budget, &self.config))?;
+        instance.configured();
         Ok((instance, interests))
     }
 

@@ -19,8 +19,12 @@ pub(crate) fn now() -> Instant {
 
 /// Time since some moment; never goes back.
 pub(crate) fn monotonic() -> Duration {
-    let start = *START;
-    Instant::now().saturating_duration_since(start)
+    Instant::now().saturating_duration_since(start())
+}
+
+/// That moment.
+pub(crate) fn start() -> Instant {
+    *START
 }
 
 /// The date, for comparing with those of files.

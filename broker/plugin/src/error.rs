@@ -125,7 +125,7 @@ pub enum LoadError {
     },
     /// It was built for a version of the contract that this broker does not speak.
     #[error(
-        "the component was built for {interface}@{found}, this broker speaks {}@{}; rebuild it with the matching SDK",
+        "the component was built for {interface}@{found}, this broker speaks {}@{}; rebuild it with the matching SDK (`hookwire plugin vendor`)",
         contract::PACKAGE,
         contract::VERSION
     )]
@@ -151,7 +151,7 @@ pub enum LoadError {
     },
     /// Every plugin exports `lifecycle`.
     #[error(
-        "the component does not export {}/lifecycle@{}; is it a Hookwire plugin?",
+        "the component does not export {}/lifecycle@{}: it is no Hookwire plugin; in Rust `hookwire_plugin::export!` makes one",
         contract::PACKAGE,
         contract::VERSION
     )]

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookwire_hooks::PluginPublish;
+use hookwire_hooks::{PluginPublish, Surroundings};
+use tracing::Level;
 
+use crate::clock;
 use crate::memory::MemoryLimiter;
 use crate::services::Services;
 use crate::ticker::{Meter, Stopwatch};
@@ -74,6 +76,8 @@ pub(crate) struct Guest {
     pub(crate) outbox: Outbox,
     /// It was linked with functions that wait, so that every call needs a stack of its own.
     needs_fiber: bool,
+    /// It has its configuration, and is asked.
+    is_configured: bool,
     /// What the running call has spent waiting.
     waited: Duration,
     /// [`Budget::is_slow`] of the running call.
@@ -99,11 +103,51 @@ impl Guest {
             meter: Arc::default(),
             outbox: Outbox::default(),
             needs_fiber,
+            is_configured: false,
             waited: Duration::ZERO,
             is_slow: false,
             retained_bytes_read: 0,
             services,
         }
+    }
+
+    /// From now on it is asked.
+    pub(crate) fn configured(&mut self) {
+        self.is_configured = true;
+    }
+
+    /// A test that listens to what the plugin does. What an instance does while it is made goes unheard: how many there
+    /// are, and when they are made, is up to the host.
+    fn listener(&self) -> Option<&dyn Surroundings> {
+        let broker = &self.services.foundation.broker;
+        broker.surroundings().filter(|_| self.is_configured)
+    }
+
+    /// Whether a test listens to what the plugin calls.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.listener().is_some()
+    }
+
+    /// Tells a test what the plugin called; in a broker nobody listens, and the text is not made.
+    pub(crate) fn note(&self, call: impl FnOnce() -> String) {
+        if let Some(listener) = self.listener() {
+            listener.called(&self.services.name, &call());
+        }
+    }
+
+    /// Tells a test what a histogram of the plugin's was told.
+    pub(crate) fn observed(&self, name: &str, value: f64) {
+        if let Some(listener) = self.listener() {
+            listener.observed(&self.services.name, name, value);
+        }
+    }
+
+    /// Writes what the plugin says to the log.
+    pub(crate) fn say(&self, level: Level, line: &str) {
+        if let Some(listener) = self.listener() {
+            listener.logged(&self.services.name, &level.as_str().to_ascii_lowercase(), line);
+        }
+        self.services.journal.write(level, line, clock::now());
     }
 
     /// Whether the running call has a stack of its own.

@@ -45,6 +45,11 @@ impl Instance {
         }
     }
 
+    /// It has its configuration: from now on it is asked.
+    pub(crate) fn configured(&mut self) {
+        self.store.data_mut().configured();
+    }
+
     /// Calls into the guest, at once. After a failure the instance must not be called again.
     pub(crate) fn call<R>(
         &mut self,

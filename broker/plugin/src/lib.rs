@@ -8,13 +8,13 @@
 //! | `plugin_host` | loading: file, digest, compilation, checks, first instance |
 //! | `compile/…`, `artefacts`, `last_good` | compiling in a process of its own; what was compiled, and what was in force, kept on disk |
 //! | `private_dir`, `seal`, `digest`, `version` | folders and files that nobody else can have touched; what a component is |
-//! | `contract`, `bindings`, `check` | the WIT contract: names, types, and what a component imports and exports of it |
+//! | `contract`, `bindings`, `check`, `signature` | the WIT contract: names, types, and what a component imports and exports of it |
 //! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
 //! | `link`, `blueprint`, `instance`, `pool`, `pools`, `guest` | making instances, calling them, keeping them, what the host holds for each |
 //! | `executor` | the threads of calls that may wait |
 //! | `hook/…`, `frame`, `delivery_frame`, `run` | one module a hook: question, call, checked answer; the frames of the batch hooks, and how many messages go into one |
 //! | `recording` | questions and answers written down, to be asked again |
-//! | `host/…`, `kv`, `rate_limit`, `http`, `origin`, `reach`, `journal`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
+//! | `host/…`, `kv`, `rate_limit`, `http`, `origin`, `reach`, `journal`, `note`, `random`, `wasi` | one module an interface that guests import, and what is behind it |
 //! | `loaded`, `deliveries`, `waiting`, `breaker`, `housekeeping` | the plugin in force, its calls that may wait, when it is left alone, its ticks and its end |
 //! | `stats`, `histogram`, `observations`, `comparisons` | what is counted and measured of it |
 //! | `spectator` | the broker as shadows see it |
@@ -68,6 +68,7 @@ mod limits;
 mod link;
 mod loaded;
 mod memory;
+mod note;
 mod observations;
 mod origin;
 mod plugin_host;
@@ -81,6 +82,7 @@ pub mod recording;
 mod run;
 mod seal;
 mod services;
+mod signature;
 mod spec;
 mod spectator;
 mod stats;

@@ -158,31 +158,70 @@ impl LoadedPlugin {
         }
     }
 
+    /// Takes the idle instances away, so that the next question is put to a new one: for tests, which show by it that
+    /// a plugin keeps nothing in an instance that it needs.
+    pub fn renew(&self) {
+        drop(self.retire());
+    }
+
+    fn retire(&self) -> Vec<Instance> {
+        let mut instances = self.quick_pool.retire();
+        instances.extend(self.slow_pool.retire());
+        instances
+    }
+
+    /// The value that the plugin stored for a key.
+    pub fn stored(&self, key: &str) -> Option<Vec<u8>> {
+        self.services.lasting.kv.get(key, self.services.now())
+    }
+
     /// Begins a tick: `tick`, then `health`. One that comes while the last is not over is left out.
     pub(crate) fn tick(self: &Arc<Self>) {
         if self.is_ticking.swap(true, Acquire) {
             return;
         }
         self.services.counters.ticks.fetch_add(1, Relaxed);
-        let (plugin, budget) = (Arc::clone(self), self.slow());
+        let plugin = Arc::clone(self);
         let task = async move {
-            let lent = plugin.lend().await;
-            let (healthy, published) = plugin
-                .put_waiting(lent, budget, |instance| Box::pin(visit(instance, budget)))
-                .await;
-            plugin.services.publish(published);
-            plugin.ticked(healthy);
+            if let Err(trouble) = plugin.round().await {
+                plugin.tick_failed(trouble);
+            }
             plugin.is_ticking.store(false, Release);
         };
         drop(self.services.foundation.executor.spawn(task));
     }
 
-    fn ticked(&self, healthy: Result<Result<(), String>, Failure>) {
-        let trouble = match healthy {
-            Ok(Ok(())) => return,
-            Ok(Err(complaint)) => format!("health: {complaint}"),
-            Err(failure) => format!("tick: {failure}"),
-        };
+    /// Ticks once, whatever the plugin wants, and counts nothing: for tests. An error says what brought what.
+    pub fn try_tick(self: Arc<Self>) -> Pending<Result<(), String>> {
+        let plugin = Arc::clone(&self);
+        let round = self
+            .services
+            .foundation
+            .executor
+            .spawn(async move { plugin.round().await });
+        Box::pin(async move {
+            match round {
+                Some(round) => round.await.unwrap_or_else(|error| Err(error.to_string())),
+                None => Err("the host ends".to_owned()),
+            }
+        })
+    }
+
+    async fn round(&self) -> Result<(), String> {
+        let budget = self.slow();
+        let lent = self.lend().await;
+        let (healthy, published) = self
+            .put_waiting(lent, budget, |instance| Box::pin(visit(instance, budget)))
+            .await;
+        self.services.publish(published);
+        match healthy {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(complaint)) => Err(format!("health: {complaint}")),
+            Err(failure) => Err(format!("tick: {failure}")),
+        }
+    }
+
+    fn tick_failed(&self, trouble: String) {
         let counters = &self.services.counters;
         counters.tick_failures.fetch_add(1, Relaxed);
         self.services
@@ -684,10 +723,8 @@ impl fmt::Debug for LoadedPlugin {
 
 impl Drop for LoadedPlugin {
     fn drop(&mut self) {
-        let mut instances = self.quick_pool.retire();
-        instances.extend(self.slow_pool.retire());
         self.housekeeper.retire(Retired {
-            instances,
+            instances: self.retire(),
             budget: Budget::new(self.spec.deadline_slow),
         });
     }

@@ -32,7 +32,7 @@ use crate::services::{Foundation, Lasting, Services};
 use crate::ticker::Ticker;
 use crate::{
     EngineError, HostLimits, Inspection, LoadError, LoadedPlugin, Mode, PluginSource, PluginSpec, engine,
-    version,
+    signature, version,
 };
 
 /// What a host is made with.
@@ -210,7 +210,8 @@ impl PluginHost {
         };
         let surface = Surface::read(&component, &self.engine);
         surface.check(&spec.grants)?;
-        let mut plugin = self.start(spec, digest, &component, &surface)?;
+        let started = self.start(spec, digest, &component, &surface);
+        let mut plugin = started.map_err(|error| self.explained(error, &component))?;
         plugin.version = version::of(bytes);
         plugin.degraded = degraded;
         Ok(self.enlist(Arc::new(plugin)))
@@ -241,6 +242,18 @@ impl PluginHost {
             exports: surface.exports,
             imports: surface.imports,
         })
+    }
+
+    /// With the types beside each other, where it is types that differ: the engine tells only the innermost part.
+    fn explained(&self, error: LoadError, component: &Component) -> LoadError {
+        match error {
+            LoadError::WrongType { interface, reason } => {
+                let differences = signature::differences(component, &self.engine, &interface);
+                let reason = [vec![reason], differences].concat().join("; ");
+                LoadError::WrongType { interface, reason }
+            }
+            other => other,
+        }
     }
 
     fn live(&self, spec: &PluginSpec, digest: [u8; 32]) -> Option<Arc<LoadedPlugin>> {

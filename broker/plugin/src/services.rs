@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use hookwire_hooks::{Host, PluginPublish};
 
@@ -14,7 +15,7 @@ use crate::rate_limit::Buckets;
 use crate::spectator::Spectator;
 use crate::stats::Counters;
 use crate::ticker::Ticker;
-use crate::{Grants, HostLimits};
+use crate::{Grants, HostLimits, clock, random};
 
 /// The part of a [`PluginHost`](crate::PluginHost) that its plugins keep alive.
 pub(crate) struct Foundation {
@@ -88,6 +89,44 @@ impl Services {
 
     pub(crate) fn limits(&self) -> &HostLimits {
         &self.foundation.limits
+    }
+
+    /// Time since 1970-01-01 UTC, as plugins see it.
+    pub(crate) fn unix(&self) -> Duration {
+        let around = self.foundation.broker.surroundings();
+        around.map_or_else(clock::unix, |around| around.unix())
+    }
+
+    /// Time since some moment, as plugins see it.
+    pub(crate) fn monotonic(&self) -> Duration {
+        let around = self.foundation.broker.surroundings();
+        around.map_or_else(clock::monotonic, |around| around.monotonic())
+    }
+
+    /// The moment by which the end of stored values is reckoned.
+    pub(crate) fn now(&self) -> Instant {
+        let around = self.foundation.broker.surroundings();
+        around.map_or_else(clock::now, |around| clock::start() + around.monotonic())
+    }
+
+    /// Random bytes for the plugin.
+    pub(crate) fn random_bytes(&self, length: usize) -> wasmtime::Result<Vec<u8>> {
+        let Some(around) = self.foundation.broker.surroundings() else {
+            return random::bytes(length);
+        };
+        let mut bytes = vec![0; length];
+        around.random(&mut bytes);
+        Ok(bytes)
+    }
+
+    /// A random number for the plugin.
+    pub(crate) fn random_number(&self) -> wasmtime::Result<u64> {
+        let Some(around) = self.foundation.broker.surroundings() else {
+            return random::number();
+        };
+        let mut bytes = [0; 8];
+        around.random(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
     }
 
     /// Hands over what a call published, now that its answer is known to be good.

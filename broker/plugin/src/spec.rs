@@ -131,6 +131,36 @@ pub enum Mode {
     Shadow,
 }
 
+impl Grants {
+    /// All of them: for looking at a component outside of a broker, never inside of one.
+    pub fn everything() -> Self {
+        Self {
+            clients: true,
+            publish: TopicFilter::new("#").into_iter().collect(),
+            kv_bytes_max: Some(Self::TRIAL_KV_BYTES),
+            kv_durable: false,
+            retained: Some(RetainedGrant {
+                read: TopicFilter::new("#").into_iter().collect(),
+                write: TopicFilter::new("#").into_iter().collect(),
+            }),
+            // Importing them is granted; there are none to be had but what a test adds.
+            secrets: BTreeMap::from([(String::new(), Secret(Arc::default()))]),
+            password: true,
+            rate_limit_keys_max: Some(Self::TRIAL_KEYS),
+            metrics: true,
+            random: true,
+            // To no server: what is looked at reaches nobody.
+            http: Some(HttpGrant::new(Vec::new())),
+        }
+    }
+
+    /// What [`everything`](Self::everything) grants of the store.
+    const TRIAL_KV_BYTES: usize = 1 << 20;
+
+    /// And of token buckets.
+    const TRIAL_KEYS: usize = 10_000;
+}
+
 /// One plugin, as the configuration describes it.
 #[derive(Clone, PartialEq)]
 pub struct PluginSpec {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish, Surroundings};
 use hookwire_protocol::{TopicFilter, TopicName};
 
 /// Answers questions as the broker does, and swallows the rest. The answers are those of a broker that obeys, so that a
@@ -40,6 +40,10 @@ impl Host for Spectator {
 
     fn has_room_to_retain(&self, message: &Message) -> bool {
         self.0.has_room_to_retain(message)
+    }
+
+    fn surroundings(&self) -> Option<&dyn Surroundings> {
+        self.0.surroundings()
     }
 }
 

@@ -14,8 +14,8 @@ use tracing::Level;
 use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut, bail};
 
+use crate::clock;
 use crate::guest::Guest;
-use crate::{clock, random};
 
 /// Bytes of standard error and error lines that are kept to explain a failure: a panic message comes that way.
 const ERRORS_BYTES_MAX: usize = 1 << 10;
@@ -87,7 +87,7 @@ impl Guest {
             (Level::INFO, self.console.output.append(bytes, line_bytes_max))
         };
         for line in lines.iter().filter(|line| !line.is_empty()) {
-            self.services.journal.write(level, line, clock::now());
+            self.say(level, line);
         }
     }
 }
@@ -330,8 +330,8 @@ fn cli_terminal(linker: &mut Linker<Guest>) -> Result<()> {
 }
 
 fn wall_clock(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
-    instance.func_wrap("now", |_: Store<'_>, (): ()| {
-        let now = clock::unix();
+    instance.func_wrap("now", |store: Store<'_>, (): ()| {
+        let now = store.data().services.unix();
         Ok((Datetime {
             seconds: now.as_secs(),
             nanoseconds: now.subsec_nanos(),
@@ -346,12 +346,12 @@ fn wall_clock(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
 }
 
 fn monotonic_clock(instance: &mut LinkerInstance<'_, Guest>) -> Result<()> {
-    instance.func_wrap("now", |_: Store<'_>, (): ()| {
-        Ok((clock::nanos(clock::monotonic()),))
+    instance.func_wrap("now", |store: Store<'_>, (): ()| {
+        Ok((clock::nanos(store.data().services.monotonic()),))
     })?;
     instance.func_wrap("resolution", |_: Store<'_>, (): ()| Ok((1_u64,)))?;
-    instance.func_wrap("subscribe-instant", |_: Store<'_>, (when,): (u64,)| {
-        let passed = Duration::from_nanos(when) <= clock::monotonic();
+    instance.func_wrap("subscribe-instant", |store: Store<'_>, (when,): (u64,)| {
+        let passed = Duration::from_nanos(when) <= store.data().services.monotonic();
         Ok((timer(passed),))
     })?;
     instance.func_wrap("subscribe-duration", |_: Store<'_>, (nanos,): (u64,)| {
@@ -368,22 +368,24 @@ fn random_numbers(linker: &mut Linker<Guest>) -> Result<()> {
         let mut instance = linker.instance(&format!("wasi:random/{interface}@0.2.0"))?;
         instance.func_wrap(
             &format!("get-{infix}random-bytes"),
-            |_: Store<'_>, (length,): (u64,)| {
+            |store: Store<'_>, (length,): (u64,)| {
                 if length > RANDOM_BYTES_MAX {
                     bail!("{length} random bytes in one call, allowed are {RANDOM_BYTES_MAX}");
                 }
-                Ok((random::bytes(length as usize)?,))
+                Ok((store.data().services.random_bytes(length as usize)?,))
             },
         )?;
-        instance.func_wrap(&format!("get-{infix}random-u64"), |_: Store<'_>, (): ()| {
-            Ok((random::number()?,))
+        instance.func_wrap(&format!("get-{infix}random-u64"), |store: Store<'_>, (): ()| {
+            Ok((store.data().services.random_number()?,))
         })?;
     }
-    linker
-        .instance("wasi:random/insecure-seed@0.2.0")?
-        .func_wrap("insecure-seed", |_: Store<'_>, (): ()| {
-            Ok(((random::number()?, random::number()?),))
-        })
+    linker.instance("wasi:random/insecure-seed@0.2.0")?.func_wrap(
+        "insecure-seed",
+        |store: Store<'_>, (): ()| {
+            let services = &store.data().services;
+            Ok(((services.random_number()?, services.random_number()?),))
+        },
+    )
 }
 
 #[cfg(test)]

@@ -298,6 +298,9 @@ fn a_function_of_another_type_is_named() {
         refusal.contains("hookwire:plugin/on-publish-batch@0.1.0 has the wrong type"),
         "{refusal}"
     );
+    // The interface, the function, the type expected and the type found.
+    let types = "on-publish-batch: expected `func(messages: list<u8>) -> list<u8>`, found `func()`";
+    assert!(refusal.contains(types), "{refusal}");
 
     let text = include_str!("component.wat")
         .replace(";; FUNCTIONS", &[CALM, PASS].concat())
@@ -309,6 +312,11 @@ fn a_function_of_another_type_is_named() {
     let refusal = refusal_of_text(&text).to_string();
     assert!(
         refusal.contains("lifecycle@0.1.0 has the wrong type: tick"),
+        "{refusal}"
+    );
+    let types = "tick: expected `func()`, found `func() -> result<_, string>`";
+    assert!(
+        refusal.contains(types) && !refusal.contains("stop: "),
         "{refusal}"
     );
 }

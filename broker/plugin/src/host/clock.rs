@@ -6,10 +6,10 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn now_ms(&mut self) -> u64 {
-        clock::millis(clock::unix())
+        clock::millis(self.services.unix())
     }
 
     fn monotonic_ns(&mut self) -> u64 {
-        clock::nanos(clock::monotonic())
+        clock::nanos(self.services.monotonic())
     }
 }

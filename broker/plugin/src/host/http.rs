@@ -36,6 +36,7 @@ impl Host for Guest {
         let Some(http) = self.services.http.clone() else {
             return Ok(Err(Error::Denied("no server is granted".to_owned())));
         };
+        self.note(|| format!("http.send({} {})", request.method, request.url));
         let asked = request
             .timeout_ms
             .map_or(Duration::MAX, |ms| Duration::from_millis(ms.into()));

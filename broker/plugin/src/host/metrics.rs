@@ -72,14 +72,18 @@ fn is_name(name: &str) -> bool {
 
 impl Host for Guest {
     fn count(&mut self, name: String, delta: u64) {
+        self.note(|| format!("metrics.count({name:?}, {delta})"));
         self.services.lasting.metrics.count(name, delta);
     }
 
     fn gauge(&mut self, name: String, value: f64) {
+        self.note(|| format!("metrics.gauge({name:?}, {value})"));
         self.services.lasting.metrics.gauge(name, value);
     }
 
     fn observe(&mut self, name: String, value: f64) {
+        self.note(|| format!("metrics.observe({name:?}, {value})"));
+        self.observed(&name, value);
         self.services.lasting.metrics.observe(name, value);
     }
 }

@@ -12,6 +12,7 @@ impl Host for Guest {
         if !self.takes_its_time() {
             return Err(Error::NotInThisHook);
         }
+        self.note(|| "password.verify(…)".to_owned());
         let hash: Hash = encoded.parse()?;
         if hash.memory_kib() > self.services.limits().password_memory_kib_max {
             return Err(Error::TooCostly);

@@ -7,6 +7,7 @@ use crate::bindings::imports::publish::{Error, Host};
 use crate::bindings::imports::types::MessageResult;
 use crate::guest::Guest;
 use crate::hook::convert;
+use crate::note;
 
 /// Most plugin publishes in a row, each in answer to the one before: a chain of useful ones is short, a loop is endless.
 const HOPS_MAX: u8 = 8;
@@ -14,6 +15,13 @@ const HOPS_MAX: u8 = 8;
 impl Host for Guest {
     /// Keeps the message until the call has brought a good answer.
     fn publish(&mut self, message: MessageResult) -> Result<(), Error> {
+        self.note(|| {
+            format!(
+                "publish.publish({:?}, {})",
+                message.topic,
+                note::bytes(&message.payload)
+            )
+        });
         let place = self.outbox_has_room_for(&message)?;
         let message = receive(message, place.hops).ok_or(Error::TopicNameInvalid)?;
         if !self

@@ -4,7 +4,6 @@ use wasmtime::bail;
 
 use crate::bindings::imports::random::Host;
 use crate::guest::Guest;
-use crate::random;
 
 /// What one call may ask for; the contract says so.
 const BYTES_MAX: u32 = 1 << 20;
@@ -14,6 +13,7 @@ impl Host for Guest {
         if length > BYTES_MAX {
             bail!("{length} random bytes in one call, allowed are {BYTES_MAX}");
         }
-        random::bytes(length as usize)
+        self.note(|| format!("random.bytes({length})"));
+        self.services.random_bytes(length as usize)
     }
 }

@@ -3,6 +3,7 @@
 use crate::bindings::imports::rate_limit::{Host, Rate};
 use crate::clock;
 use crate::guest::Guest;
+use crate::note;
 use crate::rate_limit::Filling;
 
 impl Host for Guest {
@@ -12,11 +13,13 @@ impl Host for Guest {
             burst: rate.burst,
         };
         let keys_max = self.services.grants.rate_limit_keys_max.unwrap_or(0);
-        self.services
-            .lasting
-            .buckets
-            .take(&key, filling, cost, on_credit, keys_max, clock::now())
+        let now = self.services.now();
+        let buckets = &self.services.lasting.buckets;
+        let wait_ms = buckets
+            .take(&key, filling, cost, on_credit, keys_max, now)
             .err()
-            .map(clock::millis)
+            .map(clock::millis);
+        self.note(|| format!("rate-limit.take({key:?}, {cost}) = {}", note::millis(wait_ms)));
+        wait_ms
     }
 }

@@ -9,6 +9,7 @@ use crate::bindings::imports::retained::{Error, Host, Page};
 use crate::bindings::imports::types::{MessageResult, Qos};
 use crate::guest::Guest;
 use crate::hook::convert;
+use crate::note;
 
 /// Most messages of a page; the contract says so.
 const PAGE_MAX: u32 = 1000;
@@ -16,6 +17,7 @@ const PAGE_MAX: u32 = 1000;
 impl Host for Guest {
     fn get(&mut self, topic: String) -> Result<Option<MessageResult>, Error> {
         let topic = TopicName::new(topic).map_err(|_| Error::TopicNameInvalid)?;
+        self.note(|| format!("retained.get({:?})", topic.as_str()));
         if !self.readable().iter().any(|granted| granted.matches(&topic)) {
             return Err(Error::NotGranted);
         }
@@ -57,6 +59,7 @@ impl Host for Guest {
         {
             return Err(Error::NotGranted);
         }
+        self.note(|| format!("retained.find({:?})", filter.as_str()));
         let wanted = limit.clamp(1, PAGE_MAX) as usize;
         let broker = &self.services.foundation.broker;
         // One more than wanted tells whether there are more.
@@ -108,6 +111,10 @@ impl Guest {
 
     /// Has a message kept once the running call has brought a good answer.
     fn write(&mut self, message: MessageResult) -> Result<(), Error> {
+        self.note(|| {
+            let payload = note::bytes(&message.payload);
+            format!("retained.put({:?}, {payload})", message.topic)
+        });
         let place = self.outbox_has_room_for(&message).map_err(|error| match error {
             PublishError::NotGranted => Error::NotGranted,
             PublishError::TopicNameInvalid => Error::TopicNameInvalid,

@@ -4,6 +4,7 @@ use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 
 use crate::bindings::imports::signatures::{Algorithm, Host};
 use crate::guest::Guest;
+use crate::note;
 
 impl Host for Guest {
     fn verify(
@@ -13,6 +14,7 @@ impl Host for Guest {
         message: Vec<u8>,
         signature: Vec<u8>,
     ) -> bool {
+        self.note(|| format!("signatures.verify({})", note::bytes(&message)));
         UnparsedPublicKey::new(verifier(algorithm), public_key)
             .verify(&message, &signature)
             .is_ok()
