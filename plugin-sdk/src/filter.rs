@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::{FromStr, Split};
 
+use serde::de::{Deserialize, Deserializer, Error as _};
+
 /// MQTT limits topic names and filters to so many bytes.
 const BYTES_MAX: usize = 65_535;
 
@@ -86,6 +88,15 @@ impl TopicFilter {
 
     fn starts_with_wildcard(&self) -> bool {
         self.0.starts_with(['+', '#'])
+    }
+}
+
+/// In a configuration: what is wrong with a filter is told with its place.
+impl<'de> Deserialize<'de> for TopicFilter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
     }
 }
 

@@ -55,9 +55,12 @@ mod interests;
 mod message;
 #[cfg(not(target_family = "wasm"))]
 pub mod mock;
+#[cfg(doctest)]
+mod pages;
 mod plugin;
 mod problem;
 mod properties;
+mod refusal;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod runtime;
@@ -85,31 +88,8 @@ pub use message::Message;
 pub use plugin::{NoConfig, Plugin};
 pub use problem::Problems;
 pub use properties::{Properties, UserProperties};
+pub use refusal::{OrDeny, OrReject};
 pub use template::TopicTemplate;
-
-/// The examples of the reference, one page a hook.
-#[cfg(doctest)]
-mod reference {
-    macro_rules! pages {
-        ($($page:ident: $file:literal,)*) => {
-            $(#[doc = include_str!(concat!("../../docs/plugins/hooks/", $file))]
-            struct $page;)*
-        };
-    }
-    pages! {
-        Lifecycle: "lifecycle.md",
-        Authenticate: "authenticate.md",
-        AuthenticateEnhanced: "authenticate-enhanced.md",
-        Authorize: "authorize.md",
-        OnSubscribe: "on-subscribe.md",
-        OnPublish: "on-publish.md",
-        Route: "route.md",
-        Deliver: "deliver.md",
-        OnWill: "on-will.md",
-        Events: "events.md",
-        Control: "control.md",
-    }
-}
 
 /// What most plugins need. For `#[derive(Deserialize)]` add the crate `serde` with its feature `derive`.
 pub mod prelude {
@@ -133,7 +113,7 @@ pub mod prelude {
     pub use crate::route::{Decision as RouteDecision, Recipients, Route, Routing};
     pub use crate::{
         AccessInterest, ClientKey, EventInterest, Interests, Message, MessageBuf, MessageInterest, NoConfig,
-        Plugin, Problem, Problems, Properties, PropertiesBuf, Qos, Reason, Rejection, Replacement, Source,
-        UserProperty, Verdict,
+        OrDeny, OrReject, Plugin, Problem, Problems, Properties, PropertiesBuf, Qos, Reason, Rejection,
+        Replacement, Source, TopicFilter, UserProperty, Verdict, log,
     };
 }

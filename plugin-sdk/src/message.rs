@@ -1,5 +1,9 @@
 //! An application message, as a hook sees it and as a plugin publishes it.
 
+use std::str::Utf8Error;
+
+use serde::Deserialize;
+
 use crate::bindings::types::{ClientKey, Message as MessageBuf, Properties as PropertiesBuf, Qos, Source};
 use crate::properties::Properties;
 
@@ -80,6 +84,22 @@ impl<'a> Message<'a> {
     #[inline]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
+    }
+
+    /// The payload, read as JSON.
+    ///
+    /// # Errors
+    /// It is none, or none of this type; [`or_reject`](crate::OrReject::or_reject) makes a rejection of that.
+    pub fn json<T: Deserialize<'a>>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(self.payload)
+    }
+
+    /// The payload as text.
+    ///
+    /// # Errors
+    /// It is not UTF-8.
+    pub fn text(&self) -> Result<&'a str, Utf8Error> {
+        std::str::from_utf8(self.payload)
     }
 
     /// Quality of service that it was published with.

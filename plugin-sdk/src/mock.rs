@@ -24,7 +24,11 @@
 //! # Ok::<(), Problems>(())
 //! ```
 
+mod answer;
+mod component;
 pub(crate) mod host;
+mod question;
+mod subject;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -35,11 +39,14 @@ use crate::bindings::types::{ClientKey, Message as MessageBuf};
 use crate::bindings::{http, publish, signatures};
 use crate::plugin::Plugin;
 use crate::problem::Problems;
-use crate::{clients, component};
+use crate::{clients, component as plugin_component};
 
-/// Makes a plugin from its `config` table, written as JSON, as the broker does.
+pub use subject::Subject;
+
+/// Makes a plugin from its `config` table, written as JSON, as the broker does. [`Mock::subject`] makes one that may be the
+/// component as well.
 pub fn plugin<P: Plugin>(config: &str) -> Result<P, Problems> {
-    component::make_plugin(config).map_err(Problems)
+    plugin_component::make_plugin(config).map_err(Problems)
 }
 
 /// Whether a signature is good: of which algorithm, by which key, of what, and the signature.
