@@ -1,4 +1,5 @@
-//! Builds the bundled plugins, so that `bundled = "acl"` works from the binary alone.
+//! Builds the bundled plugins, so that `bundled = "acl"` works from the binary alone, and lists the files of the SDK, so that
+//! `hookwire plugin new` does.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,6 +37,7 @@ fn main() {
     require_target();
     let components = build(&root, &guests_dir(&out));
     write_list(&components, &out.join("bundled.rs"));
+    write_sdk(&root, &out.join("sdk.rs"));
 }
 
 fn variable(name: &str) -> String {
@@ -103,4 +105,33 @@ fn write_list(components: &[(&str, PathBuf)], list: &Path) {
         })
         .collect();
     fs::write(list, format!("&[\n{entries}]\n")).expect("OUT_DIR can be written");
+}
+
+/// Lists what the SDK is compiled from. The contract lies where the SDK has a link to it.
+fn write_sdk(root: &Path, list: &Path) {
+    let sdk = root.join("plugin-sdk");
+    let mut files: Vec<_> = ["README.md", "worlds.wit"]
+        .map(|name| (name.to_owned(), sdk.join(name)))
+        .into();
+    collect(&sdk.join("src"), "src", &mut files);
+    collect(&root.join("wit"), "wit", &mut files);
+    files.sort();
+    let entries: String = files
+        .iter()
+        .map(|(path, file)| format!("    SourceFile {{ path: {path:?}, text: include_str!({file:?}) }},\n"))
+        .collect();
+    fs::write(list, format!("&[\n{entries}]\n")).expect("OUT_DIR can be written");
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) {
+    for entry in fs::read_dir(folder).expect("the SDK can be read") {
+        let path = entry.expect("the SDK can be read").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let place = format!("{prefix}/{name}");
+        if path.is_dir() {
+            collect(&path, &place, files);
+        } else {
+            files.push((place, path));
+        }
+    }
 }

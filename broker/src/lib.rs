@@ -12,12 +12,12 @@
 //! [`reload`] say what is in force.
 
 pub mod admin;
+pub mod author;
 pub mod broker;
 pub mod bundled;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod inspect;
 pub mod metrics;
 pub mod net;
 pub mod offline;

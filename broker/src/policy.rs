@@ -180,13 +180,17 @@ pub fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// The WebAssembly engine cannot be set up on this machine.
 pub fn checking_host(config: &Config) -> anyhow::Result<PluginHost> {
-    let settings = HostSettings {
+    let nobody: Arc<dyn Host> = Arc::new(NoHost);
+    Ok(PluginHost::with(checking_settings(config), nobody)?)
+}
+
+/// What the configuration says about compiling; nothing is kept.
+pub(crate) fn checking_settings(config: &Config) -> HostSettings {
+    HostSettings {
         artefacts: None,
         last_good: None,
         ..host_settings(config)
-    };
-    let nobody: Arc<dyn Host> = Arc::new(NoHost);
-    Ok(PluginHost::with(settings, nobody)?)
+    }
 }
 
 /// What the configuration says about compiling and keeping.
@@ -270,7 +274,7 @@ fn stand_in(host: &PluginHost, entry: &PluginEntry, failure: &LoadError) -> Opti
 }
 
 /// A fault in a plugin's own table is a fault of the file like any other: it has a line.
-fn refused(place: usize, name: &str, reason: LoadError, file: Option<&Path>) -> PolicyError {
+pub(crate) fn refused(place: usize, name: &str, reason: LoadError, file: Option<&Path>) -> PolicyError {
     match (reason, file) {
         (LoadError::ConfigRefused { problems }, Some(file)) => {
             let faults = problems.into_iter().map(|problem| {

@@ -6,6 +6,7 @@ mod compile_component;
 mod endpoint;
 mod explain;
 mod plugin;
+mod plugin_author;
 mod record;
 mod reload;
 mod run_args;
@@ -17,11 +18,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::author;
+
 pub use clients::ClientsCommand;
 pub use compile_component::CompileArgs;
 pub use endpoint::EndpointArgs;
 pub use explain::ExplainArgs;
 pub use plugin::PluginCommand;
+pub use plugin_author::{AuthorCommand, BenchArgs, BuildArgs, CheckArgs, NewArgs, ReplayArgs, TestArgs};
 pub use record::RecordArgs;
 pub use run_args::RunArgs;
 pub use store::StoreCommand;
@@ -50,7 +54,7 @@ pub enum Command {
         /// The file
         file: PathBuf,
     },
-    /// Look at plugins, those of a running broker too
+    /// Write and test plugins, and look at those of a running broker
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Have a running broker read its configuration again, and say what came of it
@@ -68,7 +72,7 @@ pub enum Command {
 }
 
 impl Cli {
-    /// Does it.
+    /// Does it, and tells the shell how it went.
     ///
     /// # Errors
     /// Why it could not be done, for a person.
@@ -77,6 +81,7 @@ impl Cli {
             None => run_args::start(self.run),
             Some(Command::Run(args)) => run_args::start(args),
             Some(Command::Check { file }) => check::check(&file),
+            Some(Command::Plugin(PluginCommand::Author(command))) => return author::run(command),
             Some(Command::Plugin(command)) => command.execute(),
             Some(Command::Reload(endpoint)) => reload::reload(&endpoint),
             Some(Command::Clients(command)) => command.execute(),

@@ -1,26 +1,21 @@
 //! `hookwire plugin …`
 
-use std::path::{Path, PathBuf};
-
 use clap::Subcommand;
 use hyper::Method;
 use serde_json::Value;
 
 use super::endpoint::{EndpointArgs, block_on, encoded, good};
+use super::plugin_author::AuthorCommand;
 use super::record::RecordArgs;
 use super::table::table;
-use crate::config::Config;
-use crate::inspect::describe;
-use crate::policy;
+use crate::author;
 
 /// About plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// Show what a component exports, imports, and needs to be granted
-    Inspect {
-        /// The component
-        file: PathBuf,
-    },
+    /// For those who write them.
+    #[command(flatten)]
+    Author(AuthorCommand),
     /// List the plugins of a running broker: what they did, and what went wrong
     List {
         /// Where the broker is.
@@ -56,7 +51,7 @@ pub enum PluginCommand {
 impl PluginCommand {
     pub(super) fn execute(self) -> anyhow::Result<()> {
         match self {
-            Self::Inspect { file } => inspect(&file),
+            Self::Author(command) => author::run(command).map(drop),
             Self::List { endpoint, json } => list(&endpoint, json),
             Self::Show { name, endpoint } => show(&endpoint, &name),
             Self::Control {
@@ -67,13 +62,6 @@ impl PluginCommand {
             Self::Record(args) => args.execute(),
         }
     }
-}
-
-fn inspect(file: &Path) -> anyhow::Result<()> {
-    let bytes = std::fs::read(file)?;
-    let host = policy::checking_host(&Config::default())?;
-    print!("{}", describe(&host.inspect(&bytes)?));
-    Ok(())
 }
 
 fn list(endpoint: &EndpointArgs, json: bool) -> anyhow::Result<()> {
