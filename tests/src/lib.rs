@@ -55,7 +55,7 @@ pub use other_languages::in_other_language;
 pub use plugin::{bundled, plugin};
 pub use real_client::RealClient;
 pub use server::{Asked, Gate, Reply, Server};
-pub use setup::{Outcome, Setup};
+pub use setup::{Outcome, Setup, hookwire};
 pub use witness::Witness;
 
 /// How long an event may take on a busy machine before the test has failed. No test that passes waits so long.

@@ -159,7 +159,7 @@ pub(crate) fn outcome_of(mut command: Command) -> Outcome {
 }
 
 /// The binary under test. Cargo builds no binary of another package for a test, so somebody has to have done it.
-pub(crate) fn hookwire() -> PathBuf {
+pub fn hookwire() -> PathBuf {
     let binary = crate::profile_dir().join("hookwire");
     assert!(
         Path::new(&binary).exists(),

@@ -201,13 +201,13 @@ fn tests_neither_sleep_nor_are_left_out() {
 /// Each hook has a page of the reference, with an example that the documentation tests of the SDK compile.
 #[test]
 fn every_hook_has_a_page_with_an_example_that_is_compiled() {
-    let sdk = read(&repository().join("plugin-sdk/src/lib.rs"));
+    let named = read(&repository().join("plugin-sdk/src/pages.rs"));
     let pages = files(&repository().join("docs/plugins/hooks"), "md");
     for page in &pages {
         let name = page.file_name().unwrap_or_default().to_string_lossy();
         assert!(read(page).contains("```rust\n"), "{name} has no example");
         assert!(
-            sdk.contains(&format!("\"{name}\"")),
+            named.contains(&format!("\"hooks/{name}\"")),
             "the example of {name} is not compiled"
         );
     }
@@ -268,6 +268,27 @@ fn every_bundled_plugin_has_a_page() {
                 page.contains("[plugin.config]"),
                 "{} shows no configuration",
                 folder.display()
+            );
+        }
+    }
+}
+
+/// The SDK's documentation tests compile and run the examples of the pages that it names.
+#[test]
+fn every_example_for_authors_is_compiled() {
+    let named = read(&repository().join("plugin-sdk/src/pages.rs"));
+    let entries = fs::read_dir(repository().join("docs/plugins")).expect("there are pages for authors");
+    for entry in entries {
+        let page = entry.expect("a folder can be read").path();
+        if page.is_file() && read(&page).contains("```rust") {
+            let name = page
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            assert!(
+                named.contains(&format!("\"{name}\"")),
+                "plugin-sdk/src/pages.rs does not name {name}"
             );
         }
     }
