@@ -217,6 +217,26 @@ fn a_flood_of_messages_is_cut() {
     witness.finish();
 }
 
+/// A plugin is not asked about what it published itself; two of them would go on for ever.
+#[test]
+fn plugins_that_answer_each_other_come_to_an_end() {
+    let answering = |name: &str| {
+        let keys = "grant = { publish = [\"t/#\"], kv = { bytes = \"64KiB\" } }";
+        plugin(name, guest("hostile"), keys, "behaviour = { on_publish = \"answer\" }")
+    };
+    let broker = Broker::start(&format!("{}{}", answering("ping"), answering("pong")));
+    let witness = Witness::start(&broker, "ping-pong");
+    let mut client = Client::connect(&broker, v5("c"));
+    client.subscribe("t/evil", QoS::AtMostOnce);
+    client.publish("t/evil", "", QoS::AtLeastOnce);
+    // Both answer the client, and then one answers the other, eight times each.
+    client.receive_all(1 + 2 * 8);
+    broker.wait_log("answered no more");
+    broker.wait_log("answered no more");
+    client.expect_nothing();
+    witness.finish();
+}
+
 #[test]
 fn a_flood_of_keys_is_cut() {
     let config = "count = 5000\nbehaviour = { on_publish = \"kv_flood\" }";

@@ -117,7 +117,7 @@ const NOT_IN_V5: &str = "MQTT-2.2.1-1";
 const REQUIREMENTS: u32 = 67;
 
 /// Cases of each class of threats.
-const CLASSES: [(u32, u32); 11] = [
+const CLASSES: [(u32, u32); 12] = [
     (1, 15),
     (2, 10),
     (3, 13),
@@ -127,6 +127,7 @@ const CLASSES: [(u32, u32); 11] = [
     (7, 10),
     (8, 12),
     (9, 8),
+    (11, 18),
     (12, 6),
     (13, 7),
 ];

@@ -25,6 +25,8 @@ pub(crate) enum Behaviour {
     LogFlood,
     /// Publishes `count` messages to `flood/topic`.
     PublishFlood,
+    /// Publishes to the topic of the message in question.
+    Answer,
     /// Writes `count` keys.
     KvFlood,
     /// Answers with `huge_bytes`: a payload where there is one, else a text.
@@ -110,7 +112,8 @@ impl Behaviour {
             Self::PublishFlood => flood_publish(sizes.count),
             Self::KvFlood => flood_kv(sizes.count),
             Self::Count => log::info!("counted {:?}", kv::increment("count", 1, None)),
-            Self::HugeAnswer
+            Self::Answer
+            | Self::HugeAnswer
             | Self::HugeText
             | Self::HugeList
             | Self::InvalidTopic

@@ -7,7 +7,7 @@ mod behaviour;
 mod raw;
 
 use hookwire_plugin::authenticate::{RuleAction, TopicRule};
-use hookwire_plugin::kv;
+use hookwire_plugin::{kv, log, publish};
 use hookwire_plugin::prelude::*;
 
 use behaviour::Behaviour;
@@ -152,6 +152,7 @@ impl OnPublish for Hostile {
         let behaviour = self.misbehave(self.0.behaviour.on_publish, message.topic());
         raw::spoil_frame(behaviour);
         match behaviour {
+            Some(Behaviour::Answer) => answer(message.topic()),
             Some(Behaviour::HugeText) => Verdict::reject(Reason::Unspecified, self.huge_text()),
             Some(Behaviour::Refuse) => Verdict::reject(Reason::NotAuthorized, "refused as asked"),
             _ => self
@@ -159,6 +160,14 @@ impl OnPublish for Hostile {
                 .map_or(Verdict::Pass, Verdict::Replace),
         }
     }
+}
+
+/// Says in the log that there was a last time.
+fn answer(topic: &str) -> Verdict {
+    if let Err(error) = publish::publish(&MessageBuf::new(topic, b"again".to_vec())) {
+        log::info!("answered no more: {error:?}");
+    }
+    Verdict::pass()
 }
 
 impl Authenticate for Hostile {
