@@ -1,5 +1,7 @@
 //! Bytes to packets and back: `cargo bench --bench codec`.
 
+#![allow(missing_docs, reason = "functions that criterion makes")]
+
 use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +17,7 @@ fn publish(payload: usize) -> Packet {
         dup: false,
         retain: false,
         delivery: Delivery::AtLeastOnce(PacketId::new(7).expect("not zero")),
-        topic: PublishTopic::Name(topic),
+        topic: PublishTopic::Name { topic, alias: None },
         payload: Bytes::from(vec![b'x'; payload]),
         properties: PublishProperties::default(),
     })

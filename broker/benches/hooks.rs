@@ -3,6 +3,8 @@
 //! The plugin looks at the topic and at the beginning of the payload of every message and lets it pass. Each figure is that of
 //! one message, at a full run: as many messages as the broker judges in one go when it has more to do than it can.
 
+#![allow(missing_docs, reason = "functions that criterion makes")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +34,7 @@ impl Bench {
     fn chain(&self, name: &str, plugins: usize, change: impl Fn(&mut PluginSpec)) -> Chain {
         let plugins = (0..plugins)
             .map(|index| {
-                let mut spec =
-                    PluginSpec::new(format!("{name}-{index}"), PluginSource::Path(guest(name)));
+                let mut spec = PluginSpec::new(format!("{name}-{index}"), PluginSource::Path(guest(name)));
                 change(&mut spec);
                 self.host.load(&spec).expect("it loads") as Arc<dyn Plugin>
             })
@@ -90,7 +91,12 @@ fn runs(criterion: &mut Criterion) {
     for (kind, guest) in [("batch", "reader"), ("typed", "reader-typed")] {
         let chain = bench.chain(guest, 1, |_| {});
         for length in [1, 8, 32, RUN] {
-            measure(&mut group, BenchmarkId::new(kind, length), &chain, &run(length, 64));
+            measure(
+                &mut group,
+                BenchmarkId::new(kind, length),
+                &chain,
+                &run(length, 64),
+            );
         }
     }
 }
@@ -113,11 +119,19 @@ fn none_asked(criterion: &mut Criterion) {
     let elsewhere = TopicFilter::new("elsewhere/#").expect("a topic filter");
     let chains = [
         ("no plugin", bench.chain("reader", 0, |_| {})),
-        ("another topic", bench.chain("reader", 1, |spec| spec.topics = vec![elsewhere.clone()])),
+        (
+            "another topic",
+            bench.chain("reader", 1, |spec| spec.topics = vec![elsewhere.clone()]),
+        ),
         ("another hook", bench.chain("asker", 0, |_| {})),
     ];
     for (name, chain) in &chains {
-        measure(&mut group, BenchmarkId::from_parameter(name), chain, &run(RUN, 64));
+        measure(
+            &mut group,
+            BenchmarkId::from_parameter(name),
+            chain,
+            &run(RUN, 64),
+        );
     }
 }
 

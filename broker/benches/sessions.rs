@@ -1,5 +1,7 @@
 //! One step of a session, and one message for many of them: `cargo bench --bench sessions`.
 
+#![allow(missing_docs, reason = "functions that criterion makes")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -76,7 +78,10 @@ fn receiving(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("session/PUBLISH from its client");
     let deliveries = [
         ("QoS 0", Delivery::AtMostOnce),
-        ("QoS 1", Delivery::AtLeastOnce(PacketId::new(7).expect("not zero"))),
+        (
+            "QoS 1",
+            Delivery::AtLeastOnce(PacketId::new(7).expect("not zero")),
+        ),
     ];
     for (name, delivery) in deliveries {
         let now = clock::now();
@@ -85,7 +90,10 @@ fn receiving(criterion: &mut Criterion) {
             dup: false,
             retain: false,
             delivery,
-            topic: PublishTopic::Name(topic()),
+            topic: PublishTopic::Name {
+                topic: topic(),
+                alias: None,
+            },
             payload: Bytes::from_static(&[b'7'; 64]),
             properties: PublishProperties::default(),
         };
@@ -120,7 +128,10 @@ fn delivering(criterion: &mut Criterion) {
             write(&mut session, now, &mut out);
             let id = ids.next().and_then(PacketId::new).expect("not zero");
             let acked = session.handle_puback(now, &Puback::new(id, PublishReason::Success));
-            assert!(acked.is_ok_and(|delivered| delivered.is_some()), "ids are given in order");
+            assert!(
+                acked.is_ok_and(|delivered| delivered.is_some()),
+                "ids are given in order"
+            );
             sent
         });
     });

@@ -1,5 +1,7 @@
 //! From a topic to its subscribers, as their number grows: `cargo bench --bench topics`.
 
+#![allow(missing_docs, reason = "functions that criterion makes")]
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

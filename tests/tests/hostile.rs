@@ -222,7 +222,12 @@ fn a_flood_of_messages_is_cut() {
 fn plugins_that_answer_each_other_come_to_an_end() {
     let answering = |name: &str| {
         let keys = "grant = { publish = [\"t/#\"], kv = { bytes = \"64KiB\" } }";
-        plugin(name, guest("hostile"), keys, "behaviour = { on_publish = \"answer\" }")
+        plugin(
+            name,
+            guest("hostile"),
+            keys,
+            "behaviour = { on_publish = \"answer\" }",
+        )
     };
     let broker = Broker::start(&format!("{}{}", answering("ping"), answering("pong")));
     let witness = Witness::start(&broker, "ping-pong");

@@ -69,7 +69,10 @@ fn judge(plugin: &LoadedPlugin) -> Result<Verdict, FailureKind> {
         properties: PublishProperties::default(),
         expires_at: None,
     };
-    let verdict = plugin.on_publish(&[&message]).pop().expect("one for each message");
+    let verdict = plugin
+        .on_publish(&[&message])
+        .pop()
+        .expect("one for each message");
     verdict.map_err(|failure| failure.kind)
 }
 
@@ -90,12 +93,13 @@ fn a_table_does_not_grow_for_ever() {
           unreachable)
     "#;
     let plugin = load(component_with("", &[CALM, grows], "")).expect("it loads");
-    assert_eq!(judge(&plugin), Err(FailureKind::Memory));
+    assert_eq!(judge(&plugin).err(), Some(FailureKind::Memory));
 }
 
 #[test]
 fn neither_memories_nor_instances_come_by_the_thousand() {
-    let many = "(core module $one (memory 1))".to_owned() + &"(core instance (instantiate $one))".repeat(10_000);
+    let many =
+        "(core module $one (memory 1))".to_owned() + &"(core instance (instantiate $one))".repeat(10_000);
     let refusal = load(component_with(&many, &[CALM, PASS], ""));
     assert!(
         matches!(refusal, Err(LoadError::Failed { .. } | LoadError::Invalid { .. })),
@@ -128,7 +132,11 @@ fn handles_do_not_come_without_end() {
     for _ in 0..20 {
         assert!(judge(&plugin).is_err());
     }
-    assert_eq!(plugin.stats().instances.discarded, 20, "what each had is gone with it");
+    assert_eq!(
+        plugin.stats().instances.discarded,
+        20,
+        "what each had is gone with it"
+    );
 }
 
 /// The contract has eight events; what else a guest sets means nothing.
@@ -182,6 +190,6 @@ fn code_nested_too_deep_harms_nobody() {
     );
     let loaded = load(component_with("", &[CALM, &nested], ""));
     if let Ok(plugin) = loaded {
-        assert_eq!(judge(&plugin), Err(FailureKind::Trap));
+        assert_eq!(judge(&plugin).err(), Some(FailureKind::Trap));
     }
 }

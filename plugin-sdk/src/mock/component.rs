@@ -68,7 +68,7 @@ enum Figure {
 /// What comes back for a configuration.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Loaded {
+enum Start {
     Loaded {},
     Problems(Vec<Fault>),
     Error(String),
@@ -113,8 +113,8 @@ impl Component {
         });
         Some(
             match process.exchange(&json!({ "config": config, "secrets": secrets })) {
-                Loaded::Loaded {} => Ok(Self(RefCell::new(process))),
-                Loaded::Problems(faults) => {
+                Start::Loaded {} => Ok(Self(RefCell::new(process))),
+                Start::Problems(faults) => {
                     let problems = faults.into_iter();
                     Err(Problems(
                         problems
@@ -122,7 +122,7 @@ impl Component {
                             .collect(),
                     ))
                 }
-                Loaded::Error(error) => panic!("the component does not load: {error}"),
+                Start::Error(error) => panic!("the component does not load: {error}"),
             },
         )
     }

@@ -7,8 +7,8 @@ mod behaviour;
 mod raw;
 
 use hookwire_plugin::authenticate::{RuleAction, TopicRule};
-use hookwire_plugin::{kv, log, publish};
 use hookwire_plugin::prelude::*;
+use hookwire_plugin::{kv, log, publish};
 
 use behaviour::Behaviour;
 
