@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Admin;
 use super::query::{self, bad};
 use super::reply::{self, Refusal, Reply};
-use crate::broker::Published;
+use crate::broker::{Broker, Published};
 use crate::clock;
 
 /// A message, as an administrator writes it.
@@ -43,11 +43,13 @@ pub(super) async fn publish(admin: &Admin, request: &Bytes) -> Result<Reply, Ref
     let request: Request = serde_json::from_slice(request).map_err(bad)?;
     let message = request.into_message().map_err(bad)?;
     let broker = admin.broker().clone();
-    let Published { reason, text } = if broker.chain().waits_for_messages() {
-        broker.publish_as_admin_waiting(message).await
-    } else {
-        query::wait(move || broker.publish_as_admin(clock::now(), message)).await?
-    };
+    let (published, is_safe) = broker.safely(put(&broker, message)).await;
+    let Published { reason, text } = published?;
+    if !is_safe {
+        let lost =
+            json!({ "outcome": "unsafe", "text": "the store has failed: it has gone out, but is not kept" });
+        return Ok(reply::json(StatusCode::INTERNAL_SERVER_ERROR, &lost));
+    }
     if !reason.is_error() {
         let outcome = match reason {
             PublishReason::NoMatchingSubscribers => "no-subscriber",
@@ -62,6 +64,14 @@ pub(super) async fn publish(admin: &Admin, request: &Bytes) -> Result<Reply, Ref
     };
     let refusal = json!({ "outcome": "refused", "reason": reason.as_str(), "text": text.as_deref() });
     Ok(reply::json(status, &refusal))
+}
+
+async fn put(broker: &Broker, message: Message) -> Result<Published, Refusal> {
+    if broker.chain().waits_for_messages() {
+        return Ok(broker.publish_as_admin_waiting(message).await);
+    }
+    let broker = broker.clone();
+    query::wait(move || broker.publish_as_admin(clock::now(), message)).await
 }
 
 fn text(what: &str, text: String) -> Result<ByteString, String> {

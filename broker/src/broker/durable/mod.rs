@@ -7,6 +7,7 @@ mod fetcher;
 mod kept;
 mod plugins;
 mod recovery;
+mod settled;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

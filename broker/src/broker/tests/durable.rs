@@ -11,6 +11,7 @@ use hookwire_store::{
 };
 use parking_lot::{Condvar, Mutex};
 
+use super::paths::admin_message;
 use super::peer::{Peer, connect_as, id};
 use crate::broker::{Broker, Settings};
 use crate::clock;
@@ -140,6 +141,38 @@ async fn an_acknowledgement_waits_for_the_store_and_nothing_else_does() {
     store.open();
     assert!(matches!(lamp.next().await, Some(Packet::Puback(_))));
     assert_eq!(payloads(&broker, "panel", 1).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn an_administrators_message_waits_for_the_store_too() {
+    let store = Arc::new(Gate::default());
+    let broker = broker_over(Arc::clone(&store) as Arc<dyn Store>);
+    away(&broker, "panel", QoS::AtLeastOnce).await;
+    let publish = |payload: &'static str| {
+        let broker = broker.clone();
+        let message = admin_message("t", payload);
+        async move {
+            let step = async { broker.publish_as_admin(clock::now(), message) };
+            broker.safely(step).await.1
+        }
+    };
+    store.close();
+    let waits = tokio::spawn(publish("kept"));
+    let mut passer_by = Peer::connect(&broker, "passer-by").await;
+    passer_by.hears_nothing().await;
+    assert!(!waits.is_finished());
+    store.open();
+    assert!(waits.await.expect("no panic"));
+    assert_eq!(payloads(&broker, "panel", 1).await, ["kept"]);
+
+    let failing = Arc::new(Faulty::new(Memory::default()));
+    let broker = broker_over(Arc::clone(&failing) as Arc<dyn Store>);
+    away(&broker, "panel", QoS::AtLeastOnce).await;
+    failing.fail_after(0, Fault::Sync);
+    let step = async { broker.publish_as_admin(clock::now(), admin_message("t", "never safe")) };
+    assert!(!broker.safely(step).await.1);
+    let step = async { broker.publish_as_admin(clock::now(), admin_message("nobody", "nothing to keep")) };
+    assert!(broker.safely(step).await.1, "it waits for nothing");
 }
 
 #[tokio::test]
