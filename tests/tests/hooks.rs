@@ -330,3 +330,18 @@ fn a_deciding_hook_that_lets_failures_pass_is_warned_of() {
     );
     assert_eq!(broker.log().count("would refuse goes through"), 1, "{story}");
 }
+
+/// What benches measure is a policy that does something, and the same one by both interfaces.
+#[test]
+fn a_reader_judges_alike_by_the_batch_and_by_the_typed_interface() {
+    for reader in [guest("reader"), guest("reader-typed")] {
+        let broker = Broker::start(&plugin("reader", reader, "", ""));
+        let mut client = Client::connect(&broker, v5("c"));
+        let mut judged =
+            |topic: &str, payload: &'static [u8]| client.publish(topic, payload, QoS::AtLeastOnce);
+        assert_eq!(judged("a", b"text"), PublishReason::NoMatchingSubscribers);
+        assert_eq!(judged("a", b"nothing\0"), PublishReason::NotAuthorized);
+        assert_eq!(judged("allowed/a", b""), PublishReason::NoMatchingSubscribers);
+        assert_eq!(judged("forbidden/a", b""), PublishReason::NotAuthorized);
+    }
+}

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `plugin_host` | loading: file, digest, compilation, checks, first instance |
 //! | `compile/…`, `artefacts`, `last_good` | compiling in a process of its own; what was compiled, and what was in force, kept on disk |
-//! | `private_dir`, `seal`, `digest`, `version` | folders and files that nobody else can have touched; what a component is |
+//! | `private_dir`, `seal`, `digest`, `sections`, `version`, `nesting` | folders and files that nobody else can have touched; what a component is |
 //! | `contract`, `bindings`, `check`, `signature` | the WIT contract: names, types, and what a component imports and exports of it |
 //! | `engine`, `ticker`, `memory` | how guests run, how long, and how large they may get |
 //! | `link`, `blueprint`, `instance`, `pool`, `pools`, `guest` | making instances, calling them, keeping them, what the host holds for each |
@@ -68,6 +68,7 @@ mod limits;
 mod link;
 mod loaded;
 mod memory;
+mod nesting;
 mod note;
 mod observations;
 mod origin;
@@ -81,6 +82,7 @@ mod reach;
 pub mod recording;
 mod run;
 mod seal;
+mod sections;
 mod services;
 mod signature;
 mod spec;

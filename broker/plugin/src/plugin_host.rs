@@ -32,7 +32,7 @@ use crate::services::{Foundation, Lasting, Services};
 use crate::ticker::Ticker;
 use crate::{
     EngineError, HostLimits, Inspection, LoadError, LoadedPlugin, Mode, PluginSource, PluginSpec, engine,
-    signature, version,
+    nesting, signature, version,
 };
 
 /// What a host is made with.
@@ -287,6 +287,11 @@ impl PluginHost {
             });
         }
         check_header(bytes)?;
+        if nesting::is_too_deep(bytes) {
+            return Err(LoadError::Invalid {
+                reason: nesting::TOO_DEEP.to_owned(),
+            });
+        }
         self.compiler.component(bytes, digest)
     }
 

@@ -2,20 +2,16 @@
 //! or in a module within it. Read before anything is compiled, and only shown.
 
 use crate::journal::printable;
+use crate::sections::{Section, sections, sized};
 
 /// Longest version that is shown, bytes.
 const VERSION_BYTES_MAX: usize = 64;
-
-const PREAMBLE_BYTES: usize = 8;
-const CUSTOM: u8 = 0;
-/// In a component: a core module.
-const CORE_MODULE: u8 = 1;
 
 /// The version of a component, if it tells one.
 pub(crate) fn of(component: &[u8]) -> Option<String> {
     let own = sections(component).find_map(of_section);
     let version = own.or_else(|| {
-        let modules = sections(component).filter(|section| section.id == CORE_MODULE);
+        let modules = sections(component).filter(|section| section.id == Section::CORE_MODULE);
         modules
             .flat_map(|module| sections(module.content))
             .find_map(of_section)
@@ -24,42 +20,9 @@ pub(crate) fn of(component: &[u8]) -> Option<String> {
     (!text.is_empty()).then(|| printable(text, VERSION_BYTES_MAX).into_owned())
 }
 
-struct Section<'b> {
-    id: u8,
-    content: &'b [u8],
-}
-
-/// The sections of a module or component, as far as they are whole.
-fn sections(mut bytes: &[u8]) -> impl Iterator<Item = Section<'_>> {
-    bytes = bytes.get(PREAMBLE_BYTES..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let (&id, rest) = bytes.split_first()?;
-        let (content, rest) = sized(rest)?;
-        bytes = rest;
-        Some(Section { id, content })
-    })
-}
-
 fn of_section(section: Section<'_>) -> Option<&[u8]> {
-    let (name, content) = sized(section.content).filter(|_| section.id == CUSTOM)?;
+    let (name, content) = sized(section.content).filter(|_| section.id == Section::CUSTOM)?;
     (name == b"version").then_some(content)
-}
-
-/// Bytes with their length in front, and what follows.
-fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, rest) = leb128(bytes)?;
-    rest.split_at_checked(usize::try_from(len).ok()?)
-}
-
-fn leb128(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let mut value = 0_u32;
-    for (at, byte) in bytes.iter().take(5).enumerate() {
-        value |= u32::from(byte & 0x7f).checked_shl(7 * u32::try_from(at).ok()?)?;
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
