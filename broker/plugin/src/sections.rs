@@ -6,6 +6,8 @@ const PREAMBLE_BYTES: usize = 8;
 pub(crate) struct Section<'b> {
     pub(crate) id: u8,
     pub(crate) content: &'b [u8],
+    /// The bytes go as far as it says.
+    pub(crate) is_whole: bool,
 }
 
 impl Section<'_> {
@@ -16,14 +18,20 @@ impl Section<'_> {
     pub(crate) const COMPONENT: u8 = 4;
 }
 
-/// The sections of a module or component, as far as they are whole.
+/// The sections of a module or component; of the last one what there is.
 pub(crate) fn sections(mut bytes: &[u8]) -> impl Iterator<Item = Section<'_>> {
     bytes = bytes.get(PREAMBLE_BYTES..).unwrap_or_default();
     std::iter::from_fn(move || {
         let (&id, rest) = bytes.split_first()?;
-        let (content, rest) = sized(rest)?;
-        bytes = rest;
-        Some(Section { id, content })
+        let (len, rest) = leb128(rest)?;
+        let whole = rest.split_at_checked(usize::try_from(len).ok()?);
+        let (content, behind) = whole.unwrap_or((rest, &[]));
+        bytes = behind;
+        Some(Section {
+            id,
+            content,
+            is_whole: whole.is_some(),
+        })
     })
 }
 

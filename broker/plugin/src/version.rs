@@ -11,7 +11,8 @@ const VERSION_BYTES_MAX: usize = 64;
 pub(crate) fn of(component: &[u8]) -> Option<String> {
     let own = sections(component).find_map(of_section);
     let version = own.or_else(|| {
-        let modules = sections(component).filter(|section| section.id == Section::CORE_MODULE);
+        let modules =
+            sections(component).filter(|section| section.id == Section::CORE_MODULE && section.is_whole);
         modules
             .flat_map(|module| sections(module.content))
             .find_map(of_section)
@@ -21,7 +22,8 @@ pub(crate) fn of(component: &[u8]) -> Option<String> {
 }
 
 fn of_section(section: Section<'_>) -> Option<&[u8]> {
-    let (name, content) = sized(section.content).filter(|_| section.id == Section::CUSTOM)?;
+    let (name, content) =
+        sized(section.content).filter(|_| section.id == Section::CUSTOM && section.is_whole)?;
     (name == b"version").then_some(content)
 }
 
