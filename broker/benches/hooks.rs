@@ -123,7 +123,6 @@ fn none_asked(criterion: &mut Criterion) {
             "another topic",
             bench.chain("reader", 1, |spec| spec.topics = vec![elsewhere.clone()]),
         ),
-        ("another hook", bench.chain("asker", 0, |_| {})),
     ];
     for (name, chain) in &chains {
         measure(
