@@ -787,3 +787,68 @@ fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
 fn or_else(text: &Option<ByteString>, otherwise: &str) -> String {
     text.as_deref().unwrap_or(otherwise).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hookwire_protocol::{Connect, ConnectProperties, Version};
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::broker::{Admits, Arrival, Settings};
+    use crate::config::Config;
+    use crate::net::exchange::Interview;
+
+    fn connect() -> Connect {
+        Connect {
+            version: Version::V5,
+            bridge: false,
+            clean_start: false,
+            keep_alive_secs: 0,
+            client_id: "contested".into(),
+            username: None,
+            password: None,
+            will: None,
+            properties: ConnectProperties {
+                session_expiry_interval: Some(60),
+                ..ConnectProperties::default()
+            },
+        }
+    }
+
+    /// In the moment between two connections a session still bears the key of the first one.
+    #[tokio::test]
+    async fn whoever_is_being_taken_over_is_greeted_first() {
+        let broker = Broker::new(Settings::from(&Config::default())).expect("a thread");
+        let (mut near, mut far) = tokio::io::duplex(1024);
+        let mut buffer = ReadBuffer::default();
+        let settings = broker.settings().clone();
+        let deadline = clock::now() + settings.limits.connect_timeout;
+        let decode = &settings.limits.decode;
+        let mut interview = Interview::new(&mut near, &mut buffer, decode, 1024, usize::MAX, deadline.into());
+        let arrival = Arrival {
+            address: ([192, 0, 2, 1], 1234).into(),
+            listener: String::new(),
+            admits_anonymous: Admits {
+                without_authenticator: true,
+                with_authenticator: true,
+            },
+        };
+        let admitted = broker.connect(connect(), arrival, &mut interview).await;
+        let connected = admitted.expect("there is nothing against it");
+        let link = Arc::clone(&connected.link);
+        let ending = Ending {
+            will_cause: Some(WillCause::TakenOver),
+            expiry: None,
+        };
+        connected.client.session().detach(clock::now(), &ending);
+        link.close(Closure::taken_over());
+        Connection::new(near, broker, connected, buffer).run().await;
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).await.expect("it was closed in order");
+        // [MQTT-3.2.0-1]
+        assert_eq!(heard.first(), Some(&0x20), "CONNACK comes first: {heard:?}");
+        assert!(heard.contains(&0xE0), "then DISCONNECT: {heard:?}");
+    }
+}
