@@ -115,7 +115,7 @@ fn delivering(criterion: &mut Criterion) {
     group.bench_function("QoS 0", |bencher| {
         let message = delivered(QoS::AtMostOnce);
         bencher.iter(|| {
-            let sent = session.deliver(now, message.clone());
+            let sent = session.deliver(now, &message.offer());
             write(&mut session, now, &mut out);
             sent
         });
@@ -124,10 +124,10 @@ fn delivering(criterion: &mut Criterion) {
         let message = delivered(QoS::AtLeastOnce);
         let mut ids = (1..=u16::MAX).cycle();
         bencher.iter(|| {
-            let sent = session.deliver(now, message.clone());
+            let sent = session.deliver(now, &message.offer());
             write(&mut session, now, &mut out);
             let id = ids.next().and_then(PacketId::new).expect("not zero");
-            let acked = session.handle_puback(now, &Puback::new(id, PublishReason::Success));
+            let acked = session.handle_puback(id, PublishReason::Success);
             assert!(
                 acked.is_ok_and(|delivered| delivered.is_some()),
                 "ids are given in order"
@@ -148,7 +148,7 @@ fn fanning_out(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
             bencher.iter(|| {
                 for session in &mut sessions {
-                    session.deliver(now, message.clone());
+                    session.deliver(now, &message.offer());
                     write(session, now, &mut out);
                 }
             });

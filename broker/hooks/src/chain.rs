@@ -74,8 +74,8 @@ pub enum Fate {
 /// A message on its way through the on-publish hook.
 #[derive(Debug, Clone)]
 pub struct Publication {
-    /// As the plugins asked so far have changed it.
-    pub message: Message,
+    /// As the plugins asked so far have changed it. Shared from the start: its recipients will share it.
+    pub message: Arc<Message>,
     /// Their judgement so far.
     pub fate: Fate,
     /// For how long its publisher is not read from.
@@ -83,14 +83,14 @@ pub struct Publication {
     /// The plugin that published it, which is not asked.
     pub origin: Option<Arc<str>>,
     /// What was said about its recipients, if that was asked before it is routed, since a plugin had to be waited for.
-    pub routing: Option<Routing>,
+    pub routing: Option<Box<Routing>>,
 }
 
 impl Publication {
     /// A message that nobody has judged yet.
-    pub fn new(message: Message) -> Self {
+    pub fn new(message: impl Into<Arc<Message>>) -> Self {
         Self {
-            message,
+            message: message.into(),
             fate: Fate::Pass,
             throttle: Duration::ZERO,
             origin: None,
@@ -101,7 +101,7 @@ impl Publication {
     fn apply(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Pass => {}
-            Verdict::Replace(replacement) => replacement.apply(&mut self.message),
+            Verdict::Replace(replacement) => replacement.apply(Arc::make_mut(&mut self.message)),
             Verdict::Drop => self.fate = Fate::Drop,
             Verdict::Reject(rejection) => self.fate = Fate::Reject(rejection),
             Verdict::Disconnect(rejection) => self.fate = Fate::Disconnect(rejection),
@@ -349,7 +349,7 @@ impl Chain {
         for plugin in self.asked(Hook::OnPublish) {
             let wanted = wanted(&**plugin, run);
             if !wanted.is_empty() {
-                let messages: Vec<&Message> = wanted.iter().map(|&at| &run[at].message).collect();
+                let messages: Vec<&Message> = wanted.iter().map(|&at| &*run[at].message).collect();
                 let verdicts = plugin.on_publish(&messages);
                 apply(&**plugin, run, &wanted, verdicts);
             }
@@ -377,10 +377,13 @@ impl Chain {
                 continue;
             }
             let verdicts = if plugin.waits_for_messages(Hook::OnPublish) {
-                let messages = wanted.iter().map(|&at| run[at].message.clone()).collect();
+                let messages = wanted
+                    .iter()
+                    .map(|&at| Message::clone(&run[at].message))
+                    .collect();
                 Arc::clone(plugin).on_publish_waiting(messages).await
             } else {
-                let messages: Vec<&Message> = wanted.iter().map(|&at| &run[at].message).collect();
+                let messages: Vec<&Message> = wanted.iter().map(|&at| &*run[at].message).collect();
                 plugin.on_publish(&messages)
             };
             apply(&**plugin, run, &wanted, verdicts);

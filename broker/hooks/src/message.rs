@@ -104,10 +104,15 @@ impl Message {
     /// The same message with memory of its own, for whoever keeps it.
     #[must_use]
     pub fn detached(mut self) -> Self {
+        self.detach();
+        self
+    }
+
+    /// Gives it memory of its own.
+    pub fn detach(&mut self) {
         self.topic = self.topic.detached();
         if self.payload.len() <= COPIED_MAX {
             self.payload = Bytes::copy_from_slice(&self.payload);
         }
-        self
     }
 }

@@ -119,17 +119,17 @@ impl Chain {
     }
 
     /// The run as it comes in, if any shadow will want to know.
-    pub(crate) fn shadow_copy(&self, run: &[Publication]) -> Vec<Message> {
+    pub(crate) fn shadow_copy(&self, run: &[Publication]) -> Vec<Arc<Message>> {
         if self.has_shadow(Hook::OnPublish) {
             run.iter()
-                .map(|publication| publication.message.clone())
+                .map(|publication| Arc::clone(&publication.message))
                 .collect()
         } else {
             Vec::new()
         }
     }
 
-    pub(crate) fn shadow_publish(&self, before: &[Message], run: &[Publication]) {
+    pub(crate) fn shadow_publish(&self, before: &[Arc<Message>], run: &[Publication]) {
         for shadow in self.shadows(Hook::OnPublish) {
             let wanted = wanted_publications(&**shadow, before, run);
             if !wanted.is_empty() {
@@ -139,7 +139,7 @@ impl Chain {
         }
     }
 
-    pub(crate) async fn shadow_publish_waiting(&self, before: &[Message], run: &[Publication]) {
+    pub(crate) async fn shadow_publish_waiting(&self, before: &[Arc<Message>], run: &[Publication]) {
         for shadow in self.shadows(Hook::OnPublish) {
             let wanted = wanted_publications(&**shadow, before, run);
             if wanted.is_empty() {
@@ -286,12 +286,17 @@ fn compare_unsubscription(
 /// A message as it came in, and what became of it, for each that a shadow wants to see.
 type Judged<'r> = Vec<(&'r Message, &'r Publication)>;
 
-fn wanted_publications<'r>(shadow: &dyn Plugin, before: &'r [Message], run: &'r [Publication]) -> Judged<'r> {
+fn wanted_publications<'r>(
+    shadow: &dyn Plugin,
+    before: &'r [Arc<Message>],
+    run: &'r [Publication],
+) -> Judged<'r> {
     let is_wanted = |(message, publication): &(&Message, &Publication)| {
         publication.origin.as_deref() != Some(shadow.name())
             && shadow.wants_topic(Hook::OnPublish, &message.topic)
     };
-    before.iter().zip(run).filter(is_wanted).collect()
+    let before = before.iter().map(Arc::as_ref);
+    before.zip(run).filter(is_wanted).collect()
 }
 
 fn compare_publications(

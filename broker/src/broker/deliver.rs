@@ -12,9 +12,10 @@ use super::Broker;
 use super::access;
 use super::client::Client;
 use super::publish::{Publisher, Round};
+use crate::config::QueueOverflow;
 use crate::metrics::Limit;
-use crate::router::Recipient;
-use crate::session::{Delivered, Lost, RetainedCopy, Sent};
+use crate::router::{Matches, Recipient, Subscriber};
+use crate::session::{Delivered, Lost, Offer, RetainedCopy, Sent};
 
 /// One who is to get a message, and the shared subscription that chose it.
 #[derive(Debug)]
@@ -33,11 +34,59 @@ impl Addressee {
 }
 
 /// A message as one recipient is to get it.
+#[derive(Clone, Copy)]
 struct Consignment<'a> {
     message: &'a Arc<Message>,
     /// Before policies changed it for this recipient.
     published: &'a Arc<Message>,
     shared: Option<&'a Arc<SharedFilter>>,
+}
+
+impl<'a> Consignment<'a> {
+    fn new(message: &'a Arc<Message>) -> Self {
+        Self {
+            message,
+            published: message,
+            shared: None,
+        }
+    }
+
+    #[inline]
+    fn offer_to(&self, recipient: &'a Recipient<Arc<Client>>) -> Offer<'a> {
+        let Self {
+            message,
+            published,
+            shared,
+        } = *self;
+        let is_changed = !Arc::ptr_eq(message, published);
+        Offer {
+            message,
+            qos: message.qos.min(recipient.qos),
+            retain: message.retain && recipient.retain_as_published,
+            subscription_ids: &recipient.subscription_ids,
+            shared,
+            original: (is_changed && shared.is_some()).then_some(published),
+        }
+    }
+}
+
+/// What came of messages for one recipient.
+#[derive(Debug, Default)]
+struct Receipt {
+    has_written: bool,
+    has_queued: bool,
+    lost: Vec<Lost>,
+}
+
+impl Receipt {
+    #[inline]
+    fn note(&mut self, message: &Arc<Message>, sent: Sent) {
+        match sent {
+            Sent::Written => self.has_written = true,
+            Sent::Queued => self.has_queued = true,
+            Sent::Dropped(cause) => self.lost.push(Lost::of(message, cause)),
+        }
+    }
 }
 
 impl Broker {
@@ -57,11 +106,10 @@ impl Broker {
         }
         if self.lets_through(round, message, &recipient.subscriber) {
             let consignment = Consignment {
-                message,
-                published: message,
                 shared,
+                ..Consignment::new(message)
             };
-            self.put(round, publisher, recipient, &consignment);
+            self.put(round, publisher, recipient, [consignment]);
         }
     }
 
@@ -89,8 +137,47 @@ impl Broker {
                 published: message,
                 shared: shared.as_ref(),
             };
-            self.put(round, publisher, recipient, &consignment);
+            self.put(round, publisher, recipient, [consignment]);
         }
+    }
+
+    /// Whether a message may wait for those that follow it to the same recipients: nobody is to be asked about it any more, and
+    /// whether there is room for those that follow does not depend on it.
+    #[inline]
+    pub(super) fn may_bundle(
+        &self,
+        round: &Round<'_>,
+        message: &Message,
+        matches: &Matches<Arc<Client>>,
+    ) -> bool {
+        let rejects = round.settings.session.queue_overflow == QueueOverflow::RejectPublisher;
+        matches.groups.is_empty()
+            && !round.asks_deliver
+            && !wants_deliver(round.chain, message)
+            && !self.watches().is_on()
+            && !(rejects || self.0.memory.is_full())
+    }
+
+    /// Gives what was bundled to its recipients.
+    pub(super) fn hand_over_bundle(&self, round: &Round<'_>, publisher: &mut Publisher, from: Option<u64>) {
+        let Some((matches, messages)) = publisher.bundle_mut().take() else {
+            return;
+        };
+        for recipient in &matches.recipients {
+            if from == Some(recipient.subscriber.id()) {
+                let addressee = || Addressee::of(recipient, None);
+                messages
+                    .iter()
+                    .for_each(|message| publisher.answer_before(message, addressee()));
+            } else if recipient.subscriber.is_restricted() {
+                for message in &messages {
+                    self.hand_over(round, publisher, message, recipient, None);
+                }
+            } else {
+                self.put(round, publisher, recipient, messages.iter().map(Consignment::new));
+            }
+        }
+        publisher.bundle_mut().reuse(messages);
     }
 
     /// Whether a client has the right to get a message; where not, it is reported.
@@ -104,54 +191,50 @@ impl Broker {
         false
     }
 
+    /// Gives a client messages that it may have, in order.
     #[inline]
-    fn put(
+    fn put<'c>(
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
-        recipient: &Recipient<Arc<Client>>,
-        consignment: &Consignment<'_>,
+        recipient: &'c Recipient<Arc<Client>>,
+        consignments: impl IntoIterator<Item = Consignment<'c>, IntoIter: Clone>,
     ) {
-        let (client, message) = (&recipient.subscriber, consignment.message);
-        let is_changed = !Arc::ptr_eq(message, consignment.published);
-        let delivered = Delivered {
-            message: Arc::clone(message),
-            qos: message.qos.min(recipient.qos),
-            retain: message.retain && recipient.retain_as_published,
-            subscription_ids: recipient.subscription_ids.clone(),
-            shared: consignment.shared.cloned(),
-            original: (is_changed && consignment.shared.is_some()).then(|| Arc::clone(consignment.published)),
-        };
+        let client = &recipient.subscriber;
+        let consignments = consignments.into_iter();
+        let mut receipt = Receipt::default();
         let mut session = client.session();
-        let sent = session.deliver(round.now, delivered);
+        for consignment in consignments.clone() {
+            let sent = session.deliver(round.now, &consignment.offer_to(recipient));
+            receipt.note(consignment.message, sent);
+        }
         publisher.has_recorded(session.take_recorded());
         if session.wants_respite() {
             publisher.wants_respite();
         }
-        match sent {
-            Sent::Written => {
-                if let Some(link) = session.link().filter(|link| link.signal()) {
-                    publisher.has_output(link);
-                }
-                drop(session);
-                self.tell_delivered(client, message, false);
+        if receipt.has_written
+            && let Some(link) = session.link().filter(|link| link.signal())
+        {
+            publisher.has_output(link);
+        }
+        let is_all_written = !receipt.has_queued && receipt.lost.is_empty();
+        if is_all_written {
+            drop(session);
+        } else {
+            let mut lost = session.take_lost();
+            let unread = session.take_dropped_unread();
+            drop(session);
+            self.count_dropped_unread(&unread);
+            if receipt.has_queued && self.0.memory.is_scarce() {
+                self.0.metrics.limits.reached(Limit::MemoryMax);
+                publisher.wants_scarce_respite();
             }
-            Sent::Queued | Sent::Dropped(_) => {
-                let mut lost = session.take_lost();
-                let unread = session.take_dropped_unread();
-                drop(session);
-                self.count_dropped_unread(&unread);
-                if matches!(sent, Sent::Queued) {
-                    self.tell_delivered(client, message, true);
-                }
-                if let Sent::Dropped(cause) = sent {
-                    lost.push(Lost::of(message, cause));
-                } else if self.0.memory.is_scarce() {
-                    self.0.metrics.limits.reached(Limit::MemoryMax);
-                    publisher.wants_scarce_respite();
-                }
-                self.report_lost(client, lost);
-            }
+            lost.append(&mut receipt.lost);
+            self.report_lost(client, lost);
+        }
+        if self.watches().is_on() && (receipt.has_written || receipt.has_queued) {
+            consignments
+                .for_each(|consignment| self.tell_delivered(client, consignment.message, receipt.has_queued));
         }
     }
 
@@ -207,9 +290,14 @@ impl Broker {
         rest.into_iter().chain(changed).collect()
     }
 
+    /// Whether anybody wants to hear what clients have acknowledged.
+    pub fn wants_acked(&self) -> bool {
+        self.chain().wants_event(EventClass::Acked)
+    }
+
     /// A client has acknowledged what it was sent.
     pub fn report_acked(&self, client: &Client, delivered: &Delivered) {
-        if !self.chain().wants_event(EventClass::Acked) {
+        if !self.wants_acked() {
             return;
         }
         let standing = client.standing();

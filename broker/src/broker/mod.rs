@@ -5,6 +5,7 @@ mod access;
 mod admin;
 mod authentication;
 mod bans;
+mod bundle;
 mod client;
 mod connect;
 mod deliver;

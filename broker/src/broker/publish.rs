@@ -24,6 +24,7 @@ use hookwire_protocol::{
 };
 
 use super::access::{self, AccessMemo};
+use super::bundle::Bundle;
 use super::client::Client;
 use super::deliver::{Addressee, wants_deliver};
 use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
@@ -82,6 +83,8 @@ pub struct Publisher {
     respite: Duration,
     /// Connections that have output and have not been woken yet.
     dirty: Vec<Arc<Link>>,
+    /// What is judged and on its way to the same recipients.
+    bundle: Bundle,
     /// What it is sent of its own messages, once they are answered.
     own: Vec<Own>,
     /// Buffers of one run, kept for the next.
@@ -221,7 +224,7 @@ impl Publisher {
     }
 
     /// Its own message comes back to it, but not before it is answered.
-    fn answer_before(&mut self, message: &Arc<Message>, addressee: Addressee) {
+    pub(super) fn answer_before(&mut self, message: &Arc<Message>, addressee: Addressee) {
         let message = Arc::clone(message);
         self.own.push(Own { message, addressee });
     }
@@ -229,6 +232,10 @@ impl Publisher {
     /// Forgets what policies have said of the client.
     pub fn forget_access(&mut self) {
         self.access.forget();
+    }
+
+    pub(super) fn bundle_mut(&mut self) -> &mut Bundle {
+        &mut self.bundle
     }
 
     pub(super) fn run_mut(&mut self) -> &mut Vec<Publication> {
@@ -343,14 +350,19 @@ impl Broker {
                     stop = Err(closed);
                     break;
                 }
-                answer.commit = publisher.commit;
-            } else {
-                // What it was taken with may not be safe yet.
-                answer.commit = self.latest_commit();
             }
             answered += 1;
         }
         drop(publications);
+        self.hand_over_bundle(round, publisher, Some(author.client.id()));
+        for answer in &mut answers {
+            // What was taken before may not be safe yet.
+            answer.commit = if answer.is_judged {
+                publisher.commit
+            } else {
+                self.latest_commit()
+            };
+        }
         // What came after a message that ends the connection was not taken: it may be sent again.
         let unanswered = answers.split_off(answered);
         // Its own messages are recorded behind the answers, and have to be as safe.
@@ -383,7 +395,7 @@ impl Broker {
         self.tell_fate(&publication.message, &fate);
         let rejection = match fate {
             Fate::Pass => {
-                let reason = self.route_judged(round, publisher, publication, from);
+                let reason = self.route_next(round, publisher, publication, from);
                 if reason == PublishReason::QuotaExceeded && is_owed_silently {
                     return Err(no_room());
                 }
@@ -476,7 +488,7 @@ impl Broker {
         topic: &TopicName,
         from: Option<u64>,
     ) -> Arc<Matches<Arc<Client>>> {
-        self.0.router.matching(&mut publisher.memo, topic, from)
+        Arc::clone(self.0.router.matching(&mut publisher.memo, topic, from))
     }
 
     /// Retains a message that goes to nobody, if the policies have let it pass and none has taken its RETAIN flag off.
@@ -489,10 +501,10 @@ impl Broker {
             return;
         }
         let subject = self.subject_of(&message);
-        message.start_expiry(round.now);
+        begin(&mut message, round.now);
         let placed = if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             Placed::TooLarge
-        } else if self.retain(round, &mut Publisher::default(), &message) {
+        } else if self.retain(round, &message).is_some() {
             Placed::Retained
         } else {
             Placed::NoRoom
@@ -507,7 +519,7 @@ impl Broker {
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
-        message: Message,
+        message: Arc<Message>,
         from: Option<u64>,
     ) -> PublishReason {
         self.route_judged(round, publisher, Publication::new(message), from)
@@ -515,6 +527,20 @@ impl Broker {
 
     /// The same for a message about whose recipients policies may have been asked before.
     pub(super) fn route_judged(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        publication: Publication,
+        from: Option<u64>,
+    ) -> PublishReason {
+        let reason = self.route_next(round, publisher, publication, from);
+        self.hand_over_bundle(round, publisher, from);
+        reason
+    }
+
+    /// The same for one of several messages; what goes to the same recipients is handed over by
+    /// [`Broker::hand_over_bundle`].
+    fn route_next(
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
@@ -539,24 +565,27 @@ impl Broker {
         let Publication {
             mut message, routing, ..
         } = publication;
-        message.start_expiry(round.now);
+        begin(&mut message, round.now);
         // Clients' packets are within it; what a plugin made of one may not be.
         if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             return Placed::TooLarge;
         }
         let matches = self.0.router.matching(&mut publisher.memo, &message.topic, from);
-        if !self.has_room(round, &message, &matches) {
+        if !self.has_room(round, &message, matches) {
             return Placed::NoRoom;
         }
         let asks_route =
             routing.is_none() && round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
-        let asked = asks_route.then(|| round.chain.route(&message, &recipients_of(&matches)));
-        let routing = routing.or(asked);
+        let asked = asks_route.then(|| round.chain.route(&message, &recipients_of(matches)));
+        let routing = routing.map(|routing| *routing).or(asked);
         if routing.as_ref().is_some_and(|routing| routing.withheld) {
             return Placed::Withheld;
         }
-        if message.retain && !self.retain(round, publisher, &message) {
-            return Placed::NoRoom;
+        if message.retain {
+            let Some(commit) = self.retain(round, &message) else {
+                return Placed::NoRoom;
+            };
+            publisher.commit = publisher.commit.max(commit);
         }
         let has_copies = routing.as_ref().is_some_and(|routing| !routing.copies.is_empty());
         if matches.is_empty() && !has_copies {
@@ -565,7 +594,18 @@ impl Broker {
             }
             return Placed::Unheard(unheard(&message, matches.withheld));
         }
-        let message = Arc::new(kept(message));
+        keep(&mut message);
+        if routing.is_none() && self.may_bundle(round, &message, matches) {
+            if !publisher.bundle.is_for(matches) {
+                let matches = Arc::clone(matches);
+                self.hand_over_bundle(round, publisher, from);
+                publisher.bundle.address(matches);
+            }
+            publisher.bundle.add(message);
+            return Placed::Routed;
+        }
+        let matches = Arc::clone(matches);
+        self.hand_over_bundle(round, publisher, from);
         let audience = Audience {
             matches: &matches,
             from,
@@ -578,31 +618,30 @@ impl Broker {
         Placed::Routed
     }
 
-    /// False when there is no room.
-    fn retain(&self, round: &Round<'_>, publisher: &mut Publisher, message: &Message) -> bool {
+    /// The batch with which it is safe, or 0; `None` when there is no room.
+    fn retain(&self, round: &Round<'_>, message: &Message) -> Option<u64> {
         let grows = !message.payload.is_empty();
         if grows && self.0.memory.is_full() {
             self.0.metrics.limits.reached(Limit::MemoryMax);
-            return false;
+            return None;
         }
         if grows && !self.store_has_room() {
             self.0.metrics.limits.reached(Limit::StoreBytesMax);
-            return false;
+            return None;
         }
         let mut commit = 0;
         let record = || commit = self.record_retained(message);
         let limits = round.settings.retained_limits();
         let kept = self.0.router.retain(message, &limits, record);
-        publisher.has_recorded(commit);
         if let Err(full) = kept {
             self.0.metrics.limits.reached(match full {
                 RetainedFull::Messages => Limit::RetainedMessagesMax,
                 RetainedFull::Bytes => Limit::RetainedBytesMax,
             });
-            return false;
+            return None;
         }
         self.note_retained(message, round.settings.session.check_retain_source);
-        true
+        Some(commit)
     }
 
     /// A copy passes `route` no second time.
@@ -618,7 +657,7 @@ impl Broker {
             topic: topic.clone(),
             ..message.clone()
         };
-        let matches = self.0.router.matching(&mut publisher.memo, &copy.topic, from);
+        let matches = self.matching(publisher, &copy.topic, from);
         let audience = Audience {
             matches: &matches,
             from,
@@ -712,7 +751,7 @@ impl Broker {
     /// A message of the broker itself: kept, and given to those who may have it. Policies about messages do not see it.
     pub(super) fn publish_own(&self, round: &Round<'_>, publisher: &mut Publisher, message: &Arc<Message>) {
         self.0.router.retain_own(message);
-        let matches = self.0.router.matching(&mut publisher.memo, &message.topic, None);
+        let matches = self.matching(publisher, &message.topic, None);
         let audience = Audience {
             matches: &matches,
             from: None,
@@ -833,13 +872,18 @@ fn answer_all(author: &Author, answers: &mut Vec<Answer>, unanswered: &[Answer])
     answers.clear();
 }
 
+/// A message is under way from here on.
+fn begin(message: &mut Arc<Message>, now: Instant) {
+    if message.expiry_interval_secs().is_some() || message.expires_at.is_some() {
+        Arc::make_mut(message).start_expiry(now);
+    }
+}
+
 /// A message of QoS 1 or 2 may wait long for its acknowledgement, or for its recipient: it must not hold on
 /// to the read buffer that it came in, with everything else that came in it.
-fn kept(message: Message) -> Message {
-    if message.qos == QoS::AtMostOnce {
-        message
-    } else {
-        message.detached()
+fn keep(message: &mut Arc<Message>) {
+    if message.qos > QoS::AtMostOnce {
+        Arc::make_mut(message).detach();
     }
 }
 

@@ -115,7 +115,7 @@ impl Broker {
         if *fate == Fate::Pass && chain.wants_route(&message.topic) {
             let matches = self.matching(publisher, &message.topic, from);
             let recipients = recipients_of(&matches);
-            publication.routing = Some(chain.route_waiting(message, &recipients).await);
+            publication.routing = Some(Box::new(chain.route_waiting(message, &recipients).await));
         }
     }
 

@@ -13,7 +13,7 @@ use bytestring::ByteString;
 use hookwire_hooks::{Denial, EnhancedOutcome, WillCause};
 use hookwire_protocol::{
     Auth, AuthReason, ConnectReason, DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet,
-    PacketType, Publish, Subscribe,
+    PacketId, PacketType, Publish, PublishReason, Subscribe,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
@@ -87,6 +87,8 @@ pub(super) struct Connection<S> {
     has_backlog: bool,
     publisher: Publisher,
     run: Vec<Publish>,
+    /// Acknowledgements of QoS 1 that follow each other, handled in one go.
+    acks: Vec<(PacketId, PublishReason)>,
     timer: Pin<Box<Sleep>>,
     /// Not read before this time, since a policy throttles the client.
     paused_until: Option<Instant>,
@@ -115,6 +117,7 @@ impl<S: Stream> Connection<S> {
             has_backlog: false,
             publisher: Publisher::default(),
             run: Vec::new(),
+            acks: Vec::new(),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             paused_until: None,
             stalled_at: None,
@@ -313,6 +316,7 @@ impl<S: Stream> Connection<S> {
             self.tally.packets_received += 1;
             match packet {
                 Packet::Publish(publish) => {
+                    self.acknowledge()?;
                     self.tally.publishes_received += 1;
                     self.tally.publish_bytes_received += publish.payload.len() as u64;
                     self.run.push(publish);
@@ -321,7 +325,11 @@ impl<S: Stream> Connection<S> {
                         break;
                     }
                 }
+                Packet::Puback(puback) if self.run.is_empty() && self.acks.len() < RUN_MAX => {
+                    self.acks.push((puback.packet_id, puback.reason));
+                }
                 other => {
+                    self.acknowledge()?;
                     self.publish(now)?;
                     self.handle_in_turn(now, other)?;
                 }
@@ -330,6 +338,7 @@ impl<S: Stream> Connection<S> {
                 break;
             }
         }
+        self.acknowledge()?;
         self.publish(now)?;
         let left = self.chunk.len() - self.at;
         self.charge(now, messages, waiting - left)?;
@@ -387,6 +396,7 @@ impl<S: Stream> Connection<S> {
     /// Ends the connection for bytes that must not come, once what came before them is done: it counts.
     fn handle_fault(&mut self, fault: Held) -> Result<Option<Packet>, End> {
         let now = clock::now();
+        self.acknowledge()?;
         self.publish(now)?;
         if self.hearing.is_open() {
             self.hearing.hold(fault);
@@ -477,7 +487,7 @@ impl<S: Stream> Connection<S> {
     fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
         match packet {
             Packet::Puback(puback) => {
-                return self.on_ack(|session| session.handle_puback(now, &puback));
+                return self.on_ack(|session| session.handle_puback(puback.packet_id, puback.reason));
             }
             Packet::Pubrec(pubrec) => {
                 return self.on_ack(|session| session.handle_pubrec(now, &pubrec));
@@ -510,6 +520,32 @@ impl<S: Stream> Connection<S> {
         if let Some(mut session) = self.connected.client.session_of(self.connected.key) {
             step(&mut session);
         }
+    }
+
+    /// Handles the acknowledgements that were read.
+    fn acknowledge(&mut self) -> Result<(), End> {
+        if self.acks.is_empty() {
+            return Ok(());
+        }
+        let mut taken = Vec::new();
+        let is_told = self.broker.wants_acked();
+        let mut outcome = Ok(());
+        if let Some(mut session) = self.connected.client.session_of(self.connected.key) {
+            for &(packet_id, reason) in &self.acks {
+                match session.handle_puback(packet_id, reason) {
+                    Ok(delivered) => taken.extend(delivered.filter(|_| is_told)),
+                    Err(broken) => {
+                        outcome = Err(violation(broken));
+                        break;
+                    }
+                }
+            }
+        }
+        self.acks.clear();
+        for delivered in &taken {
+            self.broker.report_acked(&self.connected.client, delivered);
+        }
+        outcome
     }
 
     /// What the client has taken is for plugins to know.

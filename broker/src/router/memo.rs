@@ -15,16 +15,19 @@ const TOPICS_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct Memo<S> {
     generation: u64,
+    /// Of the topic that was asked for last.
     last: Option<(TopicName, Arc<Matches<S>>)>,
-    others: HashMap<TopicName, Arc<Matches<S>>>,
+    known: Known<S>,
 }
+
+type Known<S> = HashMap<TopicName, Arc<Matches<S>>>;
 
 impl<S> Default for Memo<S> {
     fn default() -> Self {
         Self {
             generation: 0,
             last: None,
-            others: HashMap::new(),
+            known: HashMap::new(),
         }
     }
 }
@@ -37,37 +40,38 @@ impl<S> Memo<S> {
         generation: u64,
         topic: &TopicName,
         look_up: impl FnOnce() -> Matches<S>,
-    ) -> Arc<Matches<S>> {
+    ) -> &Arc<Matches<S>> {
         if self.generation != generation {
             self.forget();
             self.generation = generation;
         }
-        match &self.last {
-            Some((last, matches)) if last == topic => Arc::clone(matches),
-            _ => self.other(topic, look_up),
-        }
-    }
-
-    fn other(&mut self, topic: &TopicName, look_up: impl FnOnce() -> Matches<S>) -> Arc<Matches<S>> {
-        if self.others.len() >= TOPICS_MAX {
-            self.others.clear();
-        }
-        let matches = match self.others.get(topic) {
-            Some(matches) => Arc::clone(matches),
-            None => {
-                let matches = Arc::new(look_up());
-                // With memory of its own, so that the memo holds no read buffers.
-                self.others.insert(topic.detached(), Arc::clone(&matches));
-                matches
-            }
-        };
-        self.last = Some((topic.detached(), Arc::clone(&matches)));
+        self.last.take_if(|(last, _)| last != topic);
+        let (_, matches) = self
+            .last
+            .get_or_insert_with(|| find(&mut self.known, topic, look_up));
         matches
     }
 
     /// Forgets everything.
     pub fn forget(&mut self) {
         self.last = None;
-        self.others = HashMap::new();
+        self.known = HashMap::new();
     }
+}
+
+fn find<S>(
+    known: &mut Known<S>,
+    topic: &TopicName,
+    look_up: impl FnOnce() -> Matches<S>,
+) -> (TopicName, Arc<Matches<S>>) {
+    if let Some((topic, matches)) = known.get_key_value(topic) {
+        return (topic.clone(), Arc::clone(matches));
+    }
+    if known.len() >= TOPICS_MAX {
+        known.clear();
+    }
+    // With memory of its own, so that the memo holds no read buffers.
+    let (topic, matches) = (topic.detached(), Arc::new(look_up()));
+    known.insert(topic.clone(), Arc::clone(&matches));
+    (topic, matches)
 }

@@ -85,7 +85,12 @@ impl<S: Subscriber> Router<S> {
 
     /// All whom a message concerns.
     #[inline]
-    pub fn matching(&self, memo: &mut Memo<S>, topic: &TopicName, publisher: Option<u64>) -> Arc<Matches<S>> {
+    pub fn matching<'m>(
+        &self,
+        memo: &'m mut Memo<S>,
+        topic: &TopicName,
+        publisher: Option<u64>,
+    ) -> &'m Arc<Matches<S>> {
         // Read before the look-up: a change in between makes the memo stale, never wrong.
         let generation = self.generation.load(Ordering::Acquire);
         memo.matches(generation, topic, || {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
-use hookwire_protocol::{Delivery, PacketId, SubscriptionOptions, Version};
+use hookwire_protocol::{Delivery, PacketId, SubscriptionOptions};
 
 use super::journal::records::Owner;
 use super::journal::{Journal, Ledger, Place, SessionRecord};
 use super::parked::Parked;
-use super::{Away, Delivered, Outbox, Session, write_into};
+use super::{Away, Delivered, Outbox, Session};
 use crate::metrics::Limit;
 
 impl Session {
@@ -126,26 +126,7 @@ impl Session {
         (self.held_for, self.awaited) = (0, 0);
     }
 
-    /// The same for an answer that must not be given before a batch is safe. Answers keep their order, so it waits behind
-    /// those that wait.
-    #[inline]
-    pub(super) fn write_when_safe(
-        &mut self,
-        commit: u64,
-        encode: impl FnOnce(Version, &mut bytes::BytesMut),
-    ) {
-        if self.parked.is_empty() && self.is_safe(commit) {
-            return self.write(encode);
-        }
-        let (version, bytes_max) = (self.terms.version, self.terms.packet_bytes_max);
-        let is_written = self
-            .parked
-            .write(commit, |outbox| write_into(outbox, version, bytes_max, encode));
-        self.tally.packets_sent += u64::from(is_written);
-    }
-
-    #[inline]
-    pub(super) fn is_safe(&self, commit: u64) -> bool {
+    fn is_safe(&self, commit: u64) -> bool {
         commit == 0
             || self
                 .ledger

@@ -16,6 +16,7 @@ mod lost;
 mod outbound;
 mod outbox;
 mod parked;
+mod pen;
 mod personal_topic;
 mod queue;
 mod rewrites;
@@ -26,7 +27,6 @@ mod will;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,8 @@ use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{ClientKey, DropCause, Message, Source, WillCause};
 use hookwire_protocol::{
-    AckProperties, Connack, Delivery, Packet, PacketId, Puback, Pubcomp, Publish, PublishHead, PublishReason,
-    Pubrec, Pubrel, PubrelReason, QoS, SharedFilter, SubscriptionOptions, TopicName, Version,
+    AckProperties, Connack, Delivery, Packet, PacketId, Puback, Pubcomp, Publish, PublishReason, Pubrec,
+    Pubrel, PubrelReason, QoS, SharedFilter, SubscriptionOptions, TopicName, Version,
 };
 
 pub use connect::{Admission, Identity, Refusal, fit_connack, packet_bytes_max};
@@ -47,17 +47,18 @@ pub use lost::Lost;
 pub use outbound::RetainedCopy;
 pub use outbox::Outbox;
 pub use personal_topic::personal_topic;
-pub use queue::{Away, Delivered, QueueLimits, SubscriptionIds};
+pub use queue::{Away, Delivered, Offer, QueueLimits, SubscriptionIds};
 pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
 
 use crate::config::Features;
 use crate::metrics::{Limit, Tally};
-use aliases::{Aliases, Naming};
+use aliases::Aliases;
 use inbound::Inbound;
 use journal::{Journal, Ledger};
 use outbound::{Launched, Next, Outbound};
 use parked::Parked;
+use pen::Pen;
 use queue::Fill;
 use rewrites::Rewrites;
 
@@ -136,7 +137,7 @@ pub struct Detached {
 #[derive(Debug)]
 pub struct Taken {
     /// The message.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// How it was sent, and the identifier that the answer carries.
     pub delivery: Delivery,
     /// Whether it has to be judged and routed at all.
@@ -356,7 +357,7 @@ impl Session {
             expires_at: None,
         };
         Ok(Taken {
-            message,
+            message: Arc::new(message),
             delivery: publish.delivery,
             novelty,
         })
@@ -412,12 +413,24 @@ impl Session {
         }
     }
 
-    /// Puts a packet into the outbox, unless it is larger than the client takes. [MQTT-3.1.2-24]
+    /// What packets for the client are written with, and what waits beside it.
     #[inline]
-    fn write(&mut self, encode: impl FnOnce(Version, &mut bytes::BytesMut)) {
-        let (version, bytes_max) = (self.terms.version, self.terms.packet_bytes_max);
-        let is_written = write_into(&mut self.outbox, version, bytes_max, encode);
-        self.tally.packets_sent += u64::from(is_written);
+    fn pen(&mut self) -> (Pen<'_>, &mut Outbound) {
+        let pen = Pen {
+            terms: &self.terms,
+            aliases: &mut self.aliases,
+            outbox: &mut self.outbox,
+            parked: &mut self.parked,
+            tally: &mut self.tally,
+            ledger: self.ledger.as_ref(),
+        };
+        (pen, &mut self.outbound)
+    }
+
+    /// See [`Pen::write_when_safe`].
+    #[inline]
+    fn write_when_safe(&mut self, commit: u64, encode: impl FnOnce(Version, &mut bytes::BytesMut)) {
+        self.pen().0.write_when_safe(commit, encode);
     }
 
     /// A PUBLISH that was taken in is not answered, since the connection is closed for it or before it.
@@ -460,17 +473,20 @@ impl Session {
 
     // ---- acknowledgements from the client
 
-    /// Handles a PUBACK; gives back what the client has taken with it.
+    /// Handles a PUBACK; gives back what the client has taken with it. What waits for the room that it makes is let out with
+    /// the next [`Session::pump`] or [`Session::poll_output`].
     ///
     /// # Errors
     /// The message waits for another acknowledgement.
     #[inline]
-    pub fn handle_puback(&mut self, now: Instant, puback: &Puback) -> Result<Option<Delivered>, Violation> {
-        let Some(finished) = self.outbound.puback(puback.packet_id)? else {
-            return Ok(None);
-        };
-        self.pump(now);
-        Ok(finished.delivered.filter(|_| !puback.reason.is_error()))
+    pub fn handle_puback(
+        &mut self,
+        packet_id: PacketId,
+        reason: PublishReason,
+    ) -> Result<Option<Delivered>, Violation> {
+        let finished = self.outbound.puback(packet_id)?;
+        let delivered = finished.and_then(|finished| finished.delivered);
+        Ok(delivered.filter(|_| !reason.is_error()))
     }
 
     /// Handles a PUBREC: PUBREL is due, also for an identifier that is not known [MQTT-4.3.3-4]. Gives back what the client has
@@ -491,7 +507,7 @@ impl Session {
             Some(known) => (PubrelReason::Success, known.commit),
             None => (PubrelReason::PacketIdentifierNotFound, 0),
         };
-        self.write_pubrel(packet_id, reason, commit);
+        self.pen().0.write_pubrel(packet_id, reason, commit);
         Ok(known.and_then(|known| known.delivered))
     }
 
@@ -506,43 +522,38 @@ impl Session {
         Ok(())
     }
 
-    /// Once its recipient has a PUBREL, the message must not be sent again.
-    fn write_pubrel(&mut self, packet_id: PacketId, reason: PubrelReason, commit: u64) {
-        let pubrel = Pubrel {
-            packet_id,
-            reason,
-            properties: AckProperties::default(),
-        };
-        self.write_when_safe(commit, |version, out| pubrel.encode(version, out));
-    }
-
     // ---- messages to the client
 
     /// A message for this client.
     #[inline]
-    pub fn deliver(&mut self, now: Instant, delivered: Delivered) -> Sent {
+    pub fn deliver(&mut self, now: Instant, offer: &Offer<'_>) -> Sent {
         if self.ended {
             return Sent::Dropped(DropCause::Offline);
         }
         if self.link.is_none() {
-            return self.deliver_offline(delivered);
+            return self.deliver_offline(offer);
         }
-        let qos = delivered.qos;
-        let fits = self.output_len() < self.terms.outbox_bytes_max;
-        if qos == QoS::AtMostOnce {
-            if !fits {
-                return Sent::Dropped(DropCause::QueueFull);
-            }
-            return self.write_publish(now, &delivered, Delivery::AtMostOnce, false, 0);
+        let outbox_bytes_max = self.terms.outbox_bytes_max;
+        let (mut pen, outbound) = self.pen();
+        let fits = pen.output_len() < outbox_bytes_max;
+        let is_kept = offer.qos > QoS::AtMostOnce;
+        if !(fits && (outbound.is_clear(offer.qos) || !is_kept)) {
+            return if is_kept {
+                self.enqueue(offer.keep())
+            } else {
+                Sent::Dropped(DropCause::QueueFull)
+            };
         }
-        if fits && self.outbound.is_clear(qos) {
-            if let Some(cause) = self.refusal(now, &delivered, qos, false) {
-                return Sent::Dropped(cause);
-            }
-            let Launched { delivery, commit } = self.outbound.launch(delivered.clone());
-            return self.write_publish(now, &delivered, delivery, false, commit);
+        if let Some(cause) = pen.refusal(now, offer, false) {
+            return Sent::Dropped(cause);
         }
-        self.enqueue(delivered)
+        let launched = if is_kept {
+            outbound.launch(offer.keep())
+        } else {
+            Launched::AT_MOST_ONCE
+        };
+        pen.write_publish(now, offer, launched.delivery, false, launched.commit);
+        Sent::Written
     }
 
     /// The limit that keeps a message from being taken without another being dropped for it, if one does. `may_wait` is false
@@ -613,11 +624,11 @@ impl Session {
         self.link.is_some() && outbox.max(queue) == Fill::Rising
     }
 
-    fn deliver_offline(&mut self, delivered: Delivered) -> Sent {
-        if delivered.qos == QoS::AtMostOnce && !self.terms.queue_qos0 {
+    fn deliver_offline(&mut self, offer: &Offer<'_>) -> Sent {
+        if offer.qos == QoS::AtMostOnce && !self.terms.queue_qos0 {
             return Sent::Dropped(DropCause::Offline);
         }
-        self.enqueue(delivered)
+        self.enqueue(offer.keep())
     }
 
     /// A burst must not cost a connected client messages that were acknowledged to their publishers: it is bounded in bytes
@@ -671,21 +682,33 @@ impl Session {
 
     /// Lets out what waits, as far as window and outbox have room.
     pub fn pump(&mut self, now: Instant) {
-        while self.link.is_some() && self.output_len() < self.terms.outbox_bytes_max {
-            let Some(next) = self.outbound.next() else { return };
+        if self.link.is_none() {
+            return;
+        }
+        let outbox_bytes_max = self.terms.outbox_bytes_max;
+        loop {
+            let (mut pen, outbound) = self.pen();
+            if pen.output_len() >= outbox_bytes_max {
+                return;
+            }
+            let Some(next) = outbound.next() else { return };
             match next {
-                Next::Pubrel(id, commit) => self.write_pubrel(id, PubrelReason::Success, commit),
+                Next::Pubrel(id, commit) => pen.write_pubrel(id, PubrelReason::Success, commit),
                 Next::Publish {
                     delivered,
                     delivery,
                     dup,
                     commit,
                 } => {
-                    let sent = self.write_publish(now, &delivered, delivery, dup, commit);
-                    if let Sent::Dropped(cause) = sent {
-                        self.lost.push(Lost::of(&delivered.message, cause));
-                        self.outbound.forget(delivery);
-                    }
+                    let offer = delivered.offer();
+                    let Some(cause) = pen.refusal(now, &offer, dup) else {
+                        pen.write_publish(now, &offer, delivery, dup, commit);
+                        continue;
+                    };
+                    let lost = Lost::of(&delivered.message, cause);
+                    drop(delivered);
+                    self.outbound.forget(delivery);
+                    self.lost.push(lost);
                 }
             }
         }
@@ -697,129 +720,11 @@ impl Session {
         self.outbound.has_backlog()
     }
 
-    /// Why a message must not be sent to this client, if so.
-    #[inline]
-    fn refusal(&self, now: Instant, delivered: &Delivered, qos: QoS, dup: bool) -> Option<DropCause> {
-        let message = &delivered.message;
-        // [MQTT-3.3.2-5]; what was sent before does not expire any more [MQTT-4.3.3-7].
-        if !dup && message.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Some(DropCause::Expired);
-        }
-        // Only a client that set a Maximum Packet Size can be sent too much; the exact length is worth its
-        // cost only then.
-        if self.terms.packet_bytes_max != usize::MAX {
-            let delivery = if qos == QoS::AtMostOnce {
-                Delivery::AtMostOnce
-            } else {
-                ANY_IDENTIFIED
-            };
-            let head = self.head(now, delivered, delivery, false);
-            if head.encoded_len(self.terms.version) > self.terms.packet_bytes_max {
-                return Some(DropCause::TooLarge); // [MQTT-3.1.2-25]
-            }
-        }
-        None
-    }
-
-    #[inline]
-    fn head<'a>(
-        &'a self,
-        now: Instant,
-        delivered: &'a Delivered,
-        delivery: Delivery,
-        dup: bool,
-    ) -> PublishHead<'a> {
-        let message = &*delivered.message;
-        let remaining = message
-            .expires_at
-            .map(|expires_at| expires_at.saturating_duration_since(now));
-        let topic = message.topic.as_str();
-        let topic = match &self.terms.mount_point {
-            None => topic,
-            Some(mount) => topic.strip_prefix(&**mount).unwrap_or(topic),
-        };
-        PublishHead {
-            dup,
-            retain: delivered.retain,
-            delivery,
-            topic,
-            topic_alias: None,
-            properties: message.properties.values(),
-            // Rounded up: a message with a fraction of a second left has not expired.
-            message_expiry_interval_secs: remaining
-                .map(|left| u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)), /* [MQTT-3.3.2-6] */
-            subscription_identifiers: &delivered.subscription_ids,
-            payload_len: message.payload.len(),
-        }
-    }
-
-    /// How to write the topic. An alias comes on top of the topic that it is to stand for, and must not make the packet larger than
-    /// the client takes. [MQTT-3.1.2-24]
-    #[inline]
-    fn naming(&mut self, now: Instant, delivered: &Delivered, delivery: Delivery) -> Naming {
-        if self.terms.topic_aliases_sent_max > 0 && self.terms.packet_bytes_max != usize::MAX {
-            let named = PublishHead {
-                topic_alias: Some(NonZeroU16::MIN),
-                ..self.head(now, delivered, delivery, false)
-            };
-            if named.encoded_len(self.terms.version) > self.terms.packet_bytes_max {
-                return Naming::Name;
-            }
-        }
-        self.aliases.name(&delivered.message.topic)
-    }
-
-    #[inline]
-    fn write_publish(
-        &mut self,
-        now: Instant,
-        delivered: &Delivered,
-        delivery: Delivery,
-        dup: bool,
-        commit: u64,
-    ) -> Sent {
-        if let Some(cause) = self.refusal(now, delivered, delivery.qos(), dup) {
-            return Sent::Dropped(cause);
-        }
-        let naming = self.naming(now, delivered, delivery);
-        // Taken out, since the head borrows the terms beside it.
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let mut parked = std::mem::take(&mut self.parked);
-        let head = self.head(now, delivered, delivery, dup);
-        let head = match naming {
-            Naming::Name => head,
-            Naming::Both(alias) => PublishHead {
-                topic_alias: Some(alias),
-                ..head
-            },
-            Naming::Alias(alias) => PublishHead {
-                topic: "",
-                topic_alias: Some(alias),
-                ..head
-            },
-        };
-        let write = |outbox: &mut Outbox| {
-            head.encode(self.terms.version, outbox.tail());
-            outbox.push_payload(&delivered.message.payload);
-        };
-        // Messages of QoS 2 keep their order, and the client's own come back to it behind their answers.
-        let is_own = delivered.message.source == Source::Client(self.terms.key);
-        let is_behind = (is_own || delivery.qos() == QoS::ExactlyOnce) && !parked.is_empty();
-        if self.is_safe(commit) && !is_behind {
-            write(&mut outbox);
-        } else {
-            parked.write(commit, write);
-        }
-        (self.outbox, self.parked) = (outbox, parked);
-        self.tally.packets_sent += 1;
-        self.tally.publishes_sent += 1;
-        self.tally.publish_bytes_sent += delivered.message.payload.len() as u64;
-        Sent::Written
-    }
-
     /// Answers a PINGREQ. [MQTT-3.12.4-1]
     pub fn answer_ping(&mut self) {
-        self.write(|version, out| hookwire_protocol::encode(&Packet::Pingresp, version, out));
+        self.pen()
+            .0
+            .write(|version, out| hookwire_protocol::encode(&Packet::Pingresp, version, out));
     }
 
     // ---- output
@@ -847,24 +752,5 @@ impl Session {
     }
 }
 
-fn write_into(
-    outbox: &mut Outbox,
-    version: Version,
-    bytes_max: usize,
-    encode: impl FnOnce(Version, &mut bytes::BytesMut),
-) -> bool {
-    let tail = outbox.tail();
-    let before = tail.len();
-    encode(version, tail);
-    let fits = tail.len() - before <= bytes_max;
-    if !fits {
-        tail.truncate(before);
-    }
-    fits
-}
-
 /// An acknowledgement with a reason string is its length and at most so much: header, identifier, reason, lengths.
 const ACK_BYTES_MAX: usize = 16;
-
-/// Stands for a delivery whose identifier is not chosen yet: all are of one length.
-const ANY_IDENTIFIED: Delivery = Delivery::AtLeastOnce(outbound::FIRST_ID);

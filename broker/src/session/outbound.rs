@@ -12,6 +12,7 @@
 //!
 //! After a reconnect everything in the window is sent again, in order, before anything that waits.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -148,9 +149,10 @@ impl RetainedCopy {
 
 /// The next packet that may go out.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum Next<'a> {
     Publish {
-        delivered: Delivered,
+        /// As it stands in the window; what is sent at most once is not kept.
+        delivered: Cow<'a, Delivered>,
         delivery: Delivery,
         dup: bool,
         /// Not before this batch is safe.
@@ -164,6 +166,14 @@ pub(super) enum Next {
 pub(super) struct Launched {
     pub(super) delivery: Delivery,
     pub(super) commit: u64,
+}
+
+impl Launched {
+    /// A message that is written and forgotten.
+    pub(super) const AT_MOST_ONCE: Self = Self {
+        delivery: Delivery::AtMostOnce,
+        commit: 0,
+    };
 }
 
 #[derive(Debug)]
@@ -430,12 +440,7 @@ impl Outbound {
             }
         };
         let (awaits, delivery) = match delivered.qos {
-            QoS::AtMostOnce => {
-                return Launched {
-                    delivery: Delivery::AtMostOnce,
-                    commit: 0,
-                };
-            }
+            QoS::AtMostOnce => return Launched::AT_MOST_ONCE,
             QoS::AtLeastOnce => (Awaits::Puback, Delivery::AtLeastOnce(id)),
             QoS::ExactlyOnce => (Awaits::Pubrec, Delivery::ExactlyOnce(id)),
         };
@@ -456,24 +461,25 @@ impl Outbound {
     }
 
     /// The next packet that the window lets out: resends first, then what was queued, then retained messages.
-    pub(super) fn next(&mut self) -> Option<Next> {
+    pub(super) fn next(&mut self) -> Option<Next<'_>> {
         if self.unsent > 0 {
             return self.next_resend();
         }
         let Waiting { delivered, place } = self.next_waiting()?;
         let dup = place.is_some_and(|place| place.seq <= self.sent_before);
-        let launched = if delivered.qos == QoS::AtMostOnce {
+        if delivered.qos == QoS::AtMostOnce {
             self.erase(place.as_ref());
-            Launched {
+            return Some(Next::Publish {
+                delivered: Cow::Owned(delivered),
                 delivery: Delivery::AtMostOnce,
+                dup,
                 commit: 0,
-            }
-        } else {
-            self.launch_from(delivered.clone(), place)
-        };
-        let Launched { delivery, commit } = launched;
+            });
+        }
+        let Launched { delivery, commit } = self.launch_from(delivered, place);
+        let delivered = self.window.back()?.delivered.as_ref()?;
         Some(Next::Publish {
-            delivered,
+            delivered: Cow::Borrowed(delivered),
             delivery,
             dup,
             commit,
@@ -482,7 +488,7 @@ impl Outbound {
 
     /// The window may have shrunk with the new connection's Receive Maximum: no more than that is under way
     /// at a time.
-    fn next_resend(&mut self) -> Option<Next> {
+    fn next_resend(&mut self) -> Option<Next<'_>> {
         let at = self.window.len() - self.unsent;
         if at >= self.window_max {
             return None;
@@ -491,20 +497,16 @@ impl Outbound {
         inflight.sent = true;
         self.unsent -= 1;
         let (id, commit) = (inflight.id, inflight.commit);
-        Some(match (inflight.awaits, inflight.delivered.clone()) {
-            (Awaits::Puback, Some(delivered)) => Next::Publish {
-                delivered,
-                delivery: Delivery::AtLeastOnce(id),
-                dup: true,
-                commit,
-            },
-            (Awaits::Pubrec, Some(delivered)) => Next::Publish {
-                delivered,
-                delivery: Delivery::ExactlyOnce(id),
-                dup: true,
-                commit,
-            },
-            _ => Next::Pubrel(id, commit),
+        let (delivered, delivery) = match (inflight.awaits, &inflight.delivered) {
+            (Awaits::Puback, Some(delivered)) => (delivered, Delivery::AtLeastOnce(id)),
+            (Awaits::Pubrec, Some(delivered)) => (delivered, Delivery::ExactlyOnce(id)),
+            _ => return Some(Next::Pubrel(id, commit)),
+        };
+        Some(Next::Publish {
+            delivered: Cow::Borrowed(delivered),
+            delivery,
+            dup: true,
+            commit,
         })
     }
 
@@ -598,7 +600,12 @@ impl Outbound {
         if inflight.awaits != awaits {
             return Err(Violation::AnotherAcknowledgement);
         }
-        let Some(inflight) = self.window.remove(at) else {
+        let taken_out = if at == 0 {
+            self.window.pop_front()
+        } else {
+            self.window.remove(at)
+        };
+        let Some(inflight) = taken_out else {
             return Ok(None);
         };
         self.erase(inflight.place.as_ref());

@@ -32,7 +32,51 @@ pub struct Delivered {
     pub original: Option<Arc<Message>>,
 }
 
+/// A message that one client is to get, as long as nothing of it has to be kept for that.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// See [`Delivered::message`].
+    pub message: &'a Arc<Message>,
+    /// See [`Delivered::qos`].
+    pub qos: QoS,
+    /// See [`Delivered::retain`].
+    pub retain: bool,
+    /// See [`Delivered::subscription_ids`].
+    pub subscription_ids: &'a [u32],
+    /// See [`Delivered::shared`].
+    pub shared: Option<&'a Arc<SharedFilter>>,
+    /// See [`Delivered::original`].
+    pub original: Option<&'a Arc<Message>>,
+}
+
+impl Offer<'_> {
+    /// The same to be kept.
+    pub fn keep(&self) -> Delivered {
+        Delivered {
+            message: Arc::clone(self.message),
+            qos: self.qos,
+            retain: self.retain,
+            subscription_ids: SubscriptionIds::from_slice(self.subscription_ids),
+            shared: self.shared.cloned(),
+            original: self.original.cloned(),
+        }
+    }
+}
+
 impl Delivered {
+    /// The same to be written.
+    #[inline]
+    pub fn offer(&self) -> Offer<'_> {
+        Offer {
+            message: &self.message,
+            qos: self.qos,
+            retain: self.retain,
+            subscription_ids: &self.subscription_ids,
+            shared: self.shared.as_ref(),
+            original: self.original.as_ref(),
+        }
+    }
+
     /// What it counts for in limits, bytes.
     pub fn cost(&self) -> usize {
         Self::cost_of(&self.message)

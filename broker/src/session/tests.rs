@@ -116,17 +116,15 @@ impl Rig {
 
     fn deliver(&mut self, message: Message) -> Sent {
         let qos = message.qos;
-        self.session.deliver(
-            self.now,
-            Delivered {
-                message: Arc::new(message),
-                qos,
-                retain: false,
-                subscription_ids: SubscriptionIds::new(),
-                shared: None,
-                original: None,
-            },
-        )
+        let offer = Offer {
+            message: &Arc::new(message),
+            qos,
+            retain: false,
+            subscription_ids: &[],
+            shared: None,
+            original: None,
+        };
+        self.session.deliver(self.now, &offer)
     }
 
     /// The next packet for the client, `None` when there is none.
@@ -166,7 +164,7 @@ impl Rig {
             properties: AckProperties::default(),
         };
         self.session
-            .handle_puback(self.now, &puback)
+            .handle_puback(puback.packet_id, puback.reason)
             .expect("the one that is waited for");
     }
 

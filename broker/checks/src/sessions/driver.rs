@@ -499,7 +499,7 @@ impl Driver {
                         reason,
                         properties,
                     };
-                    session.handle_puback(now, &puback).map(drop)
+                    session.handle_puback(puback.packet_id, puback.reason).map(drop)
                 }
                 Ack::Pubrec => session
                     .handle_pubrec(now, &pubrec(PublishReason::Success))
