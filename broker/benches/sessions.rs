@@ -14,8 +14,8 @@ use hookwire::config::Config;
 use hookwire::session::{Admission, Delivered, Identity, Outbox, Session};
 use hookwire_hooks::{ClientKey, Grant, Message, Source};
 use hookwire_protocol::{
-    Connect, ConnectProperties, Delivery, PacketId, Puback, Publish, PublishProperties, PublishReason,
-    PublishTopic, QoS, TopicName, Version,
+    Connect, ConnectProperties, Delivery, PacketId, Publish, PublishProperties, PublishReason, PublishTopic,
+    QoS, TopicName, Version,
 };
 
 fn topic() -> TopicName {

@@ -17,7 +17,7 @@ use hookwire_protocol::{ConnectReason, PublishReason, TopicName};
 use crate::{
     Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event,
     EventClass, Failure, Grant, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing,
-    Verdict, WillCause, WillDecision, WillDelays,
+    Verdict, Verdicts, WillCause, WillDecision, WillDelays,
 };
 
 /// How long an answer holds that no plugin had a part in: until the chain changes.
@@ -111,7 +111,10 @@ impl Publication {
 
     fn is_for(&self, plugin: &dyn Plugin) -> bool {
         self.fate == Fate::Pass
-            && self.origin.as_deref() != Some(plugin.name())
+            && self
+                .origin
+                .as_deref()
+                .is_none_or(|origin| origin != plugin.name())
             && plugin.wants_topic(Hook::OnPublish, &self.message.topic)
     }
 }
@@ -541,17 +544,13 @@ fn wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
     (0..run.len()).filter(|&at| run[at].is_for(plugin)).collect()
 }
 
-fn apply(
-    plugin: &dyn Plugin,
-    run: &mut [Publication],
-    wanted: &[usize],
-    verdicts: Vec<Result<Verdict, Failure>>,
-) {
+fn apply(plugin: &dyn Plugin, run: &mut [Publication], wanted: &[usize], verdicts: Verdicts) {
     debug_assert_eq!(verdicts.len(), wanted.len(), "a verdict for each message");
-    for (&at, verdict) in wanted.iter().zip(verdicts) {
+    for (place, verdict) in verdicts.into_others() {
+        let publication = &mut run[wanted[place]];
         match verdict {
-            Ok(verdict) => run[at].apply(verdict),
-            Err(_) => run[at].fate = failed_publish(plugin.on_failure(Hook::OnPublish)),
+            Ok(verdict) => publication.apply(verdict),
+            Err(_) => publication.fate = failed_publish(plugin.on_failure(Hook::OnPublish)),
         }
     }
 }

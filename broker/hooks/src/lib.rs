@@ -23,6 +23,7 @@ mod route;
 mod shadow;
 mod subscribe;
 mod surroundings;
+mod verdicts;
 mod will;
 
 pub use access::{Access, AccessAnswer, AccessDecision, Action, AskedAccess};
@@ -44,4 +45,5 @@ pub use subscribe::{
     SubscribeDecision, SubscribeOutcome, SubscribeRequest, UnsubscribeDecision, UnsubscribeOutcome,
 };
 pub use surroundings::Surroundings;
+pub use verdicts::Verdicts;
 pub use will::{WillCause, WillDecision, WillDelays};

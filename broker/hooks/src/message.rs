@@ -104,13 +104,14 @@ impl Message {
     /// The same message with memory of its own, for whoever keeps it.
     #[must_use]
     pub fn detached(mut self) -> Self {
-        self.detach();
+        let topic = self.topic.detached();
+        self.detach_under(topic);
         self
     }
 
-    /// Gives it memory of its own.
-    pub fn detach(&mut self) {
-        self.topic = self.topic.detached();
+    /// The same, where its topic is at hand in other memory.
+    pub fn detach_under(&mut self, topic: TopicName) {
+        self.topic = topic;
         if self.payload.len() <= COPIED_MAX {
             self.payload = Bytes::copy_from_slice(&self.payload);
         }

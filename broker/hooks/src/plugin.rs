@@ -12,7 +12,7 @@ use hookwire_protocol::{SharedFilter, TopicName};
 use crate::{
     Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Comparison, Credentials,
     DeliverDecision, EnhancedStep, Event, EventClass, Failure, FailureKind, Message, OnFailure, Parcel,
-    Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdict, WillCause,
+    Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision, Verdicts, WillCause,
     WillDecision, WillDelays,
 };
 
@@ -212,7 +212,7 @@ pub trait Plugin: Send + Sync {
     ) -> Result<UnsubscribeDecision, Failure>;
 
     /// One verdict for each message, in order. All messages are of one connection and all are wanted.
-    fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>>;
+    fn on_publish(&self, messages: &[&Message]) -> Verdicts;
 
     /// Asked about the recipients of one message.
     fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure>;
@@ -252,7 +252,7 @@ pub trait Plugin: Send + Sync {
     }
 
     /// As [`on_publish`](Self::on_publish), and may wait.
-    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Vec<Result<Verdict, Failure>>> {
+    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Verdicts> {
         Box::pin(ready(self.on_publish(&messages.iter().collect::<Vec<_>>())))
     }
 

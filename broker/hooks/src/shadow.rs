@@ -14,8 +14,9 @@ use crate::deliver::wanted as wanted_deliveries;
 use crate::{
     Access, AccessAnswer, AccessDecision, AccessOutcome, Action, Authentication, AuthenticationOutcome,
     Chain, ClientKey, Credentials, DeliverDecision, Failure, Fate, Hook, Message, Parcel, Plugin,
-    Publication, Recipients, Routing, SubscribeDecision, SubscribeOutcome, SubscribeRequest,
-    UnsubscribeDecision, UnsubscribeOutcome, Verdict, WillCause, WillDecision, WillDelays, WillOutcome,
+    Publication, Recipients, Replacement, Routing, SubscribeDecision, SubscribeOutcome, SubscribeRequest,
+    UnsubscribeDecision, UnsubscribeOutcome, Verdict, Verdicts, WillCause, WillDecision, WillDelays,
+    WillOutcome,
 };
 
 /// One question: what the chain did, and what a shadow would have done.
@@ -299,12 +300,8 @@ fn wanted_publications<'r>(
     before.zip(run).filter(is_wanted).collect()
 }
 
-fn compare_publications(
-    shadow: &dyn Plugin,
-    judged: &[(&Message, &Publication)],
-    verdicts: Vec<Result<Verdict, Failure>>,
-) {
-    for ((before, publication), verdict) in judged.iter().zip(verdicts) {
+fn compare_publications(shadow: &dyn Plugin, judged: &[(&Message, &Publication)], verdicts: Verdicts) {
+    for ((before, publication), verdict) in judged.iter().zip(verdicts.iter()) {
         let comparison = match verdict {
             Ok(verdict) => compare_publish(before, publication, verdict),
             Err(_) => Comparison::of_kinds(publication_kind(before, publication), FAILURE),
@@ -389,13 +386,13 @@ fn publication_kind(before: &Message, publication: &Publication) -> &'static str
     }
 }
 
-fn compare_publish(before: &Message, publication: &Publication, verdict: Verdict) -> Comparison {
+fn compare_publish(before: &Message, publication: &Publication, verdict: &Verdict) -> Comparison {
     let chain = publication_kind(before, publication);
-    let comparison = Comparison::of_kinds(chain, verdict_kind(&verdict));
+    let comparison = Comparison::of_kinds(chain, verdict_kind(verdict));
     match verdict {
         Verdict::Replace(replacement) => {
             let mut own = before.clone();
-            replacement.apply(&mut own);
+            Replacement::clone(replacement).apply(&mut own);
             comparison.and(is_same(&own, &publication.message))
         }
         _ => comparison,

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use hookwire_hooks::{Message, Rejection, Replacement, Source, Verdict};
+use hookwire_hooks::{Message, Rejection, Replacement, Source, Verdict, Verdicts};
 use hookwire_protocol::{PublishReason, QoS, encode_publish_properties};
 
 use crate::hook::convert::{self, Invalid, Shown};
@@ -11,6 +11,11 @@ use crate::hook::on_publish::THROTTLE_MS_MAX;
 
 /// Version of all layouts.
 pub(crate) const VERSION: u8 = 1;
+
+/// Bytes in front of the messages or verdicts: version, count.
+const HEAD_BYTES: usize = 1 + 4;
+
+const PASS: u8 = 0;
 
 /// Bytes of a message beyond its topic, payload and properties.
 const MESSAGE_HEAD_BYTES: usize = 1 + 8 + 1 + 4 + 4 + 4;
@@ -53,13 +58,16 @@ pub(crate) fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>)
     let topic = message.topic.as_str().as_bytes();
     let payload = shown.payload(message);
 
-    out.push(kind);
-    out.extend_from_slice(&key.to_le_bytes());
-    out.push(message.qos as u8 | retain | has_properties);
-    put_len(out, topic.len());
-    put_len(out, payload.len());
-    let properties_len_at = out.len();
-    put_len(out, 0);
+    // In one piece: it is written for each message that any plugin sees.
+    let mut head = [0; MESSAGE_HEAD_BYTES];
+    head[0] = kind;
+    head[1..9].copy_from_slice(&key.to_le_bytes());
+    head[9] = message.qos as u8 | retain | has_properties;
+    head[10..14].copy_from_slice(&len_bytes(topic.len()));
+    head[14..18].copy_from_slice(&len_bytes(payload.len()));
+    out.reserve(head.len() + topic.len() + payload.len());
+    out.extend_from_slice(&head);
+    let properties_len_at = out.len() - 4;
     out.extend_from_slice(topic);
     out.extend_from_slice(payload);
     if let Some(values) = properties {
@@ -102,8 +110,23 @@ pub(crate) enum Unusable {
 }
 
 /// Reads the verdicts on `count` messages. Every byte must be accounted for.
-pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Vec<Verdict>, Unusable> {
-    decode_all(frame, count, verdict)
+pub(crate) fn decode(frame: Vec<u8>, count: usize) -> Result<Verdicts, Unusable> {
+    if is_all_passing(&frame, count) {
+        return Ok(Verdicts::passing(count));
+    }
+    Ok(decode_all(frame, count, verdict)?.into_iter().map(Ok).collect())
+}
+
+/// Whether a frame says of all messages that they pass, as nearly all frames do.
+fn is_all_passing(frame: &[u8], count: usize) -> bool {
+    frame
+        .split_at_checked(HEAD_BYTES)
+        .is_some_and(|(head, verdicts)| {
+            head[0] == VERSION
+                && head[1..] == len_bytes(count)
+                && verdicts.len() == count
+                && verdicts.iter().all(|&verdict| verdict == PASS)
+        })
 }
 
 /// Reads `count` answers, each by `read`.
@@ -147,7 +170,7 @@ pub(crate) type Read<T> = Result<Result<T, Invalid>, Unusable>;
 
 fn verdict(reader: &mut Reader) -> Read<Verdict> {
     Ok(match reader.u8()? {
-        0 => Ok(Verdict::Pass),
+        PASS => Ok(Verdict::Pass),
         1 => replacement(reader)?.map(|replacement| Verdict::Replace(Box::new(replacement))),
         2 => Ok(Verdict::Drop),
         3 => rejection(reader)?.map(Verdict::Reject),
@@ -394,13 +417,13 @@ mod tests {
             (vec![5, 0xff, 0xff, 0xff, 0xff], "Throttle(60000)"),
         ];
         for (bytes, expected) in cases {
-            let verdicts = decode(one(bytes), 1).unwrap();
-            assert_eq!(format!("{:?}", verdicts[0]), *expected, "{bytes:?}");
+            let verdict = decode(one(bytes), 1).unwrap().pop().unwrap().unwrap();
+            assert_eq!(format!("{verdict:?}"), *expected, "{bytes:?}");
         }
 
-        let verdicts = decode(one(&replace.concat()), 1).unwrap();
-        let Verdict::Replace(replacement) = &verdicts[0] else {
-            panic!("{verdicts:?}")
+        let verdict = decode(one(&replace.concat()), 1).unwrap().pop().unwrap();
+        let Ok(Verdict::Replace(replacement)) = &verdict else {
+            panic!("{verdict:?}")
         };
         assert_eq!(replacement.topic.as_ref().unwrap().as_str(), "n/t");
         assert_eq!(replacement.payload.as_deref(), Some(&b"pl"[..]));
@@ -411,8 +434,8 @@ mod tests {
         let properties = replacement.properties.as_ref().unwrap();
         assert_eq!(properties.values().unwrap().payload_format_utf8, Some(true));
 
-        let empty = decode(one(&[1, 0b1_0000, 0, 0, 0, 0]), 1).unwrap();
-        let Verdict::Replace(replacement) = &empty[0] else {
+        let empty = decode(one(&[1, 0b1_0000, 0, 0, 0, 0]), 1).unwrap().pop().unwrap();
+        let Ok(Verdict::Replace(replacement)) = &empty else {
             panic!("{empty:?}")
         };
         assert!(

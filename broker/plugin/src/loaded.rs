@@ -12,7 +12,7 @@ use hookwire_hooks::{
     Access, AccessAnswer, Action, AskedAccess, Authentication, ClientKey, Comparison, Credentials,
     DeliverDecision, EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message,
     OnFailure, Parcel, Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest,
-    UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
+    UnsubscribeDecision, Verdict, Verdicts, WillCause, WillDecision, WillDelays,
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 use tracing::Level;
@@ -359,7 +359,7 @@ impl LoadedPlugin {
     }
 
     /// One verdict for each message of a run, in one call if possible.
-    fn judge(&self, run: &[&Message], verdicts: &mut Vec<Result<Verdict, Failure>>) {
+    fn judge(&self, run: &[&Message], verdicts: &mut Verdicts) {
         if run.len() == 1 {
             verdicts.push(self.judge_one(run[0]));
             return;
@@ -370,8 +370,8 @@ impl LoadedPlugin {
                 self.run_length.in_time(run.len());
                 self.counters(Hook::OnPublish).messages(run.len());
                 self.counters(Hook::OnPublish)
-                    .verdicts(answers.iter().map(on_publish::index));
-                verdicts.extend(answers.into_iter().map(Ok));
+                    .verdicts(answers.iter().flatten().map(on_publish::index));
+                verdicts.append(answers);
             }
             Err(BatchFailure {
                 failure,
@@ -434,7 +434,7 @@ impl LoadedPlugin {
         )
     }
 
-    fn ask_batch(&self, run: &[&Message]) -> Result<Vec<Verdict>, BatchFailure> {
+    fn ask_batch(&self, run: &[&Message]) -> Result<Verdicts, BatchFailure> {
         let shown = self.interests.on_publish.shown;
         let budget = self.quick();
         self.ask(Hook::OnPublish, budget, |instance| {
@@ -444,11 +444,13 @@ impl LoadedPlugin {
 }
 
 /// The verdict of a batch of one message.
-fn only_one(verdicts: Result<Vec<Verdict>, BatchFailure>) -> Result<Verdict, Failure> {
+fn only_one(verdicts: Result<Verdicts, BatchFailure>) -> Result<Verdict, Failure> {
     let mut verdicts = verdicts.map_err(|batch| batch.failure)?;
-    verdicts.pop().ok_or_else(|| Failure {
-        kind: FailureKind::InvalidAnswer,
-        detail: "no verdict".into(),
+    verdicts.pop().unwrap_or_else(|| {
+        Err(Failure {
+            kind: FailureKind::InvalidAnswer,
+            detail: "no verdict".into(),
+        })
     })
 }
 
@@ -586,8 +588,8 @@ impl Plugin for LoadedPlugin {
     /// brings a verdict that no message may have, each message is judged once more by itself, on an instance that is
     /// sound, so that one that no instance survives does not condemn the others. If the answer is no frame of verdicts,
     /// all of them fail.
-    fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>> {
-        let mut verdicts = Vec::with_capacity(messages.len());
+    fn on_publish(&self, messages: &[&Message]) -> Verdicts {
+        let mut verdicts = Verdicts::default();
         let mut rest = messages;
         while !rest.is_empty() {
             let (run, behind) = rest.split_at(self.run_len(rest));
@@ -666,9 +668,9 @@ impl Plugin for LoadedPlugin {
     }
 
     /// One by one and in order, as the client's own input.
-    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Vec<Result<Verdict, Failure>>> {
+    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Verdicts> {
         Box::pin(async move {
-            let mut verdicts = Vec::with_capacity(messages.len());
+            let mut verdicts = Verdicts::default();
             for message in messages {
                 verdicts.push(self.judge_waiting(message).await);
             }

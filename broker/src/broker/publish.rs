@@ -488,7 +488,8 @@ impl Broker {
         topic: &TopicName,
         from: Option<u64>,
     ) -> Arc<Matches<Arc<Client>>> {
-        Arc::clone(self.0.router.matching(&mut publisher.memo, topic, from))
+        let (_, matches) = self.0.router.matching(&mut publisher.memo, topic, from);
+        Arc::clone(matches)
     }
 
     /// Retains a message that goes to nobody, if the policies have let it pass and none has taken its RETAIN flag off.
@@ -570,7 +571,7 @@ impl Broker {
         if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             return Placed::TooLarge;
         }
-        let matches = self.0.router.matching(&mut publisher.memo, &message.topic, from);
+        let (topic, matches) = self.0.router.matching(&mut publisher.memo, &message.topic, from);
         if !self.has_room(round, &message, matches) {
             return Placed::NoRoom;
         }
@@ -594,7 +595,7 @@ impl Broker {
             }
             return Placed::Unheard(unheard(&message, matches.withheld));
         }
-        keep(&mut message);
+        keep(&mut message, topic);
         if routing.is_none() && self.may_bundle(round, &message, matches) {
             if !publisher.bundle.is_for(matches) {
                 let matches = Arc::clone(matches);
@@ -881,9 +882,9 @@ fn begin(message: &mut Arc<Message>, now: Instant) {
 
 /// A message of QoS 1 or 2 may wait long for its acknowledgement, or for its recipient: it must not hold on
 /// to the read buffer that it came in, with everything else that came in it.
-fn keep(message: &mut Arc<Message>) {
+fn keep(message: &mut Arc<Message>, topic: &TopicName) {
     if message.qos > QoS::AtMostOnce {
-        Arc::make_mut(message).detach();
+        Arc::make_mut(message).detach_under(topic.clone());
     }
 }
 

@@ -16,11 +16,14 @@ const TOPICS_MAX: usize = 1024;
 pub struct Memo<S> {
     generation: u64,
     /// Of the topic that was asked for last.
-    last: Option<(TopicName, Arc<Matches<S>>)>,
+    last: Option<Found<S>>,
     known: Known<S>,
 }
 
 type Known<S> = HashMap<TopicName, Arc<Matches<S>>>;
+
+/// A topic, in memory of its own that all messages of that topic may share, and who receives it.
+pub type Found<S> = (TopicName, Arc<Matches<S>>);
 
 impl<S> Default for Memo<S> {
     fn default() -> Self {
@@ -40,16 +43,14 @@ impl<S> Memo<S> {
         generation: u64,
         topic: &TopicName,
         look_up: impl FnOnce() -> Matches<S>,
-    ) -> &Arc<Matches<S>> {
+    ) -> &Found<S> {
         if self.generation != generation {
             self.forget();
             self.generation = generation;
         }
         self.last.take_if(|(last, _)| last != topic);
-        let (_, matches) = self
-            .last
-            .get_or_insert_with(|| find(&mut self.known, topic, look_up));
-        matches
+        self.last
+            .get_or_insert_with(|| find(&mut self.known, topic, look_up))
     }
 
     /// Forgets everything.
@@ -59,11 +60,7 @@ impl<S> Memo<S> {
     }
 }
 
-fn find<S>(
-    known: &mut Known<S>,
-    topic: &TopicName,
-    look_up: impl FnOnce() -> Matches<S>,
-) -> (TopicName, Arc<Matches<S>>) {
+fn find<S>(known: &mut Known<S>, topic: &TopicName, look_up: impl FnOnce() -> Matches<S>) -> Found<S> {
     if let Some((topic, matches)) = known.get_key_value(topic) {
         return (topic.clone(), Arc::clone(matches));
     }

@@ -18,7 +18,7 @@ use hookwire_protocol::{SharedFilter, TopicFilter, TopicName};
 use parking_lot::RwLock;
 
 pub use group::{Choice, Group};
-pub use memo::Memo;
+pub use memo::{Found, Memo};
 pub use retained::{Retained, RetainedFull, RetainedLimits};
 pub use subscriptions::{Matches, Recipient, Subscriber, Subscription, Subscriptions};
 
@@ -90,7 +90,7 @@ impl<S: Subscriber> Router<S> {
         memo: &'m mut Memo<S>,
         topic: &TopicName,
         publisher: Option<u64>,
-    ) -> &'m Arc<Matches<S>> {
+    ) -> &'m Found<S> {
         // Read before the look-up: a change in between makes the memo stale, never wrong.
         let generation = self.generation.load(Ordering::Acquire);
         memo.matches(generation, topic, || {

@@ -384,12 +384,12 @@ fn a_memo_is_forgotten_when_subscriptions_change() {
     let router = Router::default();
     let mut memo = Memo::default();
     let here = name("a/b");
-    assert!(router.matching(&mut memo, &here, None).is_empty());
+    assert!(router.matching(&mut memo, &here, None).1.is_empty());
     router.subscribe(&filter("a/+"), subscription(1, QoS::AtMostOnce));
-    assert_eq!(ids(router.matching(&mut memo, &here, None)), [1]);
-    assert_eq!(ids(router.matching(&mut memo, &name("a/c"), None)), [1]);
+    assert_eq!(ids(&router.matching(&mut memo, &here, None).1), [1]);
+    assert_eq!(ids(&router.matching(&mut memo, &name("a/c"), None).1), [1]);
     router.unsubscribe(&filter("a/+"), 1);
-    assert!(router.matching(&mut memo, &here, None).is_empty());
+    assert!(router.matching(&mut memo, &here, None).1.is_empty());
 }
 
 #[test]

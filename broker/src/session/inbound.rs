@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use hashbrown::HashSet;
-use hookwire_protocol::{Delivery, PacketId, Publish, PublishTopic, PubrelReason, TopicName};
+use hookwire_protocol::{Delivery, PacketId, PublishTopic, PubrelReason, TopicName};
 
 use super::Violation;
 
@@ -42,18 +42,19 @@ impl Inbound {
 
     /// The topic that a PUBLISH means, and what its alias stands for from here on.
     #[inline]
-    pub(super) fn resolve(&mut self, publish: &Publish) -> Result<TopicName, Violation> {
-        match &publish.topic {
-            PublishTopic::Name { topic, alias: None } => Ok(topic.clone()),
+    pub(super) fn resolve(&mut self, topic: PublishTopic) -> Result<TopicName, Violation> {
+        match topic {
+            PublishTopic::Name { topic, alias: None } => Ok(topic),
             PublishTopic::Name {
                 topic,
                 alias: Some(alias),
             } => {
-                *self.alias(*alias)? = Some(topic.clone());
-                Ok(topic.clone())
+                // With memory of its own, so that an alias does not hold on to a whole read buffer.
+                *self.alias(alias)? = Some(topic.detached());
+                Ok(topic)
             }
             // [MQTT-3.3.2-8..12]
-            PublishTopic::Alias(alias) => self.alias(*alias)?.clone().ok_or(Violation::TopicAliasUnknown),
+            PublishTopic::Alias(alias) => self.alias(alias)?.clone().ok_or(Violation::TopicAliasUnknown),
         }
     }
 

@@ -344,7 +344,7 @@ impl Session {
         if values.is_some_and(|values| !values.subscription_identifiers.is_empty()) {
             return Err(Violation::SubscriptionIdentifier);
         }
-        let topic = self.inbound.resolve(&publish)?;
+        let topic = self.inbound.resolve(publish.topic)?;
         let topic = self.mounted(topic)?;
         let novelty = self.inbound.note(publish.delivery)?;
         let message = Message {

@@ -9,7 +9,7 @@ use hookwire_hooks::{
     Access, AccessAnswer, Action, AskedAccess, Authentication, Call, ClientKey, Comparison, Credentials,
     DeliverDecision, EnhancedStep, Event, EventClass, Failure, Hook, HookSet, Host, Message, OnFailure,
     Parcel, Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest, UnsubscribeDecision,
-    Verdict, WillCause, WillDecision, WillDelays,
+    Verdicts, WillCause, WillDecision, WillDelays,
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 
@@ -192,11 +192,11 @@ impl Plugin for WatchedPlugin {
         ask!(self, self.plugin.authorize(access), answer => Call::Authorize { access, answer: &answer })
     }
 
-    fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>> {
+    fn on_publish(&self, messages: &[&Message]) -> Verdicts {
         let began = self.begin();
         let answers = self.plugin.on_publish(messages);
         if let Some(began) = began {
-            let calls = messages.iter().zip(&answers);
+            let calls = messages.iter().zip(answers.iter());
             self.tell_each(
                 began,
                 calls.map(|(message, answer)| Call::OnPublish { message, answer }),
@@ -298,14 +298,14 @@ impl Plugin for WatchedPlugin {
         })
     }
 
-    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Vec<Result<Verdict, Failure>>> {
+    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Verdicts> {
         let Some(began) = self.begin() else {
             return Arc::clone(&self.plugin).on_publish_waiting(messages);
         };
         let answers = Arc::clone(&self.plugin).on_publish_waiting(messages.clone());
         Box::pin(async move {
             let answers = answers.await;
-            let calls = messages.iter().zip(&answers);
+            let calls = messages.iter().zip(answers.iter());
             self.tell_each(
                 began,
                 calls.map(|(message, answer)| Call::OnPublish { message, answer }),

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use hookwire_hooks::{Failure, Message, Verdict};
+use hookwire_hooks::{Failure, Message, Verdict, Verdicts};
 
 use super::batch::BatchFailure;
 use super::convert::{self, Invalid, MessageView, Shown};
@@ -38,7 +38,7 @@ pub(crate) async fn ask_batch(
     budget: Budget,
     messages: &[&Message],
     shown: Shown,
-) -> Result<Vec<Verdict>, BatchFailure> {
+) -> Result<Verdicts, BatchFailure> {
     let hops = messages
         .iter()
         .map(|message| message.source.hops())

@@ -9,7 +9,7 @@ use hookwire_hooks::{
     Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Comparison, Credentials,
     DeliverDecision, EnhancedStep, Event, EventClass, Failure, FailureKind, Hook, HookSet, Message,
     OnFailure, Parcel, Pending, Plugin, Recipients, Routing, SubscribeDecision, SubscribeRequest,
-    UnsubscribeDecision, Verdict, WillCause, WillDecision, WillDelays,
+    UnsubscribeDecision, Verdict, Verdicts, WillCause, WillDecision, WillDelays,
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 use parking_lot::Mutex;
@@ -148,7 +148,7 @@ impl Plugin for Policy {
         })
     }
 
-    fn on_publish(&self, messages: &[&Message]) -> Vec<Result<Verdict, Failure>> {
+    fn on_publish(&self, messages: &[&Message]) -> Verdicts {
         let judge = self.on_publish.as_ref().expect("asked only if implemented");
         messages
             .iter()
