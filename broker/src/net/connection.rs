@@ -85,7 +85,8 @@ pub(super) struct Connection<S> {
     at: usize,
     out: Outbox,
     has_backlog: bool,
-    publisher: Publisher,
+    /// Of a client that has published: most only listen.
+    publisher: Option<Box<Publisher>>,
     run: Vec<Publish>,
     /// Acknowledgements of QoS 1 that follow each other, handled in one go.
     acks: Vec<(PacketId, PublishReason)>,
@@ -115,7 +116,7 @@ impl<S: Stream> Connection<S> {
             at: 0,
             out: Outbox::default(),
             has_backlog: false,
-            publisher: Publisher::default(),
+            publisher: None,
             run: Vec::new(),
             acks: Vec::new(),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -136,8 +137,9 @@ impl<S: Stream> Connection<S> {
         connection
     }
 
-    /// Runs until the connection ends, for whatever reason.
-    pub(super) async fn run(mut self) {
+    /// Runs until the connection ends, for whatever reason. It stays in its box: a future that held it would have room for it
+    /// once for each way in which it is passed on.
+    pub(super) async fn run(mut self: Box<Self>) {
         // What came right behind the CONNECT is there already.
         let mut handled = self.cut_packets().and_then(|()| self.handle_packets());
         let end = loop {
@@ -156,7 +158,7 @@ impl<S: Stream> Connection<S> {
                 Wakeup::End(end) => Err(end),
             };
         };
-        self.leave(end).await;
+        Box::pin(self.leave(end)).await;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {
@@ -419,15 +421,17 @@ impl<S: Stream> Connection<S> {
             return Ok(());
         }
         if self.broker.waits_to_publish(&self.connected) {
-            let (publisher, run) = (mem::take(&mut self.publisher), mem::take(&mut self.run));
-            let published = self.broker.publish_run_waiting(&self.connected, publisher, run);
+            let publisher = self.publisher.take().unwrap_or_default();
+            let run = mem::take(&mut self.run);
+            let published = self.broker.publish_run_waiting(&self.connected, *publisher, run);
             self.hearing
                 .open(async move { Heard::Published(Box::new(published.await)) });
             return Ok(());
         }
+        let publisher = self.publisher.get_or_insert_default();
         let outcome = self
             .broker
-            .publish_run(&self.connected, &mut self.publisher, now, &mut self.run);
+            .publish_run(&self.connected, publisher, now, &mut self.run);
         self.handle_published(now, outcome)
     }
 
@@ -455,7 +459,7 @@ impl<S: Stream> Connection<S> {
         self.connected.keep_alive.heard(now);
         match heard {
             Heard::Published(published) => {
-                self.publisher = published.publisher;
+                self.publisher = Some(Box::new(published.publisher));
                 self.handle_published(now, published.outcome)?;
             }
             Heard::Consulted(subscribe, consulted) => self
@@ -585,7 +589,9 @@ impl<S: Stream> Connection<S> {
                 self.broker
                     .renew(&mut self.connected, &grant, now)
                     .map_err(End::Stop)?;
-                self.publisher.forget_access();
+                if let Some(publisher) = &mut self.publisher {
+                    publisher.forget_access();
+                }
                 self.say_auth(AuthReason::Success, data)?;
             }
             EnhancedOutcome::Deny(denial) => return Err(End::Stop(refused(denial))),
@@ -661,7 +667,7 @@ impl<S: Stream> Connection<S> {
 
     // ---- the end
 
-    async fn leave(mut self, end: End) {
+    async fn leave(mut self: Box<Self>, end: End) {
         let now = clock::now();
         // What was handled before the end is still answered.
         self.collect_output();
@@ -880,7 +886,9 @@ mod tests {
         };
         connected.client.session().detach(clock::now(), &ending);
         link.close(Closure::taken_over());
-        Connection::new(near, broker, connected, buffer).run().await;
+        Box::new(Connection::new(near, broker, connected, buffer))
+            .run()
+            .await;
         let mut heard = Vec::new();
         far.read_to_end(&mut heard).await.expect("it was closed in order");
         // [MQTT-3.2.0-1]

@@ -77,12 +77,29 @@ impl NoConnect {
 
 /// Serves one connection from its first byte to its end. `refusal` turns the client away with a reason: there
 /// is no room for it.
-pub async fn serve<S: Stream>(
+///
+/// What the handshake took is given back before the connection begins, so that a client that is just there takes little.
+pub fn serve<S: Stream>(
+    stream: S,
+    broker: Broker,
+    arrival: Arrival,
+    refusal: Option<ConnectReason>,
+) -> impl Future<Output = ()> + Send {
+    let arriving = Box::pin(admit(stream, broker, arrival, refusal));
+    async move {
+        if let Some(connection) = arriving.await {
+            Box::pin(connection.run()).await;
+        }
+    }
+}
+
+/// The connection of a client that may stay.
+async fn admit<S: Stream>(
     mut stream: S,
     broker: Broker,
     arrival: Arrival,
     refusal: Option<ConnectReason>,
-) {
+) -> Option<Box<Connection<S>>> {
     let settings = broker.settings().clone();
     let deadline = clock::now() + settings.limits.connect_timeout;
     let mut buffer = ReadBuffer::default();
@@ -94,8 +111,14 @@ pub async fn serve<S: Stream>(
     );
     let connect = match tokio::time::timeout_at(deadline.into(), reading).await {
         Ok(Ok(connect)) => connect,
-        Ok(Err(failed)) => return turn_away(&mut stream, &broker, &arrival, &failed).await,
-        Err(_) => return turn_away(&mut stream, &broker, &arrival, &NoConnect::Late).await,
+        Ok(Err(failed)) => {
+            turn_away(&mut stream, &broker, &arrival, &failed).await;
+            return None;
+        }
+        Err(_) => {
+            turn_away(&mut stream, &broker, &arrival, &NoConnect::Late).await;
+            return None;
+        }
     };
     let packet_bytes_max = session::packet_bytes_max(&connect);
     let version = connect.version;
@@ -112,25 +135,26 @@ pub async fn serve<S: Stream>(
     );
     let admitted = match refusal {
         Some(reason) => Err(broker.no_room(reason, None)),
-        // In boxes of their own: a connection that says nothing should not take the room of one that does.
+        // In a box of its own: a connection that says nothing should not take the room of one that does.
         None => Box::pin(broker.connect(connect, arrival.clone(), &mut interview)).await,
     };
     let has_left = interview.has_left();
     match admitted {
-        Ok(connected) => Box::pin(Connection::new(stream, broker, connected, buffer).run()).await,
+        Ok(connected) => Some(Box::new(Connection::new(stream, broker, connected, buffer))),
         Err(denial) => {
             let (address, code) = (&arrival.address, denial.reason.code());
             let text = denial.text.as_deref().unwrap_or("");
             tracing::info!(%address, client_id = %client_id.escape_debug(), code, "refused: {} {text}", denial.reason.as_str());
             broker.report_refused(&client_id, username, arrival.address, version, &denial);
             if has_left {
-                return;
+                return None;
             }
             // [MQTT-4.12.0-4]
             let mut connack = refused(denial, problem_information);
             if session::fit_connack(&mut connack, version, packet_bytes_max) {
                 send_connack(&mut stream, version, connack).await;
             }
+            None
         }
     }
 }

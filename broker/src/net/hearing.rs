@@ -26,7 +26,7 @@ pub(super) enum Held {
 #[derive(Default)]
 pub(super) struct Hearing {
     question: Option<Pin<Box<dyn Future<Output = Heard> + Send>>>,
-    held: Option<Held>,
+    held: Option<Box<Held>>,
 }
 
 impl Hearing {
@@ -40,11 +40,11 @@ impl Hearing {
 
     /// Keeps what is to be handled after it.
     pub(super) fn hold(&mut self, held: Held) {
-        self.held = Some(held);
+        self.held = Some(Box::new(held));
     }
 
     pub(super) fn take_held(&mut self) -> Option<Held> {
-        self.held.take()
+        self.held.take().map(|held| *held)
     }
 
     /// The answer, once.

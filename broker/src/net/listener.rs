@@ -127,13 +127,15 @@ impl Bound {
         });
         match self.room(peer, broker, slots) {
             Ok(room) => {
-                tokio::spawn(serve(stream, broker.clone(), arrival, None, room));
+                let serving = handshake::serve(stream, broker.clone(), arrival, None);
+                tokio::spawn(within(room, serving));
             }
             Err((limit, reason)) => {
                 broker.metrics().limits.reached(limit);
                 if let Ok(room) = slots.refused.clone().try_acquire_owned() {
                     tracing::warn!(%peer, listener = self.name, limit = limit.key(), "no room for another connection");
-                    tokio::spawn(serve(stream, broker.clone(), arrival, Some(reason), room));
+                    let serving = handshake::serve(stream, broker.clone(), arrival, Some(reason));
+                    tokio::spawn(within(room, serving));
                 }
             }
         }
@@ -157,13 +159,7 @@ impl Bound {
 type Room = (Visit, OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// The room is given back when the connection has ended.
-async fn serve<R: Send>(
-    stream: TcpStream,
-    broker: Broker,
-    arrival: Arrival,
-    refusal: Option<ConnectReason>,
-    room: R,
-) {
-    handshake::serve(stream, broker, arrival, refusal).await;
+async fn within<R: Send>(room: R, serving: impl Future<Output = ()>) {
+    serving.await;
     drop(room);
 }
