@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,17 +11,19 @@ use serde_json::Value;
 
 use super::{checking, inspection, snippet};
 use crate::cli::BuildArgs;
+use crate::output::output;
 
 const TARGET: &str = "wasm32-wasip2";
 
 /// Builds the crate's components and prints what each of them is and needs.
 pub(super) fn build(args: &BuildArgs) -> anyhow::Result<()> {
     for component in compile(&args.dir, &args.cargo)? {
-        println!("{}", component.display());
+        let mut out = output();
+        writeln!(out, "{}", component.display())?;
         checking::check_type(&component)?;
         let inspection = inspection::inspect(&component)?;
-        print!("{}", inspection::describe(&inspection));
-        println!("\n{}", snippet::entry(&component, &inspection));
+        write!(out, "{}", inspection::describe(&inspection))?;
+        writeln!(out, "\n{}", snippet::entry(&component, &inspection))?;
     }
     Ok(())
 }
