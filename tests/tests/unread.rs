@@ -129,3 +129,31 @@ fn an_error_that_nobody_hears_is_one() {
         .status();
     assert_eq!(failed.expect("hookwire can be run").code(), Some(1));
 }
+
+/// What reads the log of a broker may end as well. The broker goes on.
+#[test]
+fn a_broker_whose_log_nobody_reads_goes_on() {
+    let broker = Broker::start(&format!("log = \"debug\"\n{ADMIN}"));
+    let admin = broker.admin_address().to_string();
+    broker.log().stop();
+    let reload = || Setup::run(&["reload", "--admin", &admin]);
+    for receive_maximum in [1, 2] {
+        broker.edit_config(&format!(
+            "log = \"debug\"\n{ADMIN}[limits]\nreceive_maximum = {receive_maximum}\n"
+        ));
+        assert!(reload().success);
+    }
+    assert!(broker.log().wait_end(), "the pipe is closed");
+    let mut panel = Client::connect(&broker, v5("panel"));
+    panel.subscribe("#", QoS::AtLeastOnce);
+    for turn in 0..3 {
+        let told = reload();
+        assert!(told.success, "reload {turn}: {}", told.text);
+        let mut lamp = Client::connect(&broker, v5("lamp"));
+        lamp.publish("a", "x", QoS::AtLeastOnce);
+        assert_eq!(panel.receive().payload, "x");
+        lamp.lose();
+    }
+    broker.terminate();
+    assert!(broker.wait_exit().success());
+}
