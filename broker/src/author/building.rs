@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
+use hookwire_plugin_build::{Places, TARGET, Toolchain};
 use serde_json::Value;
 
 use super::{checking, inspection, snippet};
 use crate::cli::BuildArgs;
 use crate::output::output;
-
-const TARGET: &str = "wasm32-wasip2";
 
 /// Builds the crate's components and prints what each of them is and needs.
 pub(super) fn build(args: &BuildArgs) -> anyhow::Result<()> {
@@ -36,11 +35,13 @@ fn compile(dir: &Path, arguments: &[String]) -> anyhow::Result<Vec<PathBuf>> {
         "{} has no Cargo.toml; `hookwire plugin new NAME` makes a plugin's crate",
         dir.display()
     );
-    require_target(dir)?;
+    let toolchain = Toolchain::new("rustc", dir);
+    require_target(&toolchain)?;
     let mut cargo = Command::new(cargo());
     cargo
         .current_dir(dir)
         .args(["build", "--release", "--target", TARGET])
+        .args(places(&toolchain, dir)?.arguments())
         .arg("--message-format=json-render-diagnostics")
         .args(arguments)
         .stderr(Stdio::inherit());
@@ -64,18 +65,31 @@ fn cargo() -> OsString {
 }
 
 /// What rustc says without the target is that it cannot find `core`; what to do about it is this.
-fn require_target(dir: &Path) -> anyhow::Result<()> {
-    let asked = Command::new("rustc")
-        .current_dir(dir)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output()
-        .context("rustc cannot be run; install Rust with rustup")?;
-    let libraries = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
+fn require_target(toolchain: &Toolchain) -> anyhow::Result<()> {
+    let makes_components = toolchain.makes_components();
     ensure!(
-        asked.status.success() && libraries.is_dir(),
+        makes_components.context("rustc cannot be run; install Rust with rustup")?,
         "this Rust cannot build for {TARGET}; run: rustup target add {TARGET}"
     );
     Ok(())
+}
+
+/// Where cargo builds, by its own word: a crate may be one of several in a workspace.
+fn places(toolchain: &Toolchain, dir: &Path) -> anyhow::Result<Places> {
+    let told = Command::new(cargo())
+        .current_dir(dir)
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo cannot be run; install Rust with rustup")?;
+    ensure!(told.status.success(), "cargo could not build the plugin");
+    let metadata: Value = serde_json::from_slice(&told.stdout)?;
+    let place = |name: &str| Path::new(metadata[name].as_str().unwrap_or_default());
+    Ok(Places::of(
+        toolchain,
+        place("workspace_root"),
+        place("target_directory"),
+    )?)
 }
 
 /// The components among what cargo says that it made of this manifest, one message a line.
