@@ -92,7 +92,20 @@ impl Values {
                 .filter(|part| !part.is_empty());
             parts.collect::<Vec<_>>().join(between)
         };
+        let grants = join(|hook| hook.grant.trim(), ", ");
+        let granted = Some(format!("grant = {{ {grants} }}")).filter(|_| !grants.is_empty());
         Self(vec![
+            (
+                "granted",
+                granted
+                    .as_ref()
+                    .map(|grant| format!("{grant}\n"))
+                    .unwrap_or_default(),
+            ),
+            (
+                "grant",
+                granted.unwrap_or_else(|| "# grant = { clients = true }".to_owned()),
+            ),
             ("toml", join(|hook| hook.toml, "")),
             ("json", join(|hook| hook.json.trim(), ", ")),
             ("fields", join(|hook| hook.fields, "")),
