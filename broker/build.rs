@@ -2,8 +2,9 @@
 //! `hookwire plugin new` does.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
+
+use hookwire_plugin_build::Bundle;
 
 /// Name in the configuration, and package.
 const BUNDLED: [(&str, &str); 12] = [
@@ -34,7 +35,6 @@ fn main() {
     ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
-    require_target();
     let components = build(&root, &guests_dir(&out));
     write_list(&components, &out.join("bundled.rs"));
     write_sdk(&root, &out.join("sdk.rs"));
@@ -53,47 +53,14 @@ fn guests_dir(out: &Path) -> PathBuf {
         .join("guests")
 }
 
-fn require_target() {
-    let rustc = variable("RUSTC");
-    let libraries = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
-        .output()
-        .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    assert!(
-        libraries.is_ok_and(|path| path.is_dir()),
-        "the plugins are built for wasm32-wasip2, which this toolchain lacks; run: rustup target add wasm32-wasip2"
-    );
-}
-
 fn build(root: &Path, target_dir: &Path) -> Vec<(&'static str, PathBuf)> {
-    let mut cargo = Command::new(variable("CARGO"));
-    cargo.current_dir(root).args([
-        "build",
-        "--profile",
-        "plugin",
-        "--target",
-        "wasm32-wasip2",
-        "--target-dir",
-    ]);
-    cargo.arg(target_dir);
-    for (_, package) in BUNDLED {
-        cargo.args(["--package", package]);
+    let packages = BUNDLED.map(|(_, package)| package);
+    let bundle = Bundle::new(root, target_dir, packages).expect("the broker lies in its workspace");
+    if let Err(why) = bundle.build() {
+        panic!("the bundled plugins do not build: {why}");
     }
-    // What is set for the broker's own build (wrappers of clippy, flags of coverage) is not for the guests.
-    for name in [
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "RUSTFLAGS",
-        "CARGO_TARGET_DIR",
-    ] {
-        cargo.env_remove(name);
-    }
-    let status = cargo.status().expect("cargo starts");
-    assert!(status.success(), "the bundled plugins do not build");
-    let built = target_dir.join("wasm32-wasip2").join("plugin");
     BUNDLED
-        .map(|(name, package)| (name, built.join(format!("{}.wasm", package.replace('-', "_")))))
+        .map(|(name, package)| (name, bundle.component(package)))
         .into()
 }
 

@@ -1,8 +1,9 @@
 //! Builds the guests in `tests/guests`, all of them in one call of cargo, and tells the harness where they are.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
+
+use hookwire_plugin_build::Bundle;
 
 fn main() {
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join("..");
@@ -11,9 +12,10 @@ fn main() {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     let guests = guests(&root.join("tests/guests"));
-    if !guests.is_empty() {
-        require_target();
-        build(&root, &guests_dir, &guests);
+    let packages = guests.iter().map(|(_, package)| package);
+    let bundle = Bundle::new(&root, &guests_dir, packages).expect("the tests lie in their workspace");
+    if let Err(why) = bundle.build() {
+        panic!("the guests of the tests do not build: {why}");
     }
     let list: Vec<_> = guests
         .iter()
@@ -22,7 +24,7 @@ fn main() {
     println!("cargo::rustc-env=HOOKWIRE_GUESTS={}", list.join(";"));
     println!(
         "cargo::rustc-env=HOOKWIRE_GUESTS_DIR={}",
-        guests_dir.join("wasm32-wasip2/plugin").display()
+        bundle.folder().display()
     );
 }
 
@@ -54,43 +56,4 @@ fn guests(folder: &Path) -> Vec<(String, String)> {
         .collect();
     guests.sort();
     guests
-}
-
-fn require_target() {
-    let libraries = Command::new(variable("RUSTC"))
-        .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
-        .output()
-        .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    assert!(
-        libraries.is_ok_and(|path| path.is_dir()),
-        "the guests are built for wasm32-wasip2, which this toolchain lacks; run: rustup target add wasm32-wasip2"
-    );
-}
-
-fn build(root: &Path, target_dir: &Path, guests: &[(String, String)]) {
-    let mut cargo = Command::new(variable("CARGO"));
-    cargo.current_dir(root).args([
-        "build",
-        "--profile",
-        "plugin",
-        "--target",
-        "wasm32-wasip2",
-        "--target-dir",
-    ]);
-    cargo.arg(target_dir);
-    for (_, package) in guests {
-        cargo.args(["--package", package]);
-    }
-    // What is set for the tests' own build (wrappers of clippy, flags of coverage) is not for the guests.
-    for name in [
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "RUSTFLAGS",
-        "CARGO_TARGET_DIR",
-    ] {
-        cargo.env_remove(name);
-    }
-    let status = cargo.status().expect("cargo starts");
-    assert!(status.success(), "the guests of the tests do not build");
 }

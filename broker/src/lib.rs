@@ -11,6 +11,12 @@
 //! [`broker`] ties them together, [`net`] is where socket and clock meet them, [`config`], [`policy`] and
 //! [`reload`] say what is in force.
 
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when nobody reads any more: see output"
+)]
+
 pub mod admin;
 pub mod author;
 pub mod broker;
@@ -21,6 +27,7 @@ pub mod config;
 pub mod metrics;
 pub mod net;
 pub mod offline;
+pub mod output;
 pub mod policy;
 pub mod reload;
 pub mod router;

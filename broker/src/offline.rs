@@ -1,7 +1,7 @@
 //! `hookwire store`: looking at a store that no broker uses.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufWriter, Write, stdin, stdout};
+use std::io::{BufRead, BufWriter, Write, stdin};
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,6 +11,7 @@ use hookwire_store::{Batch, DataLoss, Disk, FORMAT, Key, Space, Store};
 use serde_json::{Value, json};
 
 use crate::cli::StoreCommand;
+use crate::output::output;
 use crate::session::journal::{Entry, keys};
 
 /// Memory for what was read last; everything is read once.
@@ -48,22 +49,25 @@ fn check(folder: &Path) -> anyhow::Result<()> {
     let store = open(folder, DataLoss::Refuse)?;
     let mut damaged = 0_u64;
     for space in Space::ALL {
+        let mut printed = Ok(());
         let good = store.check(space, &mut |error| {
             damaged += 1;
-            println!("{error}");
+            if printed.is_ok() {
+                printed = writeln!(output(), "{error}");
+            }
         })?;
-        println!("{}: {good} good records", space.as_str());
+        printed?;
+        writeln!(output(), "{}: {good} good records", space.as_str())?;
     }
-    println!("{} commits", store.committed());
+    writeln!(output(), "{} commits", store.committed())?;
     if damaged > 0 {
         bail!("{damaged} damaged records");
     }
     let left_over = left_over(&store)?;
     if left_over > 0 {
-        println!("{left_over} messages that nothing refers to");
+        writeln!(output(), "{left_over} messages that nothing refers to")?;
     }
-    println!("{}: ok", folder.display());
-    Ok(())
+    Ok(writeln!(output(), "{}: ok", folder.display())?)
 }
 
 /// Messages that no place in a queue refers to.
@@ -105,7 +109,7 @@ fn export(folder: &Path, accept_data_loss: bool) -> anyhow::Result<()> {
         DataLoss::Refuse
     };
     let store = open(folder, loss)?;
-    let mut out = BufWriter::new(stdout().lock());
+    let mut out = BufWriter::new(output());
     writeln!(out, "{}", json!({ "hookwire-store": FORMAT }))?;
     for space in Space::ALL.into_iter().filter(|space| *space != Space::Meta) {
         let mut failed = None;
@@ -148,8 +152,7 @@ fn import(folder: &Path) -> anyhow::Result<()> {
     }
     store.commit(&batch, true)?;
     store.mark()?;
-    println!("{}: {count} records", folder.display());
-    Ok(())
+    Ok(writeln!(output(), "{}: {count} records", folder.display())?)
 }
 
 fn check_format(line: &str) -> anyhow::Result<()> {
@@ -188,12 +191,12 @@ fn compact(folder: &Path) -> anyhow::Result<()> {
     let store = open(folder, DataLoss::Refuse)?;
     let before = store.room()?.used;
     store.compact()?;
-    println!(
-        "{}: {before} bytes before, {} after",
-        folder.display(),
-        store.room()?.used
-    );
-    Ok(())
+    let after = store.room()?.used;
+    let folder = folder.display();
+    Ok(writeln!(
+        output(),
+        "{folder}: {before} bytes before, {after} after"
+    )?)
 }
 
 #[cfg(test)]

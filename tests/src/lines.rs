@@ -28,6 +28,8 @@ struct Printed {
     /// Where the next wait begins: behind the line that ended the last one.
     cursor: usize,
     pipes_open: usize,
+    /// The pipes are closed at the next line, although more may come.
+    is_enough: bool,
 }
 
 impl Lines {
@@ -49,14 +51,24 @@ impl Lines {
     }
 
     fn read(&self, pipe: Box<dyn Read + Send>) {
-        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+        let mut lines = BufReader::new(pipe).split(b'\n').map_while(Result::ok);
+        for line in lines.by_ref() {
             self.printed()
                 .lines
                 .push(String::from_utf8_lossy(&line).into_owned());
             self.0.news.notify_all();
+            if self.printed().is_enough {
+                break;
+            }
         }
+        drop(lines);
         self.printed().pipes_open -= 1;
         self.0.news.notify_all();
+    }
+
+    /// Stops reading: from the next line on, the process prints into a pipe that is closed.
+    pub fn stop(&self) {
+        self.printed().is_enough = true;
     }
 
     fn printed(&self) -> MutexGuard<'_, Printed> {
@@ -110,7 +122,7 @@ impl Lines {
     }
 
     /// Waits until nothing can be printed any more; false if that takes too long.
-    pub(crate) fn wait_end(&self) -> bool {
+    pub fn wait_end(&self) -> bool {
         let waiting = self
             .0
             .news

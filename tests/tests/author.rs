@@ -219,11 +219,22 @@ fn the_tutorial_leads_to_a_tested_plugin_in_force() {
     assert!(told.contains("a_large_payload_is_rejected ... FAILED"), "{told}");
 }
 
+/// Requirement 67: where a component was built is no part of it.
+#[track_caller]
+fn assert_tells_no_place(component: &[u8], place: &Path) {
+    let place = place.display().to_string();
+    let is_there = component
+        .windows(place.len())
+        .any(|part| part == place.as_bytes());
+    assert!(!is_there, "{place} is in the component");
+}
+
 /// All templates at once: what each of them says of itself is shown by its unit tests and its cases.
 #[test]
 fn every_template_passes_its_tests_and_its_cases() {
     let desk = Desk::new("every_template_passes_its_tests_and_its_cases");
-    let hooks = "authenticate,authorize,on-subscribe,on-publish,route,deliver,on-will,events";
+    let hooks = "authenticate,authenticate-enhanced,authorize,on-subscribe,on-unsubscribe,on-publish,route,deliver,\
+                 on-will,events,control";
     desk.succeed(
         desk.root(),
         &format!("hookwire plugin new every-hook --hook {hooks}"),
@@ -233,28 +244,33 @@ fn every_template_passes_its_tests_and_its_cases() {
     let built = desk.succeed(&plugin, "hookwire plugin build");
     assert!(!built.contains("warning"), "{built}");
     let wasm = "target/wasm32-wasip2/release/every_hook.wasm";
+    let component = fs::read(plugin.join(wasm)).expect("it was just built");
+    assert_tells_no_place(&component, &builds());
+    assert_tells_no_place(&component, Path::new("/.cargo/"));
     let told = desk.succeed(
         &plugin,
         &format!("hookwire plugin test {wasm} cases.toml --cargo"),
     );
-    assert!(told.contains("16 passed, 0 failed"), "{told}");
+    assert!(told.contains("24 passed, 0 failed"), "{told}");
     let checked = desk.succeed(
         &plugin,
         &format!("hookwire plugin check {wasm} --config hookwire.toml"),
     );
     assert!(
-        checked
-            .contains("loads as \"every-hook\", asked at authenticate, authorize, on-subscribe, on-publish"),
+        checked.contains("loads as \"every-hook\", asked at authenticate, authenticate-enhanced, authorize"),
         "{checked}"
     );
     // Natively as well: where the component is not named, the code is asked.
     desk.succeed(&plugin, "cargo test");
     desk.succeed(&plugin, "cargo fmt --check");
     // And with nothing to configure, under a name that the SDK has too.
-    desk.succeed(desk.root(), "hookwire plugin new message --hook on-will,events");
+    desk.succeed(
+        desk.root(),
+        "hookwire plugin new message --hook on-will,events,control",
+    );
     desk.share_builds("message");
     let told = desk.succeed(&desk.path("message"), "cargo test 2>&1");
-    assert!(told.contains("2 passed") && !told.contains("warning"), "{told}");
+    assert!(told.contains("3 passed") && !told.contains("warning"), "{told}");
 }
 
 /// Uses what only the host has.

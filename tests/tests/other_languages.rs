@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use hookwire_protocol::{Packet, PublishReason, QoS};
-use hookwire_tests::{Broker, Client, Setup, in_other_language, plugin, publish, v5};
+use hookwire_tests::{Broker, Client, Setup, guest, in_other_language, plugin, publish, repository, v5};
 
 /// Interpreters need more memory than Rust, and an operator who gives it to them knows.
 const ROOM: &str = "memory = \"256MiB\"\ndeadline = \"200ms\"\ndeadline_slow = \"10s\"\ninstances = 2";
@@ -158,4 +158,28 @@ fn without_its_grant_the_plugin_in_python_does_not_load() {
         "the grant to add is not named in:\n{}",
         outcome.text
     );
+}
+
+/// Requirement 7: what a filter does is no matter of the language that it is written in.
+#[test]
+fn the_same_filter_in_three_languages_passes_the_same_cases() {
+    let cases = repository().join("tests/guests/sensor-guard/cases.toml");
+    for component in [
+        guest("sensor-guard"),
+        in_other_language("sensor-guard"),
+        in_other_language("sensor-guard-in-javascript"),
+    ] {
+        let told = Setup::run(&[
+            "plugin",
+            "test",
+            &component.to_string_lossy(),
+            &cases.to_string_lossy(),
+        ]);
+        assert!(
+            told.success && told.text.contains("19 passed, 0 failed"),
+            "{}: {}",
+            component.display(),
+            told.text
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! `hookwire plugin bench`: what a component costs, in the broker's own host.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hookwire_plugin_test::{Actor, Question, Stage, plain_questions};
 use super::{entry, testing};
 use crate::cli::BenchArgs;
 use crate::clock;
+use crate::output::output;
 
 /// How many messages of a run are judged in one call, where the plugin can do that.
 const RUN: usize = 32;
@@ -30,10 +32,17 @@ pub(super) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     let stage = super::stage()?;
     let (plugin, questions) = prepare(&stage, args)?;
     let time = Duration::from_secs_f64(args.seconds);
-    println!(
+    writeln!(
+        output(),
         "{:32} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "ns", "calls", "mean", "p50", "p90", "p99", "p99.9"
-    );
+        "ns",
+        "calls",
+        "mean",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9"
+    )?;
     for hook in plugin.plugin().hooks().iter() {
         let of_hook = questions
             .iter()
@@ -41,38 +50,35 @@ pub(super) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
             .map(|(_, question)| question);
         let of_hook: Vec<_> = of_hook.collect();
         if of_hook.is_empty() {
-            println!("{:32} no question for it among the cases", hook.as_str());
+            let hook = hook.as_str();
+            writeln!(output(), "{hook:32} no question for it among the cases")?;
         } else {
-            measure_hook(plugin.plugin(), hook, &of_hook, time);
+            measure_hook(plugin.plugin(), hook, &of_hook, time)?;
         }
     }
     if let Some((_, question)) = questions.first() {
         let (warm, new) = new_instance(&plugin, question);
-        println!(
-            "{:32} {INSTANCES:>9} {:>9}",
-            "a new instance",
-            new.saturating_sub(warm)
-        );
+        let new = new.saturating_sub(warm);
+        writeln!(output(), "{:32} {INSTANCES:>9} {new:>9}", "a new instance")?;
     }
     let stats = plugin.plugin().stats();
-    println!(
-        "\n{} bytes of memory in the largest instance",
-        stats.instances.memory_bytes_peak
-    );
-    report_failures(&stats);
-    Ok(())
+    let peak = stats.instances.memory_bytes_peak;
+    writeln!(output(), "\n{peak} bytes of memory in the largest instance")?;
+    Ok(report_failures(&stats)?)
 }
 
 /// A failure is quick, or slow: either way it is not what was to be measured.
-fn report_failures(stats: &PluginStats) {
+fn report_failures(stats: &PluginStats) -> io::Result<()> {
     for hook in &stats.hooks {
         for (kind, times) in &hook.failures {
-            println!("{}: {times} calls failed: {}", hook.hook.as_str(), kind.as_str());
+            let (hook, kind) = (hook.hook.as_str(), kind.as_str());
+            writeln!(output(), "{hook}: {times} calls failed: {kind}")?;
         }
     }
     if let Some(error) = &stats.last_error {
-        println!("the last one: {error}");
+        writeln!(output(), "the last one: {error}")?;
     }
+    Ok(())
 }
 
 /// The plugin, and the questions that it can be asked, with their hooks.
@@ -101,17 +107,22 @@ fn prepare(stage: &Stage, args: &BenchArgs) -> anyhow::Result<(Actor, Vec<(Hook,
     Ok((plugin, questions))
 }
 
-fn measure_hook(plugin: &Arc<LoadedPlugin>, hook: Hook, questions: &[&Question], time: Duration) {
+fn measure_hook(
+    plugin: &Arc<LoadedPlugin>,
+    hook: Hook,
+    questions: &[&Question],
+    time: Duration,
+) -> io::Result<()> {
     let ask = |turn: usize| questions[turn].put(plugin, |_| ());
+    let one_by_one = Times::of(measure(time, questions.len(), ask), 1);
     if hook != Hook::OnPublish {
-        Times::of(measure(time, questions.len(), ask), 1).print(hook.as_str());
-        return;
+        return one_by_one.print(hook.as_str());
     }
-    Times::of(measure(time, questions.len(), ask), 1).print("on-publish, one message");
+    one_by_one.print("on-publish, one message")?;
     let messages = questions.iter().filter_map(|question| question.message());
     let run: Vec<_> = messages.cycle().take(RUN).collect();
     let in_runs = measure(time, 1, |_| drop(plugin.on_publish(&run)));
-    Times::of(in_runs, RUN as u64).print(&format!("on-publish, a message of {RUN}"));
+    Times::of(in_runs, RUN as u64).print(&format!("on-publish, a message of {RUN}"))
 }
 
 /// Nanoseconds of each call, for so long; `turns` are taken one after the other.
@@ -173,10 +184,13 @@ impl Times {
         self.0.iter().sum::<u64>() / (self.0.len() as u64).max(1)
     }
 
-    fn print(&self, what: &str) {
+    fn print(&self, what: &str) -> io::Result<()> {
         let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|part| self.percentile(part));
         let (calls, mean) = (self.0.len(), self.mean());
-        println!("{what:32} {calls:>9} {mean:>9} {p50:>9} {p90:>9} {p99:>9} {p999:>9}");
+        writeln!(
+            output(),
+            "{what:32} {calls:>9} {mean:>9} {p50:>9} {p90:>9} {p99:>9} {p999:>9}"
+        )
     }
 }
 

@@ -2,25 +2,27 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
+use hookwire_plugin_build::{Places, TARGET, Toolchain};
 use serde_json::Value;
 
 use super::{checking, inspection, snippet};
 use crate::cli::BuildArgs;
-
-const TARGET: &str = "wasm32-wasip2";
+use crate::output::output;
 
 /// Builds the crate's components and prints what each of them is and needs.
 pub(super) fn build(args: &BuildArgs) -> anyhow::Result<()> {
     for component in compile(&args.dir, &args.cargo)? {
-        println!("{}", component.display());
+        let mut out = output();
+        writeln!(out, "{}", component.display())?;
         checking::check_type(&component)?;
         let inspection = inspection::inspect(&component)?;
-        print!("{}", inspection::describe(&inspection));
-        println!("\n{}", snippet::entry(&component, &inspection));
+        write!(out, "{}", inspection::describe(&inspection))?;
+        writeln!(out, "\n{}", snippet::entry(&component, &inspection))?;
     }
     Ok(())
 }
@@ -33,11 +35,13 @@ fn compile(dir: &Path, arguments: &[String]) -> anyhow::Result<Vec<PathBuf>> {
         "{} has no Cargo.toml; `hookwire plugin new NAME` makes a plugin's crate",
         dir.display()
     );
-    require_target(dir)?;
+    let toolchain = Toolchain::new("rustc", dir);
+    require_target(&toolchain)?;
     let mut cargo = Command::new(cargo());
     cargo
         .current_dir(dir)
         .args(["build", "--release", "--target", TARGET])
+        .args(places(&toolchain, dir)?.arguments())
         .arg("--message-format=json-render-diagnostics")
         .args(arguments)
         .stderr(Stdio::inherit());
@@ -61,18 +65,31 @@ fn cargo() -> OsString {
 }
 
 /// What rustc says without the target is that it cannot find `core`; what to do about it is this.
-fn require_target(dir: &Path) -> anyhow::Result<()> {
-    let asked = Command::new("rustc")
-        .current_dir(dir)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output()
-        .context("rustc cannot be run; install Rust with rustup")?;
-    let libraries = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
+fn require_target(toolchain: &Toolchain) -> anyhow::Result<()> {
+    let makes_components = toolchain.makes_components();
     ensure!(
-        asked.status.success() && libraries.is_dir(),
+        makes_components.context("rustc cannot be run; install Rust with rustup")?,
         "this Rust cannot build for {TARGET}; run: rustup target add {TARGET}"
     );
     Ok(())
+}
+
+/// Where cargo builds, by its own word: a crate may be one of several in a workspace.
+fn places(toolchain: &Toolchain, dir: &Path) -> anyhow::Result<Places> {
+    let told = Command::new(cargo())
+        .current_dir(dir)
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo cannot be run; install Rust with rustup")?;
+    ensure!(told.status.success(), "cargo could not build the plugin");
+    let metadata: Value = serde_json::from_slice(&told.stdout)?;
+    let place = |name: &str| Path::new(metadata[name].as_str().unwrap_or_default());
+    Ok(Places::of(
+        toolchain,
+        place("workspace_root"),
+        place("target_directory"),
+    )?)
 }
 
 /// The components among what cargo says that it made of this manifest, one message a line.

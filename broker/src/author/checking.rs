@@ -1,5 +1,6 @@
 //! `hookwire plugin check`: everything that loading would check, for one component.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use hookwire_plugin_host::{ConfigProblem, LoadError, LoadedPlugin, PluginSpec};
 use super::entry;
 use crate::cli::CheckArgs;
 use crate::config::Config;
+use crate::output::output;
 use crate::policy;
 
 /// Loads the component as the broker would, and says what it is.
@@ -23,33 +25,27 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
 fn check_entry(config: &Path, file: &Path) -> anyhow::Result<()> {
     let (place, spec) = entry::of_config(config, file)?;
     match load(&spec)? {
-        Ok(plugin) => {
-            println!(
-                "{}: loads as {:?}, asked at {}",
-                file.display(),
-                spec.name,
-                hooks(&plugin)
-            );
-            Ok(())
-        }
+        Ok(plugin) => Ok(writeln!(
+            output(),
+            "{}: loads as {:?}, asked at {}",
+            file.display(),
+            spec.name,
+            hooks(&plugin)
+        )?),
         Err(reason) => Err(policy::refused(place, &spec.name, reason, Some(config)).into()),
     }
 }
 
 /// Without a configuration: what does not depend on one. A plugin that wants something in its table is none the worse.
 pub(super) fn check_type(file: &Path) -> anyhow::Result<()> {
-    match load(&entry::unconfigured(file))? {
-        Ok(plugin) => println!("{}: loads, asked at {}", file.display(), hooks(&plugin)),
+    let loads = match load(&entry::unconfigured(file))? {
+        Ok(plugin) => format!("loads, asked at {}", hooks(&plugin)),
         Err(LoadError::ConfigRefused { problems }) => {
-            println!(
-                "{}: loads once it is configured; {}",
-                file.display(),
-                wishes(&problems)
-            );
+            format!("loads once it is configured; {}", wishes(&problems))
         }
         Err(error) => anyhow::bail!("{}: {error}", file.display()),
-    }
-    Ok(())
+    };
+    Ok(writeln!(output(), "{}: {loads}", file.display())?)
 }
 
 fn load(spec: &PluginSpec) -> anyhow::Result<Result<Arc<LoadedPlugin>, LoadError>> {

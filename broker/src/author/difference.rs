@@ -1,11 +1,13 @@
 //! What a component can do that another could not.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use hookwire_plugin_host::Inspection;
 
 use super::inspection::{hooks, inspect};
+use crate::output::output;
 
 /// Nothing more than the old one could.
 const SAME: ExitCode = ExitCode::SUCCESS;
@@ -17,7 +19,7 @@ pub(super) fn show(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
     let (old, new) = (inspect(old)?, inspect(new)?);
     let difference = Difference::between(&old, &new);
     let same_bytes = old.sha256 == new.sha256;
-    print!("{}", difference.describe(same_bytes));
+    write!(output(), "{}", difference.describe(same_bytes))?;
     Ok(if difference.is_wider() {
         ExitCode::from(WIDER)
     } else {

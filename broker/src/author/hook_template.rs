@@ -13,6 +13,8 @@ pub(super) struct HookTemplate {
     pub(super) of_trait: &'static str,
     /// What the plugin does, after "it".
     pub(super) purpose: &'static str,
+    /// What it may use only if it is granted: keys of `grant`.
+    pub(super) grant: &'static str,
     /// Fields of the configuration.
     pub(super) fields: &'static str,
     /// The same as a user writes them …
@@ -29,15 +31,21 @@ pub(super) struct HookTemplate {
     pub(super) cases: &'static str,
 }
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("authenticate", include_str!("template/authenticate.txt")),
+    (
+        "authenticate-enhanced",
+        include_str!("template/authenticate-enhanced.txt"),
+    ),
     ("authorize", include_str!("template/authorize.txt")),
     ("on-subscribe", include_str!("template/on-subscribe.txt")),
+    ("on-unsubscribe", include_str!("template/on-unsubscribe.txt")),
     ("on-publish", include_str!("template/on-publish.txt")),
     ("route", include_str!("template/route.txt")),
     ("deliver", include_str!("template/deliver.txt")),
     ("on-will", include_str!("template/on-will.txt")),
     ("events", include_str!("template/events.txt")),
+    ("control", include_str!("template/control.txt")),
 ];
 
 static KNOWN: LazyLock<Vec<HookTemplate>> =
@@ -71,6 +79,7 @@ fn read(name: &'static str, text: &'static str) -> HookTemplate {
         name,
         of_trait: section(text, "trait"),
         purpose: section(text, "purpose"),
+        grant: section(text, "grant"),
         fields: section(text, "fields"),
         toml: section(text, "toml"),
         json: section(text, "json"),

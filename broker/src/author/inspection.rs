@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
-use std::io::{Write as _, stdout};
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
@@ -11,6 +11,7 @@ use hookwire_plugin_host::Inspection;
 use serde_json::{Value, json};
 
 use crate::config::Config;
+use crate::output::output;
 use crate::policy;
 
 /// Version of the JSON: fields may come, none goes or changes its meaning while this stays.
@@ -24,8 +25,7 @@ pub(super) fn show(file: &Path, as_json: bool) -> anyhow::Result<()> {
     } else {
         describe(&inspection)
     };
-    // Whoever reads it may have seen enough.
-    Ok(stdout().write_all(text.as_bytes())?)
+    Ok(output().write_all(text.as_bytes())?)
 }
 
 /// Reads a component's type.

@@ -1,7 +1,7 @@
 //! `hookwire plugin replay`: what a live broker asked, asked again.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -9,6 +9,7 @@ use hookwire_plugin_test::{Chance, Replay};
 
 use super::entry;
 use crate::cli::ReplayArgs;
+use crate::output::output;
 
 /// Asks and compares; a difference is a failure.
 pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
@@ -24,24 +25,27 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let plugin = stage
         .load(&spec)
         .with_context(|| args.file.display().to_string())?;
-    println!("seed {seed}");
+    writeln!(output(), "seed {seed}")?;
     let mut shown = 0;
+    let mut printed = Ok(());
     let replayed = replay
         .run(&stage, &plugin, &mut Chance::new(seed), |difference| {
             shown += 1;
-            if shown <= args.show {
-                print!("{difference}");
+            if shown <= args.show && printed.is_ok() {
+                printed = write!(output(), "{difference}");
             }
         })
         .with_context(name)?;
-    println!(
+    printed?;
+    writeln!(
+        output(),
         "{}: {} as recorded, {} different, {} skipped for lack of secrets, {} for hooks that the component has not",
         args.recording.display(),
         replayed.same,
         replayed.different,
         replayed.skipped,
         replayed.unasked
-    );
+    )?;
     Ok(if replayed.different == 0 {
         ExitCode::SUCCESS
     } else {

@@ -1,6 +1,7 @@
 //! `hookwire plugin new`: a crate that builds, passes its tests and loads, to be changed from there.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -9,6 +10,7 @@ use super::hook_template::{self, HookTemplate};
 use super::lock;
 use super::vendor::{self, write_file};
 use crate::cli::NewArgs;
+use crate::output::output;
 
 /// Names a file of the crate and its template.
 const FILES: [(&str, &str); 6] = [
@@ -29,8 +31,7 @@ pub(super) fn make(args: &NewArgs) -> anyhow::Result<()> {
     let dir = args.path.join(&args.name);
     ensure!(!dir.exists(), "{} is there already", dir.display());
     write(&dir, &args.name, &hooks, args.sdk.as_deref())?;
-    println!("{}", next_steps(&dir, &args.name));
-    Ok(())
+    Ok(writeln!(output(), "{}", next_steps(&dir, &args.name))?)
 }
 
 /// What cargo takes as the name of a package and Rust as that of a library.
@@ -91,7 +92,20 @@ impl Values {
                 .filter(|part| !part.is_empty());
             parts.collect::<Vec<_>>().join(between)
         };
+        let grants = join(|hook| hook.grant.trim(), ", ");
+        let granted = Some(format!("grant = {{ {grants} }}")).filter(|_| !grants.is_empty());
         Self(vec![
+            (
+                "granted",
+                granted
+                    .as_ref()
+                    .map(|grant| format!("{grant}\n"))
+                    .unwrap_or_default(),
+            ),
+            (
+                "grant",
+                granted.unwrap_or_else(|| "# grant = { clients = true }".to_owned()),
+            ),
             ("toml", join(|hook| hook.toml, "")),
             ("json", join(|hook| hook.json.trim(), ", ")),
             ("fields", join(|hook| hook.fields, "")),

@@ -14,7 +14,7 @@
 //! {"answer":{…},"log":[…],"published":[…],"retained":[…],"disconnected":[…],"metrics":{…},"random":…}  or {"error":"…"}
 //! ```
 
-use std::io::{BufRead, Write, stdin, stdout};
+use std::io::{BufRead, Write, stdin};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,7 @@ use hookwire_plugin_test::{Actor, Stage, client, exchange, wait_for};
 use serde_json::{Map, Value, json};
 
 use super::entry;
+use crate::output::output;
 
 /// Answers until standard input ends.
 pub(super) fn serve(file: &Path) -> anyhow::Result<()> {
@@ -46,7 +47,7 @@ pub(super) fn serve(file: &Path) -> anyhow::Result<()> {
             }
             (None, None) => json!({ "error": "the first line configures" }),
         };
-        let mut out = stdout().lock();
+        let mut out = output();
         writeln!(out, "{reply}")?;
         out.flush()?;
     }

@@ -1,6 +1,7 @@
 //! `hookwire plugin test`: cases, put to a component in the broker's own host.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,11 +10,12 @@ use hookwire_plugin_test::{CaseFile, Chance};
 
 use super::{cargo_tests, entry};
 use crate::cli::TestArgs;
+use crate::output::output;
 
 /// Runs the cases of all files, and with `--cargo` the plugin's own tests.
 pub(super) fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("seed {seed}");
+    writeln!(output(), "seed {seed}")?;
     let mut failed = 0;
     for cases in &args.cases {
         failed += run_file(&args.file, cases, seed)?;
@@ -22,7 +24,7 @@ pub(super) fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
     if failed == 0 && natively.unwrap_or(true) {
         return Ok(ExitCode::SUCCESS);
     }
-    println!("again with the same chance: --seed {seed}");
+    writeln!(output(), "again with the same chance: --seed {seed}")?;
     Ok(ExitCode::FAILURE)
 }
 
@@ -36,10 +38,11 @@ fn run_file(component: &Path, cases: &Path, seed: u64) -> anyhow::Result<usize> 
         .with_context(|| component.display().to_string())?;
     let failed = file.run(&stage, &plugin, &mut Chance::new(seed));
     for case in &failed {
-        print!("FAILED {case}");
+        write!(output(), "FAILED {case}")?;
     }
     let (total, failed) = (file.cases().len(), failed.len());
-    println!("{}: {} passed, {failed} failed", cases.display(), total - failed);
+    let passed = total - failed;
+    writeln!(output(), "{}: {passed} passed, {failed} failed", cases.display())?;
     Ok(failed)
 }
 

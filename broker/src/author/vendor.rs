@@ -1,10 +1,13 @@
 //! The SDK that is part of this binary, for plugins that are made where no other copy is at hand.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
 use toml::{Table, Value};
+
+use crate::output::output;
 
 /// Where a plugin's crate has its copy.
 pub(super) const FOLDER: &str = "vendor/hookwire-plugin";
@@ -36,12 +39,12 @@ pub(super) fn refresh(dir: &Path) -> anyhow::Result<()> {
         fs::remove_dir_all(&place).with_context(|| format!("cannot replace {}", place.display()))?;
     }
     write(dir)?;
-    println!(
-        "{}: SDK of Hookwire {}",
-        place.display(),
-        env!("CARGO_PKG_VERSION")
-    );
-    Ok(())
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(writeln!(
+        output(),
+        "{}: SDK of Hookwire {version}",
+        place.display()
+    )?)
 }
 
 /// Writes the SDK into a crate.

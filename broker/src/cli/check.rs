@@ -1,14 +1,16 @@
 //! `hookwire check FILE`
 
+use std::io::Write;
 use std::path::Path;
 
 use crate::bundled::BUNDLED;
 use crate::config::Config;
+use crate::output::output;
 use crate::policy;
 
 pub(super) fn check(file: &Path) -> anyhow::Result<()> {
     let config = Config::load(file, BUNDLED)?;
     policy::check(&config, file)?;
-    println!("{}: ok, {} plugins", file.display(), config.plugins.len());
-    Ok(())
+    let plugins = config.plugins.len();
+    Ok(writeln!(output(), "{}: ok, {plugins} plugins", file.display())?)
 }

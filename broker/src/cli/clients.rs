@@ -1,5 +1,7 @@
 //! `hookwire clients`
 
+use std::io::Write;
+
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use hyper::{Method, StatusCode};
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use super::endpoint::{Endpoint, EndpointArgs, block_on, encoded, good};
 use super::table::table;
+use crate::output::output;
 
 /// Rows that are asked for at a time.
 const PAGE: usize = 1000;
@@ -45,8 +48,8 @@ impl ClientsCommand {
             None => list(&self.endpoint),
             Some(Action::Show { client_id, endpoint }) => {
                 let path = format!("/v1/clients/{}", encoded(&client_id));
-                println!("{:#}", block_on(endpoint.find()?.get(&path))?);
-                Ok(())
+                let shown = block_on(endpoint.find()?.get(&path))?;
+                Ok(writeln!(output(), "{shown:#}")?)
             }
             Some(Action::Kick { client_id, endpoint }) => {
                 let path = format!("/v1/clients/{}", encoded(&client_id));
@@ -74,8 +77,7 @@ fn list(endpoint: &EndpointArgs) -> anyhow::Result<()> {
         "INFLIGHT",
         "QUEUED",
     ];
-    print!("{}", table(titles, &rows));
-    Ok(())
+    Ok(write!(output(), "{}", table(titles, &rows))?)
 }
 
 async fn rows(endpoint: &Endpoint) -> anyhow::Result<Vec<[String; 9]>> {

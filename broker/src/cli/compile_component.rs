@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::output::remark;
+
 /// The limits of a compilation.
 #[derive(Debug, Clone, Args)]
 pub struct CompileArgs {
@@ -23,7 +25,7 @@ impl CompileArgs {
         match hookwire_plugin_host::compile_component(self.memory, time, self.nice) {
             Ok(code) => ExitCode::from(code),
             Err(error) => {
-                eprintln!("{error}");
+                remark(error);
                 ExitCode::FAILURE
             }
         }

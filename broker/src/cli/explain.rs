@@ -1,6 +1,6 @@
 //! `hookwire explain`
 
-use std::io::{Write, stdout};
+use std::io::Write;
 
 use anyhow::ensure;
 use clap::Args;
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::endpoint::{EndpointArgs, block_on, encoded};
 use super::table::printable;
+use crate::output::{output, remark};
 
 /// Which messages to explain, and for how long.
 #[derive(Debug, Args)]
@@ -41,9 +42,9 @@ impl ExplainArgs {
             "--client ID or --topic FILTER is needed: which messages?"
         );
         let endpoint = self.endpoint.find()?;
-        let begun = || eprintln!("watching; Ctrl-C ends it");
+        let begun = || remark("watching; Ctrl-C ends it");
         block_on(endpoint.lines(&self.path(), begun, |line| {
-            let mut out = stdout().lock();
+            let mut out = output();
             if self.json {
                 out.write_all(line)?;
             } else if let Ok(event) = serde_json::from_slice(line) {

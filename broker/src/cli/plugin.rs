@@ -1,5 +1,7 @@
 //! `hookwire plugin …`
 
+use std::io::Write;
+
 use clap::Subcommand;
 use hyper::Method;
 use serde_json::Value;
@@ -9,6 +11,7 @@ use super::plugin_author::AuthorCommand;
 use super::record::RecordArgs;
 use super::table::table;
 use crate::author;
+use crate::output::output;
 
 /// About plugins.
 #[derive(Debug, Subcommand)]
@@ -67,25 +70,24 @@ impl PluginCommand {
 fn list(endpoint: &EndpointArgs, json: bool) -> anyhow::Result<()> {
     let listed = block_on(endpoint.find()?.get("/v1/plugins"))?;
     if json {
-        println!("{listed:#}");
+        writeln!(output(), "{listed:#}")?;
     } else {
-        print!("{}", listing(&listed));
+        write!(output(), "{}", listing(&listed))?;
     }
     Ok(())
 }
 
 fn show(endpoint: &EndpointArgs, name: &str) -> anyhow::Result<()> {
     let path = format!("/v1/plugins/{}", encoded(name));
-    println!("{:#}", block_on(endpoint.find()?.get(&path))?);
-    Ok(())
+    let shown = block_on(endpoint.find()?.get(&path))?;
+    Ok(writeln!(output(), "{shown:#}")?)
 }
 
 fn control(endpoint: &EndpointArgs, name: &str, request: String) -> anyhow::Result<()> {
     let path = format!("/v1/plugins/{}/control", encoded(name));
     let endpoint = endpoint.find()?;
     let (status, answer) = block_on(endpoint.send(Method::POST, &path, Some(request)))?;
-    println!("{:#}", good(status, answer)?);
-    Ok(())
+    Ok(writeln!(output(), "{:#}", good(status, answer)?)?)
 }
 
 const TITLES: [&str; 9] = [

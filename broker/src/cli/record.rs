@@ -1,7 +1,7 @@
 //! `hookwire plugin record`
 
 use std::fs::OpenOptions;
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::endpoint::{EndpointArgs, block_on, encoded};
+use crate::output::{output, remark};
 
 /// Only its owner may read it: it has the clients' messages in it.
 const FILE_MODE: u32 = 0o600;
@@ -40,7 +41,7 @@ impl RecordArgs {
         // Opened when there is something to write: a plugin that is not there leaves no file behind.
         let mut file: Option<Box<dyn Write>> = None;
         let mut lines = 0_u64;
-        let begun = || eprintln!("recording; Ctrl-C ends it");
+        let begun = || remark("recording; Ctrl-C ends it");
         block_on(endpoint.lines(&self.path(), begun, |line| {
             let file = match &mut file {
                 Some(file) => file,
@@ -51,7 +52,7 @@ impl RecordArgs {
             lines += 1;
             Ok(())
         }))?;
-        eprintln!("{} questions recorded", lines.saturating_sub(1));
+        remark(format_args!("{} questions recorded", lines.saturating_sub(1)));
         Ok(())
     }
 
@@ -73,7 +74,7 @@ impl RecordArgs {
 
 fn open(path: &Path) -> io::Result<Box<dyn Write>> {
     if path == Path::new("-") {
-        return Ok(Box::new(stdout()));
+        return Ok(Box::new(output()));
     }
     let file = OpenOptions::new()
         .write(true)

@@ -1,10 +1,13 @@
 //! `hookwire reload`
 
+use std::io::Write;
+
 use anyhow::bail;
 use hyper::Method;
 use serde_json::Value;
 
 use super::endpoint::{EndpointArgs, block_on, good};
+use crate::output::output;
 
 pub(super) fn reload(endpoint: &EndpointArgs) -> anyhow::Result<()> {
     let endpoint = endpoint.find()?;
@@ -19,14 +22,15 @@ pub(super) fn reload(endpoint: &EndpointArgs) -> anyhow::Result<()> {
     let reloaded = good(status, reloaded)?;
     let generation = &reloaded["generation"];
     match reloaded["outcome"].as_str() {
-        Some("unchanged") => println!("nothing has changed, generation {generation} stays in force"),
-        _ => println!("in force, generation {generation}"),
+        Some("unchanged") => writeln!(
+            output(),
+            "nothing has changed, generation {generation} stays in force"
+        )?,
+        _ => writeln!(output(), "in force, generation {generation}")?,
     }
     for key in reloaded["needs_restart"].as_array().into_iter().flatten() {
-        println!(
-            "a change of {} takes effect at the next start",
-            key.as_str().unwrap_or_default()
-        );
+        let key = key.as_str().unwrap_or_default();
+        writeln!(output(), "a change of {key} takes effect at the next start")?;
     }
     Ok(())
 }

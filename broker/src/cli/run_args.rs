@@ -54,6 +54,8 @@ pub(super) fn start(args: RunArgs) -> anyhow::Result<()> {
         .with_ansi(stderr().is_terminal())
         .with_target(false)
         .with_env_filter(filter(&config.log)?)
+        // It would tell of a log that nobody reads by printing, which panics where nobody reads.
+        .log_internal_errors(false)
         .init();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -167,14 +167,19 @@ def fault_of(rule, message):
 
 def reading(field, payload):
     try:
-        value = json.loads(payload)
+        # Left to itself, Python would take UTF-16 too, and NaN.
+        value = json.loads(payload.decode(), parse_constant=refuse, parse_int=float)
         for name in field:
             value = value[name]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not isinstance(value, float) or not math.isfinite(value):
         return None
     return value
+
+
+def refuse(constant):
+    raise ValueError(f"{constant} is not JSON")
 
 
 def leap(rule, topic, value):
