@@ -11,6 +11,7 @@ mod peer;
 pub(crate) mod policy;
 mod pressure;
 mod rights;
+mod runs;
 mod shadow;
 mod sharing;
 mod subscriptions;

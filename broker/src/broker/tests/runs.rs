@@ -1,0 +1,117 @@
+//! Runs of messages that arrive in one piece, whoever they are for.
+
+use bytes::BytesMut;
+use hookwire_hooks::{Authentication, Grant, RuleAction};
+use hookwire_protocol::{Delivery, DisconnectReason, Packet, PublishReason, Version};
+
+use super::peer::{Peer, connect_as, id, message};
+use super::{authenticator, broker, broker_with, install};
+
+/// What goes out in one write: `n`-th message under the n-th of these topics.
+fn run(topics: &[&str]) -> Vec<u8> {
+    let mut bytes = BytesMut::new();
+    for (n, topic) in topics.iter().enumerate() {
+        let packet_id = id(u16::try_from(n).expect("few messages") + 1);
+        let publish = message(topic, &n.to_string(), Delivery::AtLeastOnce(packet_id));
+        hookwire_protocol::encode(&Packet::Publish(publish), Version::V5, &mut bytes);
+    }
+    bytes.to_vec()
+}
+
+async fn payloads(peer: &mut Peer, count: usize) -> Vec<String> {
+    let mut payloads = Vec::new();
+    for _ in 0..count {
+        payloads.push(peer.message().await.1);
+    }
+    peer.hears_nothing().await;
+    payloads
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_recipient_gets_its_part_in_order() {
+    let broker = broker();
+    let mut recipients = Vec::new();
+    for (client_id, filter, expected) in [
+        ("all", "#", "0123456789"),
+        ("a", "a", "01489"),
+        ("b", "b/+", "2357"),
+        ("member", "$share/g/a", "01489"),
+    ] {
+        let mut peer = Peer::connect(&broker, client_id).await;
+        peer.subscribe(filter).await;
+        recipients.push((peer, expected));
+    }
+    let mut publisher = Peer::connect(&broker, "p").await;
+    let topics = ["a", "a", "b/1", "b/1", "a", "b/2", "c", "b/1", "a", "a"];
+    publisher.send_bytes(&run(&topics)).await;
+    for (peer, expected) in &mut recipients {
+        assert_eq!(payloads(peer, expected.len()).await.concat(), *expected);
+    }
+    for n in 1..=10 {
+        let answer = publisher.next().await;
+        let is_answer = |packet: &Packet| {
+            matches!(packet, Packet::Puback(puback)
+                if puback.packet_id == id(n) && puback.reason == PublishReason::Success)
+        };
+        assert!(answer.as_ref().is_some_and(is_answer), "{n}: {answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_own_part_comes_behind_the_answers() {
+    let broker = broker();
+    let mut publisher = Peer::connect(&broker, "p").await;
+    let mut other = Peer::connect(&broker, "other").await;
+    publisher.subscribe("a").await;
+    other.subscribe("#").await;
+    publisher.send_bytes(&run(&["a", "a", "b", "a"])).await;
+    assert_eq!(payloads(&mut other, 4).await.concat(), "0123");
+    for _ in 0..4 {
+        assert!(matches!(publisher.next().await, Some(Packet::Puback(_))));
+    }
+    assert_eq!(payloads(&mut publisher, 3).await.concat(), "013");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_have_all_is_asked_about_each() {
+    let broker = broker();
+    let denied = || (false, RuleAction::Subscribe, "a/secret".into());
+    let grant = move |client_id: &str| Grant {
+        rules: Vec::from_iter((client_id == "restricted").then(denied)),
+        ..Grant::default()
+    };
+    let admit = authenticator(move |who| Authentication::Allow(Box::new(grant(&who.client_id))));
+    install(&broker, vec![admit]);
+    let mut restricted = Peer::connect(&broker, "restricted").await;
+    let mut free = Peer::connect(&broker, "free").await;
+    restricted.subscribe("a/#").await;
+    free.subscribe("a/#").await;
+    let mut publisher = Peer::connect(&broker, "p").await;
+    publisher
+        .send_bytes(&run(&["a/open", "a/secret", "a/secret", "a/open"]))
+        .await;
+    assert_eq!(payloads(&mut free, 4).await.concat(), "0123");
+    assert_eq!(payloads(&mut restricted, 2).await.concat(), "03");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_those_that_find_no_room_the_newest_are_kept() {
+    let broker = broker_with(|config| {
+        config.session.queue_messages_max = 3;
+    });
+    let mut connect = connect_as("away");
+    connect.properties.session_expiry_interval = Some(60);
+    let (mut away, _) = Peer::connect_with(&broker, connect.clone()).await;
+    away.subscribe("a").await;
+    away.disconnect(DisconnectReason::NormalDisconnection).await;
+    let mut publisher = Peer::connect(&broker, "p").await;
+    publisher.send_bytes(&run(&["a"; 8])).await;
+    for _ in 0..8 {
+        assert!(matches!(publisher.next().await, Some(Packet::Puback(_))));
+    }
+    connect.clean_start = false;
+    let (mut back, connack) = Peer::connect_with(&broker, connect).await;
+    assert!(connack.session_present);
+    // The oldest go.
+    assert_eq!(payloads(&mut back, 3).await.concat(), "567");
+}
