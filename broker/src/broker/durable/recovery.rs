@@ -258,25 +258,30 @@ impl Recovery<'_> {
 
     fn queues(&mut self) -> Result<(), StoreError> {
         let store = self.store();
+        let (mut bodies, mut left_over) = (Vec::new(), Vec::new());
         self.each(Space::Queue, |recovery, key, value| {
             let (number, seq) = keys::split(key).ok_or(Unreadable)?;
             let seq = u64::from_be_bytes(seq.try_into().map_err(|_| Unreadable)?);
             let entry = Entry::read(value)?;
-            if let Some(body) = entry.body {
-                recovery.durable.ledger().adopt(body);
-            }
+            bodies.extend(entry.body);
             let place = Place {
                 seq,
                 body: entry.body,
                 commit: 0,
             };
             let Some(restored) = recovery.sessions.get(&number) else {
-                recovery.durable.ledger().remove(number, &place, |_| {});
+                left_over.push((number, place));
                 return Ok(());
             };
             recovery.found.messages += 1;
             recovery.message(restored, place, entry, &*store)
-        })
+        })?;
+        let ledger = self.durable.ledger();
+        ledger.adopt(bodies);
+        for (number, place) in &left_over {
+            ledger.remove(*number, place, |_| {});
+        }
+        Ok(())
     }
 
     fn message(
