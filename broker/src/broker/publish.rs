@@ -590,7 +590,7 @@ impl Broker {
             return false;
         }
         let mut commit = 0;
-        let record = || commit = self.record_retained(message);
+        let record = |replacement| commit = self.record_retained(message, replacement);
         let limits = round.settings.retained_limits();
         let kept = self.0.router.retain(message, &limits, record);
         publisher.has_recorded(commit);

@@ -20,7 +20,7 @@ use crate::broker::timers::Due;
 use crate::broker::{Broker, Settings};
 use crate::clock;
 use crate::router::Subscription;
-use crate::session::journal::records::{WillRecord, decode_number, decode_retained, decode_subscription};
+use crate::session::journal::records::{WillRecord, decode_number, decode_subscription, outline_retained};
 use crate::session::journal::{Entry, Place, SessionRecord, Unreadable, keys};
 use crate::session::{Away, DueWill, QueueLimits, Session, Terms};
 
@@ -340,16 +340,23 @@ impl Recovery<'_> {
 
     // ---- the rest
 
+    /// Messages stay where they are: what they are about is looked at, and no more.
     fn retained(&mut self) -> Result<(), StoreError> {
-        self.each(Space::Retained, |recovery, key, value| {
-            let message = decode_retained(value, recovery.now)?;
-            if message.expires_at.is_some_and(|at| at <= recovery.now) {
-                recovery.remove(Space::Retained, key);
-            } else {
-                recovery.broker.0.router.restore_retained(&message);
-                recovery.found.retained += 1;
-            }
-            Ok(())
+        let broker = self.broker;
+        broker.0.router.restore_retained(|retained| {
+            self.each(Space::Retained, |recovery, key, value| {
+                let (topic, outline) = outline_retained(value, recovery.now)?;
+                if topic.as_str().as_bytes() != key {
+                    return Err(Unreadable);
+                }
+                if outline.expires_at.is_some_and(|at| at <= recovery.now) {
+                    recovery.remove(Space::Retained, key);
+                } else {
+                    retained.keep_outline(&topic, outline);
+                    recovery.found.retained += 1;
+                }
+                Ok(())
+            })
         })
     }
 

@@ -4,7 +4,7 @@ use super::*;
 
 /// Retained messages with the payloads 0, 1 and so on.
 fn retained(count: usize, qos: QoS) -> Vec<Arc<RetainedCopy>> {
-    let copy = |n: usize| RetainedCopy::new(Arc::new(message(qos, n.to_string())));
+    let copy = |n: usize| RetainedCopy::here(Arc::new(message(qos, n.to_string())), 300, 0);
     (0..count).map(|n| Arc::new(copy(n))).collect()
 }
 
@@ -14,7 +14,7 @@ impl Rig {
         self.session.replay(
             self.now,
             &ByteString::from_static(filter),
-            copies,
+            copies.into_iter().map(Replayed::new).collect(),
             QoS::ExactlyOnce,
             ids,
         );
