@@ -125,7 +125,7 @@ impl Session {
             self.pump(now);
         } else {
             let limits = self.queue_limits();
-            let unqueued = self.outbound.rest_replays(&limits);
+            let unqueued = self.outbound.rest_fetched(&limits);
             self.lose(unqueued);
         }
     }

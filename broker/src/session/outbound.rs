@@ -175,7 +175,7 @@ impl Outbound {
 
     /// Nobody is there to send retained messages to: those that are in memory wait with the others. Those that only the store
     /// has follow when they are fetched, as far as there will be room.
-    pub(super) fn rest_replays(&mut self, limits: &QueueLimits) -> Unqueued {
+    fn rest_replays(&mut self, limits: &QueueLimits) -> Unqueued {
         let mut unqueued = Unqueued::default();
         let mut replays = std::mem::take(&mut self.replays);
         for replay in &mut replays {
@@ -185,18 +185,51 @@ impl Outbound {
                 lacking.is_none()
             });
             for delivered in here {
-                if delivered.qos == QoS::AtMostOnce {
-                    continue;
-                }
-                match self.queue.lacks(delivered.cost(), limits) {
-                    Some(limit) => unqueued.lost.push(Lost::over(limit, delivered.message)),
-                    None => self.push(delivered),
-                }
+                self.rest_one(delivered, limits, &mut unqueued);
             }
         }
         replays.retain(|replay| replay.len() > 0);
         self.replays = replays;
         unqueued
+    }
+
+    /// The same for what was fetched since: only the first of them have to be looked at.
+    pub(super) fn rest_fetched(&mut self, limits: &QueueLimits) -> Unqueued {
+        let mut unqueued = Unqueued::default();
+        while let Some(mut replay) = self.replays.pop_front() {
+            if self.rest_front(&mut replay, limits, &mut unqueued) {
+                self.replays.push_front(replay);
+                break;
+            }
+        }
+        unqueued
+    }
+
+    /// True when there is more of it to be fetched.
+    fn rest_front(&mut self, replay: &mut Replay, limits: &QueueLimits, unqueued: &mut Unqueued) -> bool {
+        loop {
+            match replay.next() {
+                Turn::Message(delivered) => self.rest_one(delivered, limits, unqueued),
+                Turn::Over => return false,
+                Turn::Away(cost) => {
+                    let Some(limit) = self.queue.lacks(cost, limits) else {
+                        return true;
+                    };
+                    unqueued.unread.push(limit);
+                    replay.skip();
+                }
+            }
+        }
+    }
+
+    fn rest_one(&mut self, delivered: Delivered, limits: &QueueLimits, unqueued: &mut Unqueued) {
+        if delivered.qos == QoS::AtMostOnce {
+            return;
+        }
+        match self.queue.lacks(delivered.cost(), limits) {
+            Some(limit) => unqueued.lost.push(Lost::over(limit, delivered.message)),
+            None => self.push(delivered),
+        }
     }
 
     /// Whether a message may skip the queue.
@@ -468,7 +501,7 @@ impl Outbound {
             }
             match replay.next() {
                 Turn::Over => drop(self.replays.pop_front()),
-                Turn::Away => return None,
+                Turn::Away(_) => return None,
                 Turn::Message(delivered) => {
                     let place = if delivered.qos > QoS::AtMostOnce {
                         self.record(&delivered)

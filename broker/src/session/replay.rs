@@ -51,8 +51,8 @@ pub(super) struct Replay {
 pub(super) enum Turn {
     /// Its next message.
     Message(Delivered),
-    /// Its next message has to come from the store.
-    Away,
+    /// Its next message has to come from the store; it counts for so many bytes in limits.
+    Away(usize),
     /// Nothing any more.
     Over,
 }
@@ -92,12 +92,18 @@ impl Replay {
                 continue;
             }
             let Some(message) = message else {
+                let cost = copy.cost();
                 self.messages.push_front(Replayed { copy, message: None });
-                return Turn::Away;
+                return Turn::Away(cost);
             };
             return Turn::Message(self.delivered(message));
         }
         Turn::Over
+    }
+
+    /// Its next message is not sent.
+    pub(super) fn skip(&mut self) {
+        self.messages.pop_front();
     }
 
     fn delivered(&self, message: Arc<Message>) -> Delivered {
@@ -166,20 +172,25 @@ impl Replay {
             .collect()
     }
 
-    /// Of what was wanted, this was found, and may be sent; the rest goes.
+    /// Of what was wanted, this was found, and may be sent; the rest goes. Looks at no more than what could be wanted: there may
+    /// be a million behind it.
     pub(super) fn bring_back(&mut self, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) {
-        let rest = self.messages.split_off(AHEAD.min(self.messages.len()));
-        self.messages.retain_mut(|replayed| {
-            let is_wanted = || wanted.iter().any(|copy| Arc::ptr_eq(copy, &replayed.copy));
-            if replayed.message.is_some() || !is_wanted() {
-                return true;
-            }
-            let found = found
-                .iter()
-                .find(|found| Arc::ptr_eq(&found.copy, &replayed.copy));
-            replayed.message = found.and_then(|found| found.message.clone());
-            replayed.message.is_some()
-        });
-        self.messages.extend(rest);
+        let ahead = AHEAD.min(self.messages.len());
+        let front = self.messages.drain(..ahead);
+        let left: Vec<_> = front
+            .filter_map(|replayed| filled(replayed, wanted, found))
+            .collect();
+        for replayed in left.into_iter().rev() {
+            self.messages.push_front(replayed);
+        }
     }
+}
+
+/// A message with what was found, if it was wanted; `None` if it was not found.
+fn filled(replayed: Replayed, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) -> Option<Replayed> {
+    let is_it = |copy: &Arc<RetainedCopy>| Arc::ptr_eq(copy, &replayed.copy);
+    if replayed.message.is_some() || !wanted.iter().any(is_it) {
+        return Some(replayed);
+    }
+    found.iter().find(|found| is_it(&found.copy)).cloned()
 }
