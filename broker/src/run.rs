@@ -188,7 +188,9 @@ fn open_broker(config: &Config, loss: DataLoss) -> anyhow::Result<Broker> {
     let committer = open_store(folder, &config.store, loss)
         .with_context(|| format!("cannot open the store in {}", folder.display()))?;
     let opened_ms = started_at.elapsed().as_millis();
-    let broker = Broker::with_store(settings, Arc::new(committer)).context("cannot start threads")?;
+    let retained_bytes = config.store.retained_cache_bytes;
+    let broker =
+        Broker::with_store(settings, Arc::new(committer), retained_bytes).context("cannot start threads")?;
     let recovered = broker
         .recover(clock::now())
         .with_context(|| format!("cannot read the store in {}", folder.display()))?;

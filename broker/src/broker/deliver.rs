@@ -15,7 +15,7 @@ use super::publish::{Publisher, Round};
 use crate::config::QueueOverflow;
 use crate::metrics::Limit;
 use crate::router::{Matches, Recipient, Subscriber};
-use crate::session::{Delivered, Lost, Offer, RetainedCopy, Sent};
+use crate::session::{Delivered, Lost, Offer, Replayed, Sent};
 
 /// One who is to get a message, and the shared subscription that chose it.
 #[derive(Debug)]
@@ -266,26 +266,27 @@ impl Broker {
         &self,
         chain: &Chain,
         client: &Arc<Client>,
-        copies: Vec<Arc<RetainedCopy>>,
+        brought: Vec<Replayed>,
         now: Instant,
-    ) -> Vec<Arc<RetainedCopy>> {
+    ) -> Vec<Replayed> {
         if !chain.has(Hook::Deliver) {
-            return copies;
+            return brought;
         }
-        let (judged, rest): (Vec<_>, Vec<_>) = copies
+        let is_judged = |message: &Arc<Message>| wants_deliver(chain, message);
+        let (judged, rest): (Vec<_>, Vec<_>) = brought
             .into_iter()
-            .partition(|copy| wants_deliver(chain, &copy.message));
-        let parcel = |copy: &Arc<RetainedCopy>| Parcel::new(client.key(), Arc::clone(&copy.message));
-        let mut parcels: Vec<_> = judged.iter().map(parcel).collect();
+            .partition(|replayed| replayed.message.as_ref().is_some_and(is_judged));
+        let message = |replayed: &Replayed| replayed.message.clone();
+        let messages = judged.iter().filter_map(message);
+        let mut parcels: Vec<_> = messages
+            .map(|message| Parcel::new(client.key(), message))
+            .collect();
         chain.deliver(&mut parcels, now);
         let judged = judged.into_iter().zip(parcels);
         let let_through = judged.filter(|(_, parcel)| !parcel.is_dropped);
-        let changed = let_through.map(|(copy, parcel)| {
-            if Arc::ptr_eq(&copy.message, &parcel.message) {
-                copy
-            } else {
-                Arc::new(copy.changed(parcel.message))
-            }
+        let changed = let_through.map(|(Replayed { copy, .. }, parcel)| Replayed {
+            copy,
+            message: Some(parcel.message),
         });
         rest.into_iter().chain(changed).collect()
     }

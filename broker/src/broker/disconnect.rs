@@ -50,7 +50,8 @@ impl Broker {
         {
             self.record_session(&session, &standing, Some(clock::unix_ms()));
         }
-        let lost = session.take_lost();
+        let (lost, unread) = (session.take_lost(), session.take_dropped_unread());
+        let wanted = is_present.then(|| session.take_wanted());
         drop(session);
         let mut bequeathed = Vec::new();
         if let Some(detached) = &detached {
@@ -75,6 +76,10 @@ impl Broker {
         }
         self.redeliver(now, bequeathed);
         self.hand_on(now, client);
+        if let Some(wanted) = wanted {
+            self.fetch(client, wanted);
+        }
+        self.count_dropped_unread(&unread);
         self.report_lost(client, lost);
         let Departure {
             reason,

@@ -71,8 +71,8 @@ impl Host for PluginAccess {
 
     fn retained(&self, topic: &TopicName) -> Option<Message> {
         let now = clock::now();
-        let copy = self.broker()?.0.router.retained_of(topic, now)?;
-        Some(copy.message.with_time_left(now))
+        let message = self.broker()?.retained_message(topic, now)?;
+        Some(message.with_time_left(now))
     }
 
     fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
@@ -80,11 +80,8 @@ impl Host for PluginAccess {
             return Vec::new();
         };
         let now = clock::now();
-        let found = broker.0.router.retained_page(filter, after, count, now);
-        found
-            .iter()
-            .map(|copy| copy.message.with_time_left(now))
-            .collect()
+        let found = broker.retained_messages(filter, after, count, now);
+        found.iter().map(|message| message.with_time_left(now)).collect()
     }
 
     fn has_room_to_retain(&self, message: &Message) -> bool {

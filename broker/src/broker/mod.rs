@@ -182,15 +182,18 @@ impl Broker {
         Self::with_durable(settings, None)
     }
 
-    /// The same with a store; [`Broker::recover`] restores what it has.
+    /// The same with a store; [`Broker::recover`] restores what it has. Retained messages beyond so many bytes are in the store
+    /// only.
     ///
     /// # Errors
     /// The system has no thread left.
     pub fn with_store(
         settings: Settings,
         committer: Arc<hookwire_store::Committer>,
+        retained_cache_bytes: usize,
     ) -> std::io::Result<Self> {
-        Self::with_durable(settings, Some(Durable::new(committer)?))
+        let durable = Durable::new(committer, retained_cache_bytes)?;
+        Self::with_durable(settings, Some(durable))
     }
 
     fn with_durable(settings: Settings, durable: Option<Durable>) -> std::io::Result<Self> {

@@ -631,7 +631,7 @@ impl Broker {
             return None;
         }
         let mut commit = 0;
-        let record = || commit = self.record_retained(message);
+        let record = |replacement| commit = self.record_retained(message, replacement);
         let limits = round.settings.retained_limits();
         let kept = self.0.router.retain(message, &limits, record);
         if let Err(full) = kept {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytestring::ByteString;
 use hookwire_hooks::{
-    Access, AccessDecision, Action, Chain, EventKind, Hook, SubscribeOutcome, SubscribeRequest,
+    Access, AccessDecision, Action, Chain, EventKind, Hook, Message, SubscribeOutcome, SubscribeRequest,
     UnsubscribeOutcome,
 };
 use hookwire_protocol::{
@@ -22,13 +22,13 @@ use crate::clock;
 use crate::config::Features;
 use crate::metrics::Limit;
 use crate::router::{Subscriber, Subscription};
-use crate::session::{RetainedCopy, SubscriptionIds, Unsubscribed, Violation};
+use crate::session::{Replayed, SubscriptionIds, Unsubscribed, Violation};
 
 /// A subscription that was made, and the retained messages that it brings.
 struct Made {
     filter: ByteString,
     qos: QoS,
-    retained: Vec<Arc<RetainedCopy>>,
+    retained: Vec<Replayed>,
     /// It is one of several members'.
     shared: Option<SharedFilter>,
 }
@@ -329,22 +329,37 @@ impl Broker {
         is_new
     }
 
-    /// What the client may not be sent live, it may not be sent from memory either.
     fn readable_retained(
         &self,
         chain: &Chain,
         client: &Arc<Client>,
         filter: &TopicFilter,
         now: Instant,
-    ) -> Vec<Arc<RetainedCopy>> {
-        let mut retained = self.0.router.retained(filter, now);
+    ) -> Vec<Replayed> {
+        let copies = self.0.router.retained(filter, now);
+        let brought = copies.into_iter().map(Replayed::new).collect();
+        self.judge_retained(chain, client, brought, now)
+    }
+
+    /// What the client may not be sent live, it may not be sent from memory either. What only the store has is judged when it
+    /// was read.
+    pub(super) fn judge_retained(
+        &self,
+        chain: &Chain,
+        client: &Arc<Client>,
+        mut brought: Vec<Replayed>,
+        now: Instant,
+    ) -> Vec<Replayed> {
+        let mut retain = |is_good: &dyn Fn(&Message) -> bool| {
+            brought.retain(|replayed| replayed.message.as_deref().is_none_or(is_good));
+        };
         if chain.wants_access(Action::Deliver) || client.is_restricted() {
-            retained.retain(|copy| self.may_receive(chain, client, &copy.message, now));
+            retain(&|message| self.may_receive(chain, client, message, now));
         }
         if self.settings().session.check_retain_source && chain.has(Hook::Authorize) {
-            retained.retain(|copy| self.source_is_good(chain, &copy.message, now));
+            retain(&|message| self.source_is_good(chain, message, now));
         }
-        self.judge_replay(chain, client, retained, now)
+        self.judge_replay(chain, client, brought, now)
     }
 
     /// Removes the subscriptions of one UNSUBSCRIBE and answers it.

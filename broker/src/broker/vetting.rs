@@ -111,7 +111,14 @@ impl Broker {
             lost.iter().any(|filter| filter.matches(topic))
                 && !kept.iter().any(|kept| kept.filter.matches(topic))
         };
-        let dropped = client.session().discard(is_lost);
+        let dropped = {
+            let mut session = client.session();
+            let dropped = session.discard(is_lost);
+            // What is left of these is not in memory, where it could be looked at.
+            lost.iter()
+                .for_each(|filter| session.forget_replay(filter.as_str()));
+            dropped
+        };
         let lost = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
         self.report_lost(client, lost.collect());
     }

@@ -143,6 +143,7 @@ impl Default for StoreSettings {
             bytes_max: 16 * GIB,
             free_bytes_min: 256 * MIB,
             cache_bytes: 32 * MIB,
+            retained_cache_bytes: 64 * MIB,
         }
     }
 }

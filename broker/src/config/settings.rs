@@ -60,6 +60,8 @@ pub struct StoreSettings {
     pub free_bytes_min: usize,
     /// Memory for what was read last.
     pub cache_bytes: usize,
+    /// Memory for retained messages; the others are read when somebody asks for them.
+    pub retained_cache_bytes: usize,
 }
 
 /// A place where clients connect.

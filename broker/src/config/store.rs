@@ -44,6 +44,11 @@ pub(super) fn read(mut section: Section<'_>) -> StoreSettings {
     section.set("bytes_max", &mut store.bytes_max, size(256 * MIB..=1 << 50));
     section.set("free_bytes_min", &mut store.free_bytes_min, size(MIB..=1 << 40));
     section.set("cache_bytes", &mut store.cache_bytes, size(MIB..=1 << 40));
+    section.set(
+        "retained_cache_bytes",
+        &mut store.retained_cache_bytes,
+        size(0..=1 << 40),
+    );
     section.finish();
     store
 }

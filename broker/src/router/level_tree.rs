@@ -1,7 +1,13 @@
 //! A tree with a node for each topic level, in an arena: no recursion, and empty nodes are given back at
 //! once.
+//!
+//! A million retained messages are a million nodes. So a node has no table of its own: one table for the whole tree finds
+//! the child of a node by its level, and the children of a node are a list through the nodes themselves.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+use std::num::NonZeroU32;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// What a node may hold.
 pub(super) trait Slot: Default {
@@ -9,19 +15,34 @@ pub(super) trait Slot: Default {
     fn is_vacant(&self) -> bool;
 }
 
+/// A node, for as long as it holds something or has children; the root has no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct At(u32);
+pub(super) struct At(pub(super) u32);
 
 const ROOT: At = At(0);
+
+/// A node that is not the root, in four bytes whether it is there or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Link(NonZeroU32);
+
+impl From<Link> for At {
+    fn from(link: Link) -> Self {
+        Self(link.0.get())
+    }
+}
 
 #[derive(Debug)]
 struct Node<V> {
     parent: At,
     level: Box<str>,
-    children: HashMap<Box<str>, At>,
+    /// The child that was added last, of those that are in the table.
+    child: Option<Link>,
+    /// The children of the parent that were added before and after this one.
+    older: Option<Link>,
+    newer: Option<Link>,
     /// Children of filters: `+`, and `#`, which never has children of its own.
-    plus: Option<At>,
-    hash: Option<At>,
+    plus: Option<Link>,
+    hash: Option<Link>,
     value: V,
 }
 
@@ -30,23 +51,17 @@ impl<V: Slot> Node<V> {
         Self {
             parent,
             level: level.into(),
-            children: HashMap::new(),
+            child: None,
+            older: None,
+            newer: None,
             plus: None,
             hash: None,
             value: V::default(),
         }
     }
 
-    fn child(&self, level: &str) -> Option<At> {
-        match level {
-            "+" => self.plus,
-            "#" => self.hash,
-            _ => self.children.get(level).copied(),
-        }
-    }
-
     fn is_vacant(&self) -> bool {
-        self.children.is_empty() && self.plus.is_none() && self.hash.is_none() && self.value.is_vacant()
+        self.child.is_none() && self.plus.is_none() && self.hash.is_none() && self.value.is_vacant()
     }
 }
 
@@ -54,7 +69,10 @@ impl<V: Slot> Node<V> {
 #[derive(Debug)]
 pub(super) struct LevelTree<V> {
     nodes: Vec<Node<V>>,
-    free: Vec<At>,
+    free: Vec<Link>,
+    /// All nodes but the root and those of wildcards, by parent and level.
+    children: HashTable<Link>,
+    hasher: DefaultHashBuilder,
 }
 
 impl<V: Slot> Default for LevelTree<V> {
@@ -62,6 +80,8 @@ impl<V: Slot> Default for LevelTree<V> {
         Self {
             nodes: vec![Node::new(ROOT, "")],
             free: Vec::new(),
+            children: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
         }
     }
 }
@@ -73,17 +93,36 @@ impl<V: Slot> LevelTree<V> {
         self.nodes.len() - self.free.len()
     }
 
-    fn node(&self, at: At) -> &Node<V> {
-        &self.nodes[at.0 as usize]
+    fn node(&self, at: impl Into<At>) -> &Node<V> {
+        &self.nodes[at.into().0 as usize]
     }
 
-    fn node_mut(&mut self, at: At) -> &mut Node<V> {
-        &mut self.nodes[at.0 as usize]
+    fn node_mut(&mut self, at: impl Into<At>) -> &mut Node<V> {
+        &mut self.nodes[at.into().0 as usize]
+    }
+
+    fn child(&self, at: At, level: &str) -> Option<At> {
+        let child = match level {
+            "+" => self.node(at).plus,
+            "#" => self.node(at).hash,
+            _ => self.named_child(at, level),
+        };
+        child.map(At::from)
+    }
+
+    fn named_child(&self, parent: At, level: &str) -> Option<Link> {
+        // Most nodes are leaves: that spares the look-up.
+        self.node(parent).child?;
+        let hash = self.hasher.hash_one((parent.0, level));
+        let is_meant = |link: &Link| {
+            let node = self.node(*link);
+            node.parent == parent && *node.level == *level
+        };
+        self.children.find(hash, is_meant).copied()
     }
 
     fn find(&self, path: &str) -> Option<At> {
-        path.split('/')
-            .try_fold(ROOT, |at, level| self.node(at).child(level))
+        path.split('/').try_fold(ROOT, |at, level| self.child(at, level))
     }
 
     /// The value stored under a name or filter.
@@ -91,54 +130,116 @@ impl<V: Slot> LevelTree<V> {
         self.find(path).map(|at| &self.node(at).value)
     }
 
+    /// The value of a node that may have been given back since.
+    pub(super) fn value_at(&self, at: At) -> Option<&V> {
+        self.nodes.get(at.0 as usize).map(|node| &node.value)
+    }
+
+    /// The name or filter of a node in use.
+    pub(super) fn path(&self, at: At) -> String {
+        let mut path = String::new();
+        self.write_path(at, &mut path);
+        path
+    }
+
+    /// The same into memory that is there already.
+    pub(super) fn write_path(&self, at: At, path: &mut String) {
+        path.clear();
+        let mut levels = smallvec::SmallVec::<[&str; 16]>::new();
+        let mut here = at;
+        while here != ROOT {
+            let node = self.node(here);
+            levels.push(&node.level);
+            here = node.parent;
+        }
+        for (number, level) in levels.iter().rev().enumerate() {
+            if number > 0 {
+                path.push('/');
+            }
+            path.push_str(level);
+        }
+    }
+
     /// Changes the value under a name or filter; the node is made, and given back, as needed.
-    pub(super) fn update<R>(&mut self, path: &str, change: impl FnOnce(&mut V) -> R) -> R {
+    pub(super) fn update<R>(&mut self, path: &str, change: impl FnOnce(At, &mut V) -> R) -> R {
         let mut at = ROOT;
         for level in path.split('/') {
-            at = match self.node(at).child(level) {
+            at = match self.child(at, level) {
                 Some(child) => child,
                 None => self.add_child(at, level),
             };
         }
-        let result = change(&mut self.node_mut(at).value);
+        let result = change(at, &mut self.node_mut(at).value);
         self.prune(at);
         result
     }
 
     fn add_child(&mut self, parent: At, level: &str) -> At {
-        let node = Node::new(parent, level);
-        let at = match self.free.pop() {
-            Some(at) => {
-                *self.node_mut(at) = node;
-                at
-            }
-            None => {
-                let at = At(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-                self.nodes.push(node);
-                at
-            }
-        };
-        let parent = self.node_mut(parent);
+        let link = self.add_node(Node::new(parent, level));
         match level {
-            "+" => parent.plus = Some(at),
-            "#" => parent.hash = Some(at),
-            _ => drop(parent.children.insert(level.into(), at)),
+            "+" => self.node_mut(parent).plus = Some(link),
+            "#" => self.node_mut(parent).hash = Some(link),
+            _ => self.enlist(parent, level, link),
         }
-        at
+        link.into()
+    }
+
+    fn add_node(&mut self, node: Node<V>) -> Link {
+        if let Some(link) = self.free.pop() {
+            *self.node_mut(link) = node;
+            return link;
+        }
+        // The root is there; four thousand million others do not fit into memory.
+        let number = u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new);
+        self.nodes.push(node);
+        Link(number.unwrap_or(NonZeroU32::MAX))
+    }
+
+    /// Puts a node into the table, and at the head of its parent's list.
+    fn enlist(&mut self, parent: At, level: &str, link: Link) {
+        let older = self.node_mut(parent).child.replace(link);
+        self.node_mut(link).older = older;
+        if let Some(older) = older {
+            self.node_mut(older).newer = Some(link);
+        }
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        let hash_of = |link: &Link| {
+            let node = &nodes[link.0.get() as usize];
+            hasher.hash_one((node.parent.0, &*node.level))
+        };
+        self.children
+            .insert_unique(hasher.hash_one((parent.0, level)), link, hash_of);
+    }
+
+    fn delist(&mut self, parent: At, level: &str, link: Link) {
+        let node = self.node(link);
+        let (older, newer) = (node.older, node.newer);
+        match newer {
+            Some(newer) => self.node_mut(newer).older = older,
+            None => self.node_mut(parent).child = older,
+        }
+        if let Some(older) = older {
+            self.node_mut(older).newer = newer;
+        }
+        let hash = self.hasher.hash_one((parent.0, level));
+        if let Ok(entry) = self.children.find_entry(hash, |other| *other == link) {
+            entry.remove();
+        }
     }
 
     fn prune(&mut self, mut at: At) {
-        while at != ROOT && self.node(at).is_vacant() {
+        while let Some(link) = NonZeroU32::new(at.0).map(Link)
+            && self.node(at).is_vacant()
+        {
             let node = self.node_mut(at);
             let parent = node.parent;
             let level = std::mem::take(&mut node.level);
-            let parent_node = self.node_mut(parent);
             match &*level {
-                "+" => parent_node.plus = None,
-                "#" => parent_node.hash = None,
-                _ => drop(parent_node.children.remove(&level)),
+                "+" => self.node_mut(parent).plus = None,
+                "#" => self.node_mut(parent).hash = None,
+                _ => self.delist(parent, &level, link),
             }
-            self.free.push(at);
+            self.free.push(link);
             at = parent;
         }
     }
@@ -156,9 +257,9 @@ impl<V: Slot> LevelTree<V> {
                     if let Some(hash) = node.hash {
                         found(&self.node(hash).value);
                     }
-                    next.extend(node.plus);
+                    next.extend(node.plus.map(At::from));
                 }
-                next.extend(node.children.get(level).copied());
+                next.extend(self.named_child(at, level).map(At::from));
             }
             wildcards = true;
             std::mem::swap(&mut here, &mut next);
@@ -189,7 +290,7 @@ impl<V: Slot> LevelTree<V> {
                         next.extend(self.wildcard_children(at));
                     }
                 }
-                _ => next.extend(here.iter().filter_map(|&at| self.node(at).child(level))),
+                _ => next.extend(here.iter().filter_map(|&at| self.child(at, level))),
             }
             std::mem::swap(&mut here, &mut next);
             next.clear();
@@ -199,6 +300,7 @@ impl<V: Slot> LevelTree<V> {
         }
     }
 
+    /// What came first is found first: at the start names come in order, and so they are found as they lie on a disk.
     fn all_below<'a>(&'a self, mut waiting: Vec<At>, mut found: impl FnMut(&'a V)) {
         while let Some(at) = waiting.pop() {
             found(&self.node(at).value);
@@ -206,12 +308,11 @@ impl<V: Slot> LevelTree<V> {
         }
     }
 
-    /// The children that a wildcard reaches: at the root, none that begin with `$`.
+    /// The children that a wildcard reaches, the last one first: at the root, none that begin with `$`.
     fn wildcard_children(&self, at: At) -> impl Iterator<Item = At> {
-        self.node(at)
-            .children
-            .iter()
-            .filter(move |(level, _)| at != ROOT || !level.starts_with('$'))
-            .map(|(_, &child)| child)
+        let first = self.node(at).child;
+        let all = std::iter::successors(first, |&link| self.node(link).older);
+        all.filter(move |&link| at != ROOT || !self.node(link).level.starts_with('$'))
+            .map(At::from)
     }
 }

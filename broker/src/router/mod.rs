@@ -19,7 +19,7 @@ use parking_lot::RwLock;
 
 pub use group::{Choice, Group};
 pub use memo::{Found, Memo};
-pub use retained::{Retained, RetainedFull, RetainedLimits};
+pub use retained::{Replacement, Retained, RetainedFull, RetainedLimits};
 pub use subscriptions::{Matches, Recipient, Subscriber, Subscription, Subscriptions};
 
 use crate::config::Overlapping;
@@ -113,18 +113,16 @@ impl<S: Subscriber> Router<S> {
         &self,
         message: &Message,
         limits: &RetainedLimits,
-        then: impl FnOnce(),
+        then: impl FnOnce(Replacement),
     ) -> Result<(), RetainedFull> {
         let mut retained = self.retained.write();
-        retained.keep(message, limits)?;
-        then();
+        then(retained.keep(message, limits)?);
         Ok(())
     }
 
-    /// Keeps a message that was kept before the broker was started.
-    pub fn restore_retained(&self, message: &Message) {
-        // It was within the limits of its day.
-        let _ = self.retained.write().keep(message, &NO_LIMITS);
+    /// Restores messages that were kept before the broker was started: they were within the limits of their day.
+    pub fn restore_retained<R>(&self, restore: impl FnOnce(&mut Retained) -> R) -> R {
+        restore(&mut self.retained.write())
     }
 
     /// Keeps a message of the broker itself, on a topic that clients cannot publish to.
@@ -141,6 +139,11 @@ impl<S: Subscriber> Router<S> {
     /// The retained message of a topic.
     pub fn retained_of(&self, topic: &TopicName, now: Instant) -> Option<Arc<RetainedCopy>> {
         self.store_of(topic.as_str()).read().of_topic(topic, now)
+    }
+
+    /// The topic of a client's message that is retained; `None` if it is not any more.
+    pub fn topic_of(&self, copy: &RetainedCopy) -> Option<TopicName> {
+        self.retained.read().topic_of(copy)
     }
 
     /// See [`Retained::page`].

@@ -7,8 +7,8 @@ use std::time::Instant;
 use hookwire_hooks::Message;
 use hookwire_protocol::{TopicFilter, TopicName};
 
-use super::level_tree::{LevelTree, Slot};
-use crate::session::RetainedCopy;
+use super::level_tree::{At, LevelTree, Slot};
+use crate::session::{RetainedCopy, RetainedOutline};
 
 /// What one retained message counts for beyond its topic and payload: nodes, headers, reference counts.
 const OVERHEAD: usize = 256;
@@ -33,6 +33,15 @@ pub enum RetainedFull {
     Bytes,
 }
 
+/// What has become of the retained message of a topic.
+#[derive(Debug, Default)]
+pub struct Replacement {
+    /// What was retained before.
+    pub before: Option<Arc<RetainedCopy>>,
+    /// What is retained now.
+    pub now: Option<Arc<RetainedCopy>>,
+}
+
 #[derive(Debug, Default)]
 struct Kept(Option<Arc<RetainedCopy>>);
 
@@ -42,7 +51,8 @@ impl Slot for Kept {
     }
 }
 
-/// The last retained message of each topic.
+/// The last retained message of each topic. Of what a store has, only the outline need be here: then the topic is the way
+/// to its node, and nowhere else.
 #[derive(Debug, Default)]
 pub struct Retained {
     tree: LevelTree<Kept>,
@@ -71,14 +81,12 @@ impl Retained {
         if message.payload.is_empty() {
             return Ok(());
         }
-        let replaced = self
-            .tree
-            .get(message.topic.as_str())
-            .and_then(|kept| kept.0.as_deref());
-        let (count, bytes) = replaced.map_or((0, 0), |copy| (1, cost(&copy.message)));
+        let replaced = self.tree.get(message.topic.as_str());
+        let replaced = replaced.and_then(|kept| kept.0.as_deref());
+        let (count, bytes) = replaced.map_or((0, 0), |copy| (1, copy.cost()));
         if self.count - count + 1 > limits.messages_max {
             Err(RetainedFull::Messages)
-        } else if self.bytes - bytes + cost(message) > limits.bytes_max {
+        } else if self.bytes - bytes + cost(&message.topic, message.payload.len()) > limits.bytes_max {
             Err(RetainedFull::Bytes)
         } else {
             Ok(())
@@ -87,22 +95,39 @@ impl Retained {
 
     /// Keeps a message in place of the last one of its topic; an empty payload only removes.
     /// [MQTT-3.3.1-5..7]
-    pub fn keep(&mut self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
+    pub fn keep(&mut self, message: &Message, limits: &RetainedLimits) -> Result<Replacement, RetainedFull> {
         self.check(message, limits)?;
-        let copy = (!message.payload.is_empty()).then(|| Arc::new(detached(message)));
-        if let Some(copy) = &copy {
-            self.count += 1;
-            self.bytes += cost(&copy.message);
-        }
-        let replaced = self.tree.update(message.topic.as_str(), |kept| {
-            std::mem::replace(&mut kept.0, copy)
+        let cost = cost(&message.topic, message.payload.len());
+        Ok(self.replace(&message.topic, |seat| {
+            let kept = !message.payload.is_empty();
+            kept.then(|| RetainedCopy::here(Arc::new(detached(message)), cost, seat))
+        }))
+    }
+
+    /// Keeps the outline of a message that a store has.
+    pub fn keep_outline(&mut self, topic: &TopicName, outline: RetainedOutline) {
+        let cost = cost(topic, outline.payload_bytes);
+        self.replace(topic, |seat| Some(RetainedCopy::away(outline, cost, seat)));
+    }
+
+    fn replace(&mut self, topic: &TopicName, make: impl FnOnce(u32) -> Option<RetainedCopy>) -> Replacement {
+        let replacement = self.tree.update(topic.as_str(), |At(seat), kept| {
+            let now = make(seat).map(Arc::new);
+            Replacement {
+                before: std::mem::replace(&mut kept.0, now.clone()),
+                now,
+            }
         });
-        if let Some(replaced) = replaced {
-            replaced.supersede();
-            self.count -= 1;
-            self.bytes -= cost(&replaced.message);
+        if let Some(copy) = &replacement.now {
+            self.count += 1;
+            self.bytes += copy.cost();
         }
-        Ok(())
+        if let Some(copy) = &replacement.before {
+            copy.supersede();
+            self.count -= 1;
+            self.bytes -= copy.cost();
+        }
+        replacement
     }
 
     /// The retained messages that a filter matches and that have not expired.
@@ -120,6 +145,17 @@ impl Retained {
         kept.0.as_ref().filter(|copy| is_alive(copy, now)).cloned()
     }
 
+    /// The topic of a retained message; `None` if it is not retained any more.
+    pub fn topic_of(&self, copy: &RetainedCopy) -> Option<TopicName> {
+        let at = At(copy.seat());
+        let kept = self.tree.value_at(at)?.0.as_deref()?;
+        if std::ptr::eq(kept, copy) {
+            TopicName::new(self.tree.path(at)).ok()
+        } else {
+            None
+        }
+    }
+
     /// The first `count` in the order of their topics, of those that a filter matches, that have not expired and that come
     /// behind the topic `after`. Walks over all that the filter matches, and holds no more than it returns.
     pub fn page(
@@ -129,17 +165,21 @@ impl Retained {
         count: usize,
         now: Instant,
     ) -> Vec<Arc<RetainedCopy>> {
-        let mut first = BTreeMap::new();
+        let mut first = BTreeMap::<String, _>::new();
+        let mut topic = String::new();
         self.tree.matched_by(filter.as_str(), |kept| {
             let Some(copy) = kept.0.as_ref().filter(|copy| is_alive(copy, now)) else {
                 return;
             };
-            let topic = copy.message.topic.as_str();
-            if after.is_none_or(|after| topic > after) {
-                first.insert(topic, copy);
-                if first.len() > count {
-                    first.pop_last();
-                }
+            self.tree.write_path(At(copy.seat()), &mut topic);
+            let is_full = first.len() >= count;
+            let is_behind = first.last_key_value().is_some_and(|(last, _)| topic > *last);
+            if after.is_some_and(|after| *topic <= *after) || (is_full && (is_behind || count == 0)) {
+                return;
+            }
+            first.insert(topic.clone(), copy);
+            if is_full {
+                first.pop_last();
             }
         });
         first.into_values().cloned().collect()
@@ -152,14 +192,14 @@ impl Retained {
 }
 
 fn is_alive(copy: &RetainedCopy, now: Instant) -> bool {
-    copy.message.expires_at.is_none_or(|expires_at| expires_at > now)
+    copy.expires_at().is_none_or(|expires_at| expires_at > now)
 }
 
-fn cost(message: &Message) -> usize {
-    message.topic.as_str().len() + message.payload.len() + OVERHEAD
+fn cost(topic: &TopicName, payload_bytes: usize) -> usize {
+    topic.as_str().len() + payload_bytes + OVERHEAD
 }
 
 /// A copy with memory of its own: it may stay for years, the read buffer that the message came in should not.
-fn detached(message: &Message) -> RetainedCopy {
-    RetainedCopy::new(Arc::new(message.clone().detached()))
+fn detached(message: &Message) -> Message {
+    message.clone().detached()
 }

@@ -123,7 +123,7 @@ impl<S: Subscriber> Subscriptions<S> {
     pub fn subscribe(&mut self, filter: &SharedFilter, subscription: Subscription<S>) {
         let is_new = self
             .tree
-            .update(filter.filter.as_str(), |subscribers| match &filter.share {
+            .update(filter.filter.as_str(), |_, subscribers| match &filter.share {
                 None => put(&mut subscribers.plain, subscription),
                 Some(share) => {
                     let at = subscribers.groups.iter().position(|group| group.is_of(share));
@@ -159,7 +159,7 @@ impl<S: Subscriber> Subscriptions<S> {
         let others = |subscription: &Subscription<S>| subscription.subscriber.id() != subscriber;
         let removed = self
             .tree
-            .update(filter.filter.as_str(), |subscribers| match &filter.share {
+            .update(filter.filter.as_str(), |_, subscribers| match &filter.share {
                 None => {
                     let before = subscribers.plain.len();
                     subscribers.plain.retain(others);
@@ -253,6 +253,10 @@ fn put<S: Subscriber>(list: &mut Vec<Subscription<S>>, subscription: Subscriptio
             false
         }
         None => {
+            if list.is_empty() {
+                // Most lists have one subscription, and stay.
+                list.reserve_exact(1);
+            }
             list.push(subscription);
             true
         }

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock;
 use crate::config::SharedStrategy;
+use crate::session::RetainedOutline;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Member {
@@ -130,11 +131,17 @@ proptest! {
     #[test]
     fn retained_messages_agree_with_asking_every_name(
         names in prop::collection::vec(any_name(), 0..30),
+        aways in prop::collection::vec(any::<bool>(), 1..5),
         filters in prop::collection::vec(any_filter(), 1..10),
     ) {
         let mut retained = Retained::default();
-        for text in &names {
-            retained.keep(&message(text, "x"), &LIMITS).expect("room");
+        for (text, is_away) in names.iter().zip(aways.iter().cycle()) {
+            let message = message(text, "x");
+            if *is_away {
+                retained.keep_outline(&message.topic, RetainedOutline::of(&message));
+            } else {
+                retained.keep(&message, &LIMITS).expect("room");
+            }
         }
         let mut distinct = names.clone();
         distinct.sort();
@@ -143,17 +150,50 @@ proptest! {
         for text in filters {
             let filter = filter(&text).filter;
             let mut found: Vec<_> = retained.matching(&filter, clock::now())
-                .iter().map(|copy| copy.message.topic.as_str().to_owned()).collect();
+                .iter().map(|copy| topic_of(&retained, copy)).collect();
             found.sort();
             let expected: Vec<_> = distinct.iter().filter(|text| filter.matches(&name(text))).cloned().collect();
             prop_assert_eq!(found, expected);
         }
+        let before = retained.matching(&filter("#").filter, clock::now());
         for text in &names {
             retained.keep(&message(text, ""), &LIMITS).expect("clearing is always possible");
         }
+        prop_assert!(before.iter().all(|copy| copy.is_superseded() && retained.topic_of(copy).is_none()));
         prop_assert!(retained.is_empty());
-        prop_assert_eq!(retained.node_count(), 1);
+        prop_assert_eq!((retained.bytes(), retained.node_count()), (0, 1));
     }
+
+    /// A copy is told from another one in its place, wherever nodes are used again.
+    #[test]
+    fn a_retained_message_knows_its_topic_for_as_long_as_it_is_retained(
+        steps in prop::collection::vec((any_name(), any::<bool>()), 0..60),
+    ) {
+        let mut retained = Retained::default();
+        let mut model = std::collections::HashMap::new();
+        let mut ever = Vec::new();
+        for (text, is_kept) in steps {
+            let payload = if is_kept { "x" } else { "" };
+            let replacement = retained.keep(&message(&text, payload), &LIMITS).expect("room");
+            prop_assert_eq!(replacement.now.is_some(), is_kept);
+            prop_assert_eq!(replacement.before.is_some(), model.remove(&text).is_some());
+            if let Some(copy) = replacement.now {
+                model.insert(text.clone(), Arc::clone(&copy));
+                ever.push((text, copy));
+            }
+            for (text, copy) in &ever {
+                let is_it = model.get(text).is_some_and(|kept| Arc::ptr_eq(kept, copy));
+                let topic = retained.topic_of(copy);
+                prop_assert_eq!(topic.as_ref().map(|topic| topic.as_str()), is_it.then_some(&**text));
+                prop_assert_eq!(copy.is_superseded(), !is_it);
+            }
+        }
+    }
+}
+
+fn topic_of(retained: &Retained, copy: &RetainedCopy) -> String {
+    let topic = retained.topic_of(copy).expect("it is retained");
+    topic.as_str().to_owned()
 }
 
 const LIMITS: RetainedLimits = RetainedLimits {
@@ -402,7 +442,7 @@ fn retained_messages_are_bounded_and_replaced() {
     retained.keep(&message("a", "1"), &limits).expect("room");
     retained.keep(&message("b", "1"), &limits).expect("room");
     let too_many = retained.keep(&message("c", "1"), &limits);
-    assert_eq!(too_many, Err(RetainedFull::Messages));
+    assert_eq!(too_many.err(), Some(RetainedFull::Messages));
     let before = retained.matching(&filter("a").filter, clock::now());
     retained
         .keep(&message("a", "2"), &limits)
@@ -412,10 +452,8 @@ fn retained_messages_are_bounded_and_replaced() {
         messages_max: 10,
         bytes_max: 1000,
     };
-    assert_eq!(
-        retained.keep(&message("d", &"x".repeat(900)), &bytes),
-        Err(RetainedFull::Bytes)
-    );
+    let too_large = retained.keep(&message("d", &"x".repeat(900)), &bytes);
+    assert_eq!(too_large.err(), Some(RetainedFull::Bytes));
 }
 
 #[test]
@@ -439,10 +477,7 @@ fn retained_messages_come_in_pages_in_the_order_of_their_topics() {
     let now = clock::now();
     let page = |filter_text: &str, after: Option<&str>, count| -> Vec<String> {
         let found = retained.page(&filter(filter_text).filter, after, count, now);
-        found
-            .iter()
-            .map(|copy| copy.message.topic.as_str().to_owned())
-            .collect()
+        found.iter().map(|copy| topic_of(&retained, copy)).collect()
     };
     assert_eq!(page("#", None, 9), ["a", "a/1", "a/2/x", "a/3", "b"]);
     assert_eq!(page("#", None, 2), ["a", "a/1"]);

@@ -9,9 +9,26 @@ use hookwire_protocol::{Delivery, PacketId, SubscriptionOptions};
 
 use super::journal::records::Owner;
 use super::journal::{Journal, Ledger, Place, SessionRecord};
+use super::outbound::Unqueued;
 use super::parked::Parked;
-use super::{Away, Delivered, Outbox, Session};
+use super::{Away, Delivered, Outbox, Replayed, RetainedCopy, Session};
 use crate::metrics::Limit;
+
+/// What is to be fetched from the store for one client.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Messages of its queue.
+    pub queued: Vec<Away>,
+    /// Retained messages that a subscription has brought.
+    pub retained: Vec<Arc<RetainedCopy>>,
+}
+
+impl Wanted {
+    /// Whether there is nothing to fetch.
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty() && self.retained.is_empty()
+    }
+}
 
 impl Session {
     /// There is a store: answers wait for what is recorded in it.
@@ -81,12 +98,17 @@ impl Session {
         std::mem::take(&mut self.dropped_unread)
     }
 
-    /// Messages that are sent soon and that only the store has; each is asked for once.
-    pub fn take_wanted(&mut self) -> Vec<Away> {
-        if self.link.is_none() {
-            return Vec::new();
+    /// Messages that are sent soon and that only the store has; each is asked for once. For a client that is away these are
+    /// retained messages only, which are to wait with the others.
+    pub fn take_wanted(&mut self) -> Wanted {
+        let queued = match self.link {
+            Some(_) => self.outbound.take_wanted(),
+            None => Vec::new(),
+        };
+        Wanted {
+            queued,
+            retained: self.outbound.take_wanted_retained(),
         }
-        self.outbound.take_wanted()
     }
 
     /// What was fetched of [`Session::take_wanted`]; `None` for what the store does not have, or what is not for this client any
@@ -94,6 +116,23 @@ impl Session {
     pub fn bring_back(&mut self, now: Instant, fetched: Vec<(Place, Option<Delivered>)>) {
         self.outbound.bring_back(fetched);
         self.pump(now);
+    }
+
+    /// What was fetched of the retained messages of [`Session::take_wanted`], and is for this client still.
+    pub fn bring_back_retained(&mut self, now: Instant, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) {
+        self.outbound.bring_back_retained(wanted, found);
+        if self.link.is_some() {
+            self.pump(now);
+        } else {
+            let limits = self.queue_limits();
+            let unqueued = self.outbound.rest_fetched(&limits);
+            self.lose(unqueued);
+        }
+    }
+
+    pub(super) fn lose(&mut self, unqueued: Unqueued) {
+        self.dropped_unread.extend(unqueued.unread);
+        self.lost.extend(unqueued.lost);
     }
 
     // ---- what waits

@@ -19,6 +19,8 @@ mod parked;
 mod pen;
 mod personal_topic;
 mod queue;
+mod replay;
+mod retained_copy;
 mod rewrites;
 mod subscribing;
 mod violation;
@@ -39,15 +41,17 @@ use hookwire_protocol::{
 };
 
 pub use connect::{Admission, Identity, Refusal, fit_connack, packet_bytes_max};
+pub use durable::Wanted;
 pub use farewell::Farewell;
 pub use inbound::Novelty;
 pub use keep_alive::KeepAlive;
 pub use link::{Closure, Link};
 pub use lost::Lost;
-pub use outbound::RetainedCopy;
 pub use outbox::Outbox;
 pub use personal_topic::personal_topic;
 pub use queue::{Away, Delivered, Offer, QueueLimits, SubscriptionIds};
+pub use replay::Replayed;
+pub use retained_copy::{RetainedCopy, RetainedOutline};
 pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
 
@@ -290,8 +294,8 @@ impl Session {
             self.outbound.forget_replays();
         }
         let limits = self.queue_limits();
-        let lost = self.outbound.detach(self.terms.queue_qos0, &limits);
-        self.lost.extend(lost);
+        let unqueued = self.outbound.detach(self.terms.queue_qos0, &limits);
+        self.lose(unqueued);
         let will = self.terms.will.take();
         let will = match ending.will_cause {
             Some(cause) => will.map(|will| will.due(self.terms.key, cause, now, expires_in)),
@@ -667,12 +671,17 @@ impl Session {
         &mut self,
         now: Instant,
         filter: &ByteString,
-        messages: Vec<Arc<RetainedCopy>>,
+        messages: Vec<Replayed>,
         qos: QoS,
         ids: SubscriptionIds,
     ) {
         self.outbound.replay(filter, messages, qos, ids);
         self.pump(now);
+    }
+
+    /// Retained messages of a subscription that wait are not sent any more.
+    pub fn forget_replay(&mut self, filter: &str) {
+        self.outbound.forget_replay(filter);
     }
 
     /// Retained messages that wait to be sent, apart from those that another SUBSCRIBE with this filter would take the place of.

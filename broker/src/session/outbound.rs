@@ -15,7 +15,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytestring::ByteString;
 use hookwire_hooks::Message;
@@ -24,7 +23,8 @@ use smallvec::SmallVec;
 
 use super::journal::{Journal, Place};
 use super::queue::{Away, Delivered, Queue, QueueLimits, SubscriptionIds, Waiting};
-use super::{Lost, Violation};
+use super::replay::{Replay, Turn};
+use super::{Lost, Replayed, RetainedCopy, Violation};
 use crate::metrics::Limit;
 
 /// What a message in the window waits for.
@@ -78,75 +78,6 @@ impl Inflight {
     }
 }
 
-/// Retained messages for a new subscription, sent as the window and the outbox allow.
-#[derive(Debug)]
-struct Replay {
-    /// Of the subscription.
-    filter: ByteString,
-    messages: std::vec::IntoIter<Arc<RetainedCopy>>,
-    qos: QoS,
-    subscription_ids: SubscriptionIds,
-}
-
-impl Replay {
-    /// The next one that nothing has taken the place of since.
-    fn next(&mut self) -> Option<Delivered> {
-        let copy = self.messages.find(|copy| !copy.is_superseded())?;
-        Some(Delivered {
-            qos: copy.message.qos.min(self.qos),
-            message: Arc::clone(&copy.message),
-            retain: true,
-            subscription_ids: self.subscription_ids.clone(),
-            shared: None,
-            original: None,
-        })
-    }
-}
-
-/// A retained message, and whether another has taken its place since: a client that subscribed has got that
-/// one already, and must not get the older one after it.
-#[derive(Debug)]
-pub struct RetainedCopy {
-    /// The message.
-    pub message: Arc<Message>,
-    superseded: AtomicBool,
-    /// What this was made of for one recipient; it is superseded with that.
-    original: Option<Arc<Self>>,
-}
-
-impl RetainedCopy {
-    /// A message that is retained from now on.
-    pub fn new(message: Arc<Message>) -> Self {
-        Self {
-            message,
-            superseded: AtomicBool::new(false),
-            original: None,
-        }
-    }
-
-    /// The same as a policy has changed it for one recipient.
-    pub fn changed(self: Arc<Self>, message: Arc<Message>) -> Self {
-        Self {
-            original: Some(self),
-            ..Self::new(message)
-        }
-    }
-
-    /// It is replaced or cleared.
-    pub fn supersede(&self) {
-        self.superseded.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was replaced or cleared.
-    pub fn is_superseded(&self) -> bool {
-        self.superseded.load(Ordering::Relaxed)
-            || self
-                .original
-                .as_ref()
-                .is_some_and(|original| original.is_superseded())
-    }
-}
-
 /// The next packet that may go out.
 #[derive(Debug)]
 pub(super) enum Next<'a> {
@@ -197,6 +128,8 @@ pub(super) struct Outbound {
     recorded: u64,
     /// Messages are being fetched from the store.
     is_fetching: bool,
+    /// The same for retained ones.
+    is_replay_fetching: bool,
 }
 
 impl Default for Outbound {
@@ -215,6 +148,7 @@ impl Default for Outbound {
             sent_before: 0,
             recorded: 0,
             is_fetching: false,
+            is_replay_fetching: false,
         }
     }
 }
@@ -238,26 +172,74 @@ impl Outbound {
     /// The connection is gone. QoS 0 messages are not kept; retained messages of QoS 1 and 2 that a SUBSCRIBE brought and that
     /// had no room yet wait with the others from here on. Those that find no room there are given back: none pushes out what
     /// was published since, whatever the policy of the queue.
-    pub(super) fn detach(&mut self, keep_qos0: bool, limits: &QueueLimits) -> Vec<Lost> {
+    pub(super) fn detach(&mut self, keep_qos0: bool, limits: &QueueLimits) -> Unqueued {
         if !keep_qos0 {
             let dropped = self.queue.extract(|delivered| delivered.qos == QoS::AtMostOnce);
             self.erase_all(&dropped);
         }
-        let mut lost = Vec::new();
-        for mut replay in std::mem::take(&mut self.replays) {
-            while let Some(delivered) = replay.next() {
-                if delivered.qos == QoS::AtMostOnce {
-                    continue;
-                }
-                match self.queue.lacks(delivered.cost(), limits) {
-                    Some(limit) => lost.push(Lost::over(limit, delivered.message)),
-                    None => self.push(delivered),
+        let unqueued = self.rest_replays(limits);
+        self.queue.rest();
+        self.spill(false);
+        unqueued
+    }
+
+    /// Nobody is there to send retained messages to: those that are in memory wait with the others. Those that only the store
+    /// has follow when they are fetched, as far as there will be room.
+    fn rest_replays(&mut self, limits: &QueueLimits) -> Unqueued {
+        let mut unqueued = Unqueued::default();
+        let mut replays = std::mem::take(&mut self.replays);
+        for replay in &mut replays {
+            let here = replay.rest(|copy| {
+                let lacking = self.queue.lacks(copy.cost(), limits);
+                unqueued.unread.extend(lacking);
+                lacking.is_none()
+            });
+            for delivered in here {
+                self.rest_one(delivered, limits, &mut unqueued);
+            }
+        }
+        replays.retain(|replay| replay.len() > 0);
+        self.replays = replays;
+        unqueued
+    }
+
+    /// The same for what was fetched since: only the first of them have to be looked at.
+    pub(super) fn rest_fetched(&mut self, limits: &QueueLimits) -> Unqueued {
+        let mut unqueued = Unqueued::default();
+        while let Some(mut replay) = self.replays.pop_front() {
+            if self.rest_front(&mut replay, limits, &mut unqueued) {
+                self.replays.push_front(replay);
+                break;
+            }
+        }
+        unqueued
+    }
+
+    /// True when there is more of it to be fetched.
+    fn rest_front(&mut self, replay: &mut Replay, limits: &QueueLimits, unqueued: &mut Unqueued) -> bool {
+        loop {
+            match replay.next() {
+                Turn::Message(delivered) => self.rest_one(delivered, limits, unqueued),
+                Turn::Over => return false,
+                Turn::Away(cost) => {
+                    let Some(limit) = self.queue.lacks(cost, limits) else {
+                        return true;
+                    };
+                    unqueued.unread.push(limit);
+                    replay.skip();
                 }
             }
         }
-        self.queue.rest();
-        self.spill(false);
-        lost
+    }
+
+    fn rest_one(&mut self, delivered: Delivered, limits: &QueueLimits, unqueued: &mut Unqueued) {
+        if delivered.qos == QoS::AtMostOnce {
+            return;
+        }
+        match self.queue.lacks(delivered.cost(), limits) {
+            Some(limit) => unqueued.lost.push(Lost::over(limit, delivered.message)),
+            None => self.push(delivered),
+        }
     }
 
     /// Whether a message may skip the queue.
@@ -325,11 +307,7 @@ impl Outbound {
     pub(super) fn waiting(&self, with_window: bool) -> impl Iterator<Item = &Arc<Message>> {
         let window = self.window.iter().filter(move |_| with_window);
         let unacknowledged = window.filter_map(|inflight| inflight.delivered.as_ref());
-        let replayed = self
-            .replays
-            .iter()
-            .flat_map(|replay| replay.messages.as_slice())
-            .map(|copy| &copy.message);
+        let replayed = self.replays.iter().flat_map(Replay::here);
         unacknowledged
             .chain(self.queue.iter())
             .map(|delivered| &delivered.message)
@@ -360,11 +338,7 @@ impl Outbound {
             .map(|waiting| waiting.delivered.message)
             .collect();
         for replay in &mut self.replays {
-            let copies = std::mem::take(&mut replay.messages);
-            let (taken, left): (Vec<_>, Vec<_>) =
-                copies.partition(|copy| is_refused_topic(&copy.message.topic));
-            replay.messages = left.into_iter();
-            dropped.extend(taken.into_iter().map(|copy| Arc::clone(&copy.message)));
+            dropped.extend(replay.discard(&is_refused_topic));
         }
         dropped
     }
@@ -398,19 +372,20 @@ impl Outbound {
     pub(super) fn replay(
         &mut self,
         filter: &ByteString,
-        messages: Vec<Arc<RetainedCopy>>,
+        messages: Vec<Replayed>,
         qos: QoS,
         subscription_ids: SubscriptionIds,
     ) {
-        self.replays.retain(|replay| replay.filter != *filter);
+        self.forget_replay(filter);
         if !messages.is_empty() {
-            self.replays.push_back(Replay {
-                filter: filter.clone(),
-                messages: messages.into_iter(),
-                qos,
-                subscription_ids,
-            });
+            let replay = Replay::new(filter.clone(), messages, qos, subscription_ids);
+            self.replays.push_back(replay);
         }
+    }
+
+    /// Retained messages of this subscription that wait are not sent any more.
+    pub(super) fn forget_replay(&mut self, filter: &str) {
+        self.replays.retain(|replay| replay.filter() != filter);
     }
 
     /// Retained messages that wait are not sent any more.
@@ -420,8 +395,8 @@ impl Outbound {
 
     /// Retained messages that wait, apart from those that another SUBSCRIBE with this filter would take the place of.
     pub(super) fn replayed_besides(&self, filter: &str) -> usize {
-        let others = self.replays.iter().filter(|replay| replay.filter != filter);
-        others.map(|replay| replay.messages.len()).sum()
+        let others = self.replays.iter().filter(|replay| replay.filter() != filter);
+        others.map(Replay::len).sum()
     }
 
     /// Puts a QoS 1 or 2 message into the window.
@@ -523,12 +498,13 @@ impl Outbound {
         let has_room = self.has_room();
         loop {
             let replay = self.replays.front_mut()?;
-            if !has_room && replay.qos > QoS::AtMostOnce {
+            if !has_room && replay.qos() > QoS::AtMostOnce {
                 return None;
             }
             match replay.next() {
-                None => drop(self.replays.pop_front()),
-                Some(delivered) => {
+                Turn::Over => drop(self.replays.pop_front()),
+                Turn::Away(_) => return None,
+                Turn::Message(delivered) => {
                     let place = if delivered.qos > QoS::AtMostOnce {
                         self.record(&delivered)
                     } else {
@@ -735,6 +711,24 @@ impl Outbound {
             if self.queue.bring_back(&place, delivered) && is_lost {
                 self.erase(Some(&place));
             }
+        }
+    }
+
+    /// Retained messages that are to be fetched from the store now.
+    pub(super) fn take_wanted_retained(&mut self) -> Vec<Arc<RetainedCopy>> {
+        if self.is_replay_fetching {
+            return Vec::new();
+        }
+        let wanted = self.replays.front().map_or_else(Vec::new, Replay::wanted);
+        self.is_replay_fetching = !wanted.is_empty();
+        wanted
+    }
+
+    /// What was fetched of them, and may be sent.
+    pub(super) fn bring_back_retained(&mut self, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) {
+        self.is_replay_fetching = false;
+        if let Some(replay) = self.replays.front_mut() {
+            replay.bring_back(wanted, found);
         }
     }
 

@@ -151,7 +151,8 @@ pub struct Away {
 
 #[derive(Debug)]
 enum Entry {
-    Here(Waiting),
+    /// Apart, so that what only the store has takes little.
+    Here(Box<Waiting>),
     Away(Away),
 }
 
@@ -209,7 +210,7 @@ impl Entry {
 impl Removed {
     fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Here(waiting) => self.messages.push(waiting),
+            Entry::Here(waiting) => self.messages.push(*waiting),
             Entry::Away(away) => self.away.push(away.place),
         }
     }
@@ -249,7 +250,7 @@ impl Queue {
 
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.bytes += waiting.delivered.cost();
-        self.entries.push_back(Entry::Here(waiting));
+        self.entries.push_back(Entry::Here(Box::new(waiting)));
     }
 
     /// A message that was there when the broker was started.
@@ -272,7 +273,7 @@ impl Queue {
             return None;
         }
         match self.pop_entry()? {
-            Entry::Here(waiting) => Some(waiting),
+            Entry::Here(waiting) => Some(*waiting),
             Entry::Away(_) => None,
         }
     }
@@ -310,7 +311,7 @@ impl Queue {
         let mut others = VecDeque::with_capacity(self.entries.len());
         for entry in self.entries.drain(..) {
             match entry {
-                Entry::Here(waiting) if is_wanted(&waiting.delivered) => wanted.push(waiting),
+                Entry::Here(waiting) if is_wanted(&waiting.delivered) => wanted.push(*waiting),
                 entry => others.push_back(entry),
             }
         }
@@ -333,11 +334,12 @@ impl Queue {
         let kept = if is_online { KEPT } else { 0 };
         let mut at = self.spilled.max(kept);
         while let Some(entry) = self.entries.get_mut(at) {
-            if let Entry::Here(Waiting { delivered, place }) = entry
+            if let Entry::Here(waiting) = entry
                 // Another member of the group may get it any time.
-                && delivered.shared.is_none()
+                && waiting.delivered.shared.is_none()
             {
-                let Some(place) = place.filter(&is_safe) else {
+                let delivered = &waiting.delivered;
+                let Some(place) = waiting.place.filter(&is_safe) else {
                     break;
                 };
                 let cost = u32::try_from(delivered.cost()).unwrap_or(u32::MAX);
@@ -389,10 +391,10 @@ impl Queue {
         match delivered {
             Some(delivered) => {
                 self.bytes += delivered.cost();
-                *entry = Entry::Here(Waiting {
+                *entry = Entry::Here(Box::new(Waiting {
                     delivered,
                     place: Some(*place),
-                });
+                }));
             }
             None => drop(self.entries.remove(at)),
         }

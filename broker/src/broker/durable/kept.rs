@@ -6,25 +6,27 @@ use bytestring::ByteString;
 use hookwire_hooks::{Message, WillDelays};
 use hookwire_store::{Key, Space};
 
-use super::{Durable, owner_of};
+use super::owner_of;
 use crate::broker::Broker;
 use crate::broker::client::Standing;
 use crate::clock;
+use crate::router::Replacement;
 use crate::session::DueWill;
 use crate::session::journal::records::{WillRecord, encode_number, encode_retained};
 
 impl Broker {
     /// A message was retained, or what was is cleared; the batch that this is in.
-    pub(in crate::broker) fn record_retained(&self, message: &Message) -> u64 {
-        let Some(Durable { committer, .. }) = self.durable() else {
-            return 0;
-        };
+    pub(in crate::broker) fn record_retained(&self, message: &Message, replacement: Replacement) -> u64 {
+        let Some(durable) = self.durable() else { return 0 };
         let key = Key::from_slice(message.topic.as_str().as_bytes());
-        if message.payload.is_empty() {
-            committer.delete(Space::Retained, key)
+        let commit = if message.payload.is_empty() {
+            durable.committer.delete(Space::Retained, key)
         } else {
-            committer.put(Space::Retained, key, encode_retained(message))
-        }
+            let record = encode_retained(message);
+            durable.committer.put(Space::Retained, key, record)
+        };
+        durable.settle_retained(replacement, commit);
+        commit
     }
 
     /// A will waits; the number of its record, or 0 where there is no store.

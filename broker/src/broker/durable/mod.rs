@@ -1,12 +1,15 @@
 //! What the broker keeps in its store, and finds there again.
 //!
 //! Sessions record by themselves (`session::journal`). Here is the rest: retained messages, wills that wait, bans; whether
-//! there is room for more; what is restored at the start; and a thread that fetches messages which only the store has.
+//! there is room for more; what is restored at the start; and threads that fetch messages which only the store has.
 
 mod fetcher;
 mod kept;
 mod plugins;
 mod recovery;
+mod replays;
+mod resident;
+mod retained;
 mod settled;
 
 use std::sync::Arc;
@@ -19,10 +22,13 @@ use super::client::{Client, Standing};
 use super::{Broker, Rights};
 use crate::metrics::Limit;
 use crate::router::Matches;
+use crate::session::Wanted;
 use crate::session::journal::Ledger;
 use crate::session::journal::records::Owner;
 use fetcher::Fetcher;
 pub use recovery::Recovered;
+use replays::Replays;
+use resident::Resident;
 
 /// The store as the broker uses it.
 #[derive(Debug)]
@@ -30,16 +36,20 @@ pub(super) struct Durable {
     committer: Arc<Committer>,
     ledger: Arc<Ledger>,
     fetcher: Fetcher,
+    replays: Replays,
+    resident: Resident,
     /// Numbers of wills that wait.
     next_will: AtomicU64,
 }
 
 impl Durable {
-    /// Over a store that nothing was restored from yet.
-    pub(super) fn new(committer: Arc<Committer>) -> std::io::Result<Self> {
+    /// Over a store that nothing was restored from yet. So many bytes of retained messages may be in memory.
+    pub(super) fn new(committer: Arc<Committer>, retained_bytes_max: usize) -> std::io::Result<Self> {
         Ok(Self {
             ledger: Arc::new(Ledger::new(Arc::clone(&committer), 1)),
             fetcher: Fetcher::start(Arc::clone(committer.store()))?,
+            replays: Replays::start()?,
+            resident: Resident::new(retained_bytes_max),
             committer,
             next_will: AtomicU64::new(1),
         })
@@ -130,9 +140,14 @@ impl Broker {
     }
 
     /// Fetches what only the store has of the messages that a client gets next.
-    pub fn fetch(&self, client: &Arc<Client>, wanted: Vec<crate::session::Away>) {
-        if let Some(durable) = self.durable() {
-            durable.fetcher.fetch(self, Arc::clone(client), wanted);
+    pub fn fetch(&self, client: &Arc<Client>, wanted: Wanted) {
+        let Some(durable) = self.durable() else { return };
+        let Wanted { queued, retained } = wanted;
+        if !queued.is_empty() {
+            durable.fetcher.fetch(self, Arc::clone(client), queued);
+        }
+        if !retained.is_empty() {
+            durable.replays.fetch(self, Arc::clone(client), retained);
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::broker::timers::Due;
 use crate::broker::{Broker, Settings};
 use crate::clock;
 use crate::router::Subscription;
-use crate::session::journal::records::{WillRecord, decode_number, decode_retained, decode_subscription};
+use crate::session::journal::records::{WillRecord, decode_number, decode_subscription, outline_retained};
 use crate::session::journal::{Entry, Place, SessionRecord, Unreadable, keys};
 use crate::session::{Away, DueWill, QueueLimits, Session, Terms};
 
@@ -258,25 +258,30 @@ impl Recovery<'_> {
 
     fn queues(&mut self) -> Result<(), StoreError> {
         let store = self.store();
+        let (mut bodies, mut left_over) = (Vec::new(), Vec::new());
         self.each(Space::Queue, |recovery, key, value| {
             let (number, seq) = keys::split(key).ok_or(Unreadable)?;
             let seq = u64::from_be_bytes(seq.try_into().map_err(|_| Unreadable)?);
             let entry = Entry::read(value)?;
-            if let Some(body) = entry.body {
-                recovery.durable.ledger().adopt(body);
-            }
+            bodies.extend(entry.body);
             let place = Place {
                 seq,
                 body: entry.body,
                 commit: 0,
             };
             let Some(restored) = recovery.sessions.get(&number) else {
-                recovery.durable.ledger().remove(number, &place, |_| {});
+                left_over.push((number, place));
                 return Ok(());
             };
             recovery.found.messages += 1;
             recovery.message(restored, place, entry, &*store)
-        })
+        })?;
+        let ledger = self.durable.ledger();
+        ledger.adopt(bodies);
+        for (number, place) in &left_over {
+            ledger.remove(*number, place, |_| {});
+        }
+        Ok(())
     }
 
     fn message(
@@ -335,16 +340,23 @@ impl Recovery<'_> {
 
     // ---- the rest
 
+    /// Messages stay where they are: what they are about is looked at, and no more.
     fn retained(&mut self) -> Result<(), StoreError> {
-        self.each(Space::Retained, |recovery, key, value| {
-            let message = decode_retained(value, recovery.now)?;
-            if message.expires_at.is_some_and(|at| at <= recovery.now) {
-                recovery.remove(Space::Retained, key);
-            } else {
-                recovery.broker.0.router.restore_retained(&message);
-                recovery.found.retained += 1;
-            }
-            Ok(())
+        let broker = self.broker;
+        broker.0.router.restore_retained(|retained| {
+            self.each(Space::Retained, |recovery, key, value| {
+                let (topic, outline) = outline_retained(value, recovery.now)?;
+                if topic.as_str().as_bytes() != key {
+                    return Err(Unreadable);
+                }
+                if outline.expires_at.is_some_and(|at| at <= recovery.now) {
+                    recovery.remove(Space::Retained, key);
+                } else {
+                    retained.keep_outline(&topic, outline);
+                    recovery.found.retained += 1;
+                }
+                Ok(())
+            })
         })
     }
 

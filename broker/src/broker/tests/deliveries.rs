@@ -184,7 +184,7 @@ async fn a_changed_message_keeps_the_time_it_has_left() {
             .retained(&hookwire_protocol::TopicFilter::new("t").expect("a filter"), now);
         let mut parcels = [Parcel::new(
             hookwire_hooks::ClientKey(1),
-            Arc::clone(&retained[0].message),
+            retained[0].message().expect("it is in memory"),
         )];
         chain.deliver(&mut parcels, now + later);
         let expires_at = parcels[0].message.expires_at.expect("it expires");

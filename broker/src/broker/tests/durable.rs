@@ -78,6 +78,11 @@ impl Store for Gate {
 
 /// A broker over this store, with what is in it. The clock runs: the store has a thread of its own, which no pause stops.
 fn broker_over(store: Arc<dyn Store>) -> Broker {
+    broker_that_keeps(store, 1 << 20)
+}
+
+/// The same with so many bytes of retained messages in memory.
+pub(super) fn broker_that_keeps(store: Arc<dyn Store>, retained_bytes: usize) -> Broker {
     let settings = CommitterSettings {
         durability: Durability::Always,
         bytes_max: u64::MAX,
@@ -85,14 +90,14 @@ fn broker_over(store: Arc<dyn Store>) -> Broker {
     };
     let committer = Committer::start(store, settings).expect("a thread");
     let settings = Settings::from(&Config::default());
-    let broker = Broker::with_store(settings, Arc::new(committer)).expect("threads");
+    let broker = Broker::with_store(settings, Arc::new(committer), retained_bytes).expect("threads");
     broker.recover(clock::now()).expect("a good store");
     let serving = broker.clone();
     tokio::spawn(async move { serving.serve().await });
     broker
 }
 
-fn lasting(client_id: &str) -> Connect {
+pub(super) fn lasting(client_id: &str) -> Connect {
     let mut connect = connect_as(client_id);
     connect.clean_start = false;
     connect.properties.session_expiry_interval = Some(3600);
@@ -117,7 +122,7 @@ async fn payloads(broker: &Broker, client_id: &str, count: usize) -> Vec<String>
     payloads
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) async fn until(mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         tokio::task::yield_now().await;
     }
@@ -385,7 +390,7 @@ async fn a_record_that_cannot_be_read_stops_the_start_instead_of_being_left_out(
     };
     let committer = Committer::start(store, settings).expect("a thread");
     let settings = Settings::from(&Config::default());
-    let broker = Broker::with_store(settings, Arc::new(committer)).expect("threads");
+    let broker = Broker::with_store(settings, Arc::new(committer), 0).expect("threads");
     let error = broker.recover(clock::now()).expect_err("is damaged");
     assert!(
         error.to_string().contains("0000000000000000 of session"),

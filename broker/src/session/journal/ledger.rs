@@ -21,8 +21,11 @@ const INLINE_BYTES_MAX: usize = 256;
 pub struct Ledger {
     committer: Arc<Committer>,
     next_body: AtomicU64,
-    /// How many places refer to each message that is stored apart. Locked before the committer's batch.
+    /// How many places refer to each message that is stored apart; of those that were there at the start, only those are here
+    /// that several places referred to then. Locked before the committer's batch.
     references: Mutex<HashMap<NonZeroU64, u32>>,
+    /// The first message that was stored apart since the start.
+    first_own: AtomicU64,
 }
 
 thread_local! {
@@ -82,6 +85,7 @@ impl Ledger {
             committer,
             next_body: AtomicU64::new(next_body.max(1)),
             references: Mutex::default(),
+            first_own: AtomicU64::new(next_body.max(1)),
         }
     }
 
@@ -90,10 +94,20 @@ impl Ledger {
         &self.committer
     }
 
-    /// A place that was there when the broker was started refers to a message.
-    pub fn adopt(&self, body: NonZeroU64) {
-        *self.references.lock().entry(body).or_default() += 1;
-        self.next_body.fetch_max(body.get() + 1, Ordering::Relaxed);
+    /// Places that were there when the broker was started refer to these messages, once for each time that they stand here. Called
+    /// before anything is recorded.
+    pub fn adopt(&self, mut bodies: Vec<NonZeroU64>) {
+        bodies.sort_unstable();
+        if let Some(last) = bodies.last() {
+            self.next_body.fetch_max(last.get() + 1, Ordering::Relaxed);
+            self.first_own.fetch_max(last.get() + 1, Ordering::Relaxed);
+        }
+        let mut references = self.references.lock();
+        for same in bodies.chunk_by(|one, other| one == other) {
+            if let [body, _, ..] = same {
+                references.insert(*body, u32::try_from(same.len()).unwrap_or(u32::MAX));
+            }
+        }
     }
 
     /// Records a message for a session.
@@ -153,7 +167,8 @@ impl Ledger {
                 *count -= 1;
                 false
             }
-            _ => references.remove(&body).is_some(),
+            Some(_) => references.remove(&body).is_some(),
+            None => body.get() < self.first_own.load(Ordering::Relaxed),
         };
         self.committer.record(|batch| {
             batch.delete(Space::Queue, key);

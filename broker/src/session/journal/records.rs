@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use hookwire_hooks::{KeptEntry, Message, RuleAction, WillCause, WillDelays};
-use hookwire_protocol::{RetainHandling, SubscriptionOptions, Version};
+use hookwire_protocol::{RetainHandling, SubscriptionOptions, TopicName, Version};
 
 use super::codec::{Decoder, Encoder, Unreadable};
 use super::message;
 use crate::clock;
+use crate::session::RetainedOutline;
 
 /// A session, as it is stored.
 #[derive(Debug, Clone)]
@@ -216,6 +217,13 @@ pub fn decode_retained(value: Vec<u8>, now: Instant) -> Result<Message, Unreadab
     let mut message = message::decode(record)?;
     message.expires_at = message::expires_at(&message, expires_ms, now);
     Ok(message)
+}
+
+/// What [`encode_retained`] has written, but for the content.
+pub fn outline_retained(value: Vec<u8>, now: Instant) -> Result<(TopicName, RetainedOutline), Unreadable> {
+    let message = decode_retained(value, now)?;
+    let outline = RetainedOutline::of(&message);
+    Ok((message.topic, outline))
 }
 
 /// An entry of a plugin's store, as it is stored.

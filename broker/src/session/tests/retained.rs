@@ -4,7 +4,7 @@ use super::*;
 
 /// Retained messages with the payloads 0, 1 and so on.
 fn retained(count: usize, qos: QoS) -> Vec<Arc<RetainedCopy>> {
-    let copy = |n: usize| RetainedCopy::new(Arc::new(message(qos, n.to_string())));
+    let copy = |n: usize| RetainedCopy::here(Arc::new(message(qos, n.to_string())), 300, 0);
     (0..count).map(|n| Arc::new(copy(n))).collect()
 }
 
@@ -14,7 +14,7 @@ impl Rig {
         self.session.replay(
             self.now,
             &ByteString::from_static(filter),
-            copies,
+            copies.into_iter().map(Replayed::new).collect(),
             QoS::ExactlyOnce,
             ids,
         );
@@ -125,4 +125,61 @@ fn a_subscription_that_is_made_again_owes_its_retained_messages_once() {
     rig.replay("u", retained(1, QoS::AtLeastOnce));
     assert_eq!(rig.session.replayed_besides("v"), 4);
     assert_eq!(rig.session.replayed_besides("t"), 1);
+}
+
+/// Retained messages that only the store has.
+fn away(count: usize, qos: QoS) -> Vec<Arc<RetainedCopy>> {
+    let outline = RetainedOutline::of(&message(qos, "x"));
+    (0..count)
+        .map(|_| Arc::new(RetainedCopy::away(outline, 300, 0)))
+        .collect()
+}
+
+/// Their messages, with the payloads 0, 1 and so on.
+fn found(wanted: &[Arc<RetainedCopy>], qos: QoS) -> Vec<Replayed> {
+    let message = |n: usize| Arc::new(message(qos, n.to_string()));
+    let found = wanted.iter().enumerate().map(|(n, copy)| Replayed {
+        copy: Arc::clone(copy),
+        message: Some(message(n)),
+    });
+    found.collect()
+}
+
+#[test]
+fn retained_messages_that_the_store_has_are_fetched_ahead_and_come_in_order() {
+    let mut rig = Rig::with(persistent(), |_| {});
+    let copies = away(200, QoS::AtMostOnce);
+    rig.replay("t", copies.clone());
+    assert!(rig.payloads().is_empty());
+    let wanted = rig.session.take_wanted().retained;
+    assert_eq!(wanted.len(), 128);
+    assert!(rig.session.take_wanted().is_empty(), "each is asked for once");
+    let mut found = found(&wanted, QoS::AtMostOnce);
+    copies[1].supersede();
+    // The store does not have it, or it is not for this client.
+    found.remove(2);
+    rig.session.bring_back_retained(rig.now, &wanted, &found);
+    let expected = (0..128).filter(|n| ![1, 2].contains(n));
+    assert_eq!(
+        rig.payloads(),
+        expected.map(|n| n.to_string()).collect::<Vec<_>>()
+    );
+    assert_eq!(rig.session.take_wanted().retained.len(), 72);
+}
+
+#[test]
+fn what_the_store_has_waits_for_a_client_that_went_as_far_as_there_is_room() {
+    let mut rig = Rig::with(persistent(), |config| config.session.queue_messages_max = 2);
+    rig.replay("t", away(200, QoS::AtLeastOnce));
+    rig.lose();
+    let wanted = rig.session.take_wanted().retained;
+    assert_eq!(wanted.len(), 128);
+    let found = found(&wanted, QoS::AtLeastOnce);
+    rig.session.bring_back_retained(rig.now, &wanted, &found);
+    assert_eq!(rig.session.queued(), 2);
+    let dropped = rig.session.take_lost().len() + rig.session.take_dropped_unread().len();
+    assert_eq!(dropped, 198, "counted");
+    assert!(rig.session.take_wanted().is_empty(), "nothing is read for nobody");
+    rig.attach();
+    assert_eq!(rig.payloads(), ["0", "1"]);
 }

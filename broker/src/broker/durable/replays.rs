@@ -1,0 +1,81 @@
+//! Fetches retained messages for new subscriptions, on a thread that may wait for a disk. It is not that of the queues:
+//! whoever subscribes to everything does not hold up what waits for others.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use crate::broker::Broker;
+use crate::broker::client::Client;
+use crate::clock;
+use crate::session::{Replayed, RetainedCopy};
+
+/// The next retained messages of one client. A session has at most one of these under way.
+struct Order {
+    broker: Broker,
+    client: Arc<Client>,
+    wanted: Vec<Arc<RetainedCopy>>,
+}
+
+/// Where orders go in.
+#[derive(Debug)]
+pub(super) struct Replays(Sender<Order>);
+
+impl Replays {
+    /// Starts the thread; it ends with the last handle.
+    pub(super) fn start() -> std::io::Result<Self> {
+        let (sender, orders) = channel::<Order>();
+        std::thread::Builder::new()
+            .name("hookwire-retained".into())
+            .spawn(move || {
+                for order in orders {
+                    order.fill();
+                }
+            })?;
+        Ok(Self(sender))
+    }
+
+    pub(super) fn fetch(&self, broker: &Broker, client: Arc<Client>, wanted: Vec<Arc<RetainedCopy>>) {
+        let order = Order {
+            broker: broker.clone(),
+            client,
+            wanted,
+        };
+        // The thread lives as long as we do, unless it has panicked; then nothing is fetched any more.
+        let _ = self.0.send(order);
+    }
+}
+
+impl Order {
+    fn fill(self) {
+        let Self {
+            broker,
+            client,
+            wanted,
+        } = self;
+        let now = clock::now();
+        let found = wanted.iter().filter_map(|copy| {
+            let message = broker.read_retained(copy, now)?;
+            Some(Replayed {
+                copy: Arc::clone(copy),
+                message: Some(message),
+            })
+        });
+        let found = broker.judge_retained(&broker.chain(), &client, found.collect(), now);
+        let mut session = client.session();
+        session.bring_back_retained(now, &wanted, &found);
+        let link = session.link().cloned();
+        // A connection asks for the next ones itself.
+        let more = link.is_none().then(|| session.take_wanted());
+        let (lost, unread) = (session.take_lost(), session.take_dropped_unread());
+        drop(session);
+        broker.count_dropped_unread(&unread);
+        broker.report_lost(&client, lost);
+        if let Some(link) = link {
+            link.signal();
+            link.wake();
+        }
+        if let Some(more) = more.filter(|more| !more.is_empty()) {
+            broker.fetch(&client, more);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Retained messages that only the store has.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hookwire_hooks::Message;
+use hookwire_protocol::{TopicFilter, TopicName};
+use hookwire_store::{Space, Store, StoreError};
+
+use super::{Durable, unreadable};
+use crate::broker::Broker;
+use crate::session::RetainedCopy;
+use crate::session::journal::records::decode_retained;
+
+impl Broker {
+    /// A retained message, read from the store if it is not in memory; `None` if it is not retained any more, or cannot be
+    /// read, which is said. May wait for a disk.
+    pub(in crate::broker) fn read_retained(
+        &self,
+        copy: &Arc<RetainedCopy>,
+        now: Instant,
+    ) -> Option<Arc<Message>> {
+        if let Some(message) = copy.message() {
+            return Some(message);
+        }
+        let durable = self.durable()?;
+        let topic = self.0.router.topic_of(copy)?;
+        let read = read(&**durable.committer.store(), &topic, copy, now);
+        // Whoever replaces it says so before the store hears of it. So what was read is what was meant, unless it was said.
+        if copy.is_superseded() {
+            return None;
+        }
+        match read {
+            Ok(message) => {
+                let message = Arc::new(message);
+                durable.resident.load(copy, &message, &durable.committer);
+                Some(message)
+            }
+            Err(error) => {
+                tracing::error!("a retained message cannot be read: {error}");
+                None
+            }
+        }
+    }
+
+    /// The retained message of a topic.
+    pub(in crate::broker) fn retained_message(
+        &self,
+        topic: &TopicName,
+        now: Instant,
+    ) -> Option<Arc<Message>> {
+        loop {
+            let copy = self.0.router.retained_of(topic, now)?;
+            let message = self.read_retained(&copy, now);
+            // Another one has taken its place while it was read: that one it is.
+            if message.is_some() || !copy.is_superseded() {
+                return message;
+            }
+        }
+    }
+
+    /// At most `count` of the retained messages that a filter matches, in the order of their topics; those behind the topic
+    /// `after`.
+    pub(in crate::broker) fn retained_messages(
+        &self,
+        filter: &TopicFilter,
+        after: Option<&str>,
+        count: usize,
+        now: Instant,
+    ) -> Vec<Arc<Message>> {
+        let found = self.0.router.retained_page(filter, after, count, now);
+        let messages = found.iter().map(|copy| self.read_retained(copy, now));
+        messages.flatten().collect()
+    }
+}
+
+fn read(
+    store: &dyn Store,
+    topic: &TopicName,
+    copy: &RetainedCopy,
+    now: Instant,
+) -> Result<Message, StoreError> {
+    let key = topic.as_str().as_bytes();
+    let value = store.get(Space::Retained, key)?;
+    let value = value.ok_or_else(|| StoreError::corrupt(Space::Retained, key, "missing"))?;
+    let mut message = decode_retained(value, now).map_err(|_| unreadable(Space::Retained, key))?;
+    if message.topic != *topic {
+        return Err(unreadable(Space::Retained, key));
+    }
+    // The clock that people set may have jumped since.
+    message.expires_at = copy.expires_at();
+    Ok(message.detached())
+}
+
+impl Durable {
+    /// What is retained is in memory, and what was retained before is not any more.
+    pub(super) fn settle_retained(&self, replacement: crate::router::Replacement, commit: u64) {
+        if let Some(before) = replacement.before {
+            self.resident.forget(&before);
+        }
+        if let Some(now) = replacement.now {
+            self.resident.add(now, commit, &self.committer);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Retained messages of which the store has a copy, and memory only some.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hookwire_hooks::Message;
+use hookwire_protocol::{PublishTopic, QoS, TopicFilter};
+use hookwire_store::{Batch, Key, Memory, Space, Store};
+
+use super::durable::{broker_that_keeps, lasting, until};
+use super::peer::topic;
+use super::*;
+use crate::clock;
+
+/// As many as no chunk of what is read at once takes in.
+const MANY: usize = 300;
+
+/// A store with `count` retained messages: `r/0` with the payload 0, and so on.
+async fn store_with(count: usize) -> Memory {
+    let store = Arc::new(Memory::default());
+    let broker = broker_that_keeps(Arc::clone(&store) as Arc<dyn Store>, 0);
+    let mut peer = Peer::connect(&broker, "publisher").await;
+    for n in 0..count {
+        peer.retain(&format!("r/{n}"), &n.to_string()).await;
+    }
+    broker.close_store();
+    store.after_crash()
+}
+
+fn expected(count: usize) -> BTreeMap<String, String> {
+    (0..count).map(|n| (format!("r/{n}"), n.to_string())).collect()
+}
+
+async fn heard(peer: &mut Peer, count: usize) -> BTreeMap<String, String> {
+    let mut heard = BTreeMap::new();
+    for _ in 0..count {
+        let publish = peer.publish_packet().await;
+        if publish.delivery.packet_id().is_some() {
+            peer.acknowledge(&publish).await;
+        }
+        let PublishTopic::Name { topic, .. } = publish.topic else {
+            panic!("a topic has no alias here");
+        };
+        let payload = String::from_utf8_lossy(&publish.payload).into_owned();
+        let earlier = heard.insert(topic.to_string(), payload);
+        assert_eq!(earlier, None, "each comes once");
+    }
+    peer.hears_nothing().await;
+    heard
+}
+
+#[tokio::test]
+async fn what_only_the_store_has_comes_as_what_is_in_memory() {
+    for (bytes, qos) in [
+        (0, QoS::AtLeastOnce),
+        (10_000, QoS::AtMostOnce),
+        (1 << 20, QoS::AtLeastOnce),
+    ] {
+        let broker = broker_that_keeps(Arc::new(store_with(MANY).await), bytes);
+        for id in ["first", "second"] {
+            let mut peer = Peer::connect(&broker, id).await;
+            peer.subscribe_at("r/#", qos).await;
+            assert_eq!(heard(&mut peer, MANY).await, expected(MANY), "{bytes}");
+        }
+    }
+}
+
+/// Whatever is replaced and cleared and in which of its places a message is: a new subscription brings the last of each topic.
+#[tokio::test]
+async fn new_subscriptions_agree_with_a_model() {
+    let mut random = 1_u64;
+    let mut next = move |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let mut store = Arc::new(Memory::default());
+    let mut model = BTreeMap::new();
+    for start in 0..8 {
+        // Nothing, two, or all of them.
+        let bytes = [0, 600, 1 << 20][start % 3];
+        let broker = broker_that_keeps(Arc::clone(&store) as Arc<dyn Store>, bytes);
+        let mut publisher = Peer::connect(&broker, "publisher").await;
+        for step in 0..40 {
+            let name = format!("a/{}", next(6));
+            if next(4) == 0 {
+                publisher.retain(&name, "").await;
+                model.remove(&name);
+            } else {
+                let payload = format!("{start}-{step}");
+                publisher.retain(&name, &payload).await;
+                model.insert(name, payload);
+            }
+            if next(4) == 0 {
+                let mut peer = Peer::connect(&broker, &format!("reader-{step}")).await;
+                peer.subscribe_at("a/+", QoS::AtLeastOnce).await;
+                assert_eq!(heard(&mut peer, model.len()).await, model);
+                peer.disconnect(DisconnectReason::NormalDisconnection).await;
+            }
+        }
+        assert_eq!(broker.0.router.retained_amount().0, model.len());
+        broker.close_store();
+        store = Arc::new(store.after_crash());
+    }
+}
+
+#[tokio::test]
+async fn what_had_not_come_when_its_client_went_waits_for_it() {
+    let broker = broker_that_keeps(Arc::new(store_with(MANY).await), 0);
+    let (mut peer, _) = Peer::connect_with(&broker, lasting("panel")).await;
+    peer.ask_to_subscribe("r/#", QoS::AtLeastOnce).await;
+    peer.disconnect(DisconnectReason::NormalDisconnection).await;
+    let panel = || broker.clients().into_iter().find(|client| client.is_durable());
+    until(|| {
+        panel().is_some_and(|client| {
+            let session = client.session();
+            session.queued() + session.inflight() >= MANY
+        })
+    })
+    .await;
+    let (mut peer, connack) = Peer::connect_with(&broker, lasting("panel")).await;
+    assert!(connack.session_present);
+    assert_eq!(heard(&mut peer, MANY).await, expected(MANY));
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_not_sent_and_the_others_are() {
+    let store = Arc::new(store_with(3).await);
+    let broker = broker_that_keeps(Arc::clone(&store) as Arc<dyn Store>, 0);
+    let mut damaged = Batch::default();
+    damaged.put(Space::Retained, Key::from_slice(b"r/1"), vec![1, 2, 3]);
+    store.commit(&damaged, true).expect("commits");
+    let mut peer = Peer::connect(&broker, "reader").await;
+    peer.subscribe_at("#", QoS::AtLeastOnce).await;
+    let mut others = expected(3);
+    others.remove("r/1");
+    assert_eq!(heard(&mut peer, 2).await, others);
+    let now = clock::now();
+    assert!(broker.retained_message(&topic("r/1"), now).is_none());
+}
+
+#[tokio::test]
+async fn plugins_find_what_only_the_store_has() {
+    let broker = broker_that_keeps(Arc::new(store_with(30).await), 0);
+    let now = clock::now();
+    let payload = |message: Arc<Message>| String::from_utf8_lossy(&message.payload).into_owned();
+    let found = broker.retained_message(&topic("r/7"), now);
+    assert_eq!(found.map(payload).as_deref(), Some("7"));
+    let filter = TopicFilter::new("r/+").expect("a filter");
+    let found = broker.retained_messages(&filter, Some("r/2"), 3, now);
+    let payloads: Vec<_> = found.into_iter().map(payload).collect();
+    assert_eq!(payloads, ["20", "21", "22"]);
+}
+
+/// What is asked for all the time stays, whatever else is read.
+#[tokio::test]
+async fn memory_is_for_what_is_asked_for() {
+    let broker = broker_that_keeps(Arc::new(store_with(MANY).await), 3_000);
+    let now = clock::now();
+    let copy = |name: &str| {
+        broker
+            .0
+            .router
+            .retained_of(&topic(name), now)
+            .expect("it is retained")
+    };
+    for n in 1..MANY {
+        assert!(broker.retained_message(&topic("r/0"), now).is_some());
+        assert!(broker.retained_message(&topic(&format!("r/{n}")), now).is_some());
+        assert!(n < 2 || copy("r/0").is_loaded(), "{n}");
+    }
+    let loaded = (0..MANY).filter(|n| copy(&format!("r/{n}")).is_loaded()).count();
+    assert!((5..15).contains(&loaded), "{loaded}");
+}
