@@ -151,11 +151,9 @@ impl Broker {
         matches: &Matches<Arc<Client>>,
     ) -> bool {
         let rejects = round.settings.session.queue_overflow == QueueOverflow::RejectPublisher;
-        matches.groups.is_empty()
-            && !round.asks_deliver
-            && !wants_deliver(round.chain, message)
-            && !self.watches().is_on()
-            && !(rejects || self.0.memory.is_full())
+        let may_find_no_room = rejects || self.0.memory.is_full();
+        let is_asked = round.asks_deliver || wants_deliver(round.chain, message);
+        matches.groups.is_empty() && !(is_asked || may_find_no_room || self.watches().is_on())
     }
 
     /// Gives what was bundled to its recipients.
