@@ -547,7 +547,9 @@ fn wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
 fn apply(plugin: &dyn Plugin, run: &mut [Publication], wanted: &[usize], verdicts: Verdicts) {
     debug_assert_eq!(verdicts.len(), wanted.len(), "a verdict for each message");
     for (place, verdict) in verdicts.into_others() {
-        let publication = &mut run[wanted[place]];
+        let Some(publication) = wanted.get(place).and_then(|&at| run.get_mut(at)) else {
+            break;
+        };
         match verdict {
             Ok(verdict) => publication.apply(verdict),
             Err(_) => publication.fate = failed_publish(plugin.on_failure(Hook::OnPublish)),

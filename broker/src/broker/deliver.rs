@@ -11,7 +11,8 @@ use hookwire_protocol::SharedFilter;
 use super::Broker;
 use super::access;
 use super::client::Client;
-use super::publish::{Publisher, Round};
+use super::publish::Round;
+use super::publisher::Publisher;
 use crate::config::QueueOverflow;
 use crate::metrics::Limit;
 use crate::router::{Matches, Recipient, Subscriber};
@@ -141,8 +142,9 @@ impl Broker {
         }
     }
 
-    /// Whether a message may wait for those that follow it to the same recipients: nobody is to be asked about it any more, and
-    /// whether there is room for those that follow does not depend on it.
+    /// Whether a message may wait for those that follow it to the same recipients: nobody is to be asked about it any more,
+    /// whether there is room for those that follow does not depend on it, nobody gets it twice (it would get the next one
+    /// between), and no subscription brings it as retained meanwhile.
     #[inline]
     pub(super) fn may_bundle(
         &self,
@@ -152,8 +154,10 @@ impl Broker {
     ) -> bool {
         let rejects = round.settings.session.queue_overflow == QueueOverflow::RejectPublisher;
         let may_find_no_room = rejects || self.0.memory.is_full();
+        let may_be_doubled = message.retain || matches.is_repeating;
         let is_asked = round.asks_deliver || wants_deliver(round.chain, message);
-        matches.groups.is_empty() && !(is_asked || may_find_no_room || self.watches().is_on())
+        let goes_alone = may_be_doubled || may_find_no_room || is_asked;
+        matches.groups.is_empty() && !(goes_alone || self.watches().is_on())
     }
 
     /// Gives what was bundled to its recipients.
@@ -205,35 +209,35 @@ impl Broker {
         for consignment in consignments.clone() {
             let sent = session.deliver(round.now, &consignment.offer_to(recipient));
             receipt.note(consignment.message, sent);
+            if session.wants_respite() {
+                publisher.wants_respite();
+            }
         }
         publisher.has_recorded(session.take_recorded());
-        if session.wants_respite() {
-            publisher.wants_respite();
-        }
         if receipt.has_written
             && let Some(link) = session.link().filter(|link| link.signal())
         {
             publisher.has_output(link);
         }
         let is_all_written = !receipt.has_queued && receipt.lost.is_empty();
-        if is_all_written {
-            drop(session);
+        let (mut lost, unread) = if is_all_written {
+            Default::default()
         } else {
-            let mut lost = session.take_lost();
-            let unread = session.take_dropped_unread();
-            drop(session);
-            self.count_dropped_unread(&unread);
-            if receipt.has_queued && self.0.memory.is_scarce() {
-                self.0.metrics.limits.reached(Limit::MemoryMax);
-                publisher.wants_scarce_respite();
-            }
-            lost.append(&mut receipt.lost);
-            self.report_lost(client, lost);
-        }
+            (session.take_lost(), session.take_dropped_unread())
+        };
+        drop(session);
+        self.count_dropped_unread(&unread);
+        // While somebody looks on there is one message.
         if self.watches().is_on() && (receipt.has_written || receipt.has_queued) {
             consignments
                 .for_each(|consignment| self.tell_delivered(client, consignment.message, receipt.has_queued));
         }
+        if receipt.has_queued && self.0.memory.is_scarce() {
+            self.0.metrics.limits.reached(Limit::MemoryMax);
+            publisher.wants_scarce_respite();
+        }
+        lost.append(&mut receipt.lost);
+        self.report_lost(client, lost);
     }
 
     /// Rights are looked at again at each delivery: they may have changed since the subscription was made.

@@ -19,6 +19,7 @@ mod memory;
 mod onlookers;
 mod publish;
 mod publish_waiting;
+mod publisher;
 mod redirect;
 mod registry;
 mod report;
@@ -54,8 +55,9 @@ pub use connect::{Admits, Arrival, Connected};
 pub use disconnect::Departure;
 pub use durable::Recovered;
 pub use host::PluginAccess;
-pub use publish::{Published, Publisher, Stop};
+pub use publish::{Published, Stop};
 pub use publish_waiting::PublishedRun;
+pub use publisher::Publisher;
 pub use subscribe::Consulted;
 
 use crate::clock;

@@ -23,22 +23,15 @@ use hookwire_protocol::{
     Delivery, DisconnectReason, Publish, PublishReason, QoS, SharedFilter, TopicName, Version,
 };
 
-use super::access::{self, AccessMemo};
-use super::bundle::Bundle;
+use super::access;
 use super::client::Client;
 use super::deliver::{Addressee, wants_deliver};
+use super::publisher::{Answer, Own, Publisher};
 use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
 use crate::config::Mqtt3Rejected;
 use crate::metrics::Limit;
-use crate::router::{Matches, Memo, Recipient, RetainedFull, Subscriber};
-use crate::session::{Link, Novelty, Taken, Violation};
-
-/// For how long a publisher is not read from after a run that a recipient was too slow for: long enough to write and acknowledge what
-/// it has, short enough that a recipient that does not even try costs its publishers little.
-const RESPITE: Duration = Duration::from_millis(1);
-
-/// The same while memory is scarce and a message had to be kept: long enough for its recipient to come by.
-const SCARCE_RESPITE: Duration = Duration::from_millis(50);
+use crate::router::{Matches, Recipient, RetainedFull, Subscriber};
+use crate::session::Violation;
 
 /// What a run of messages is judged and routed by.
 #[derive(Debug, Clone, Copy)]
@@ -72,34 +65,6 @@ struct Audience<'a> {
     from: Option<u64>,
     /// What a policy has made of it.
     routing: Option<&'a Routing>,
-}
-
-/// What one publishing connection keeps between its messages.
-#[derive(Debug, Default)]
-pub struct Publisher {
-    memo: Memo<Arc<Client>>,
-    access: AccessMemo,
-    /// For how long it is not to be read from, since a recipient takes its messages more slowly than they come.
-    respite: Duration,
-    /// Connections that have output and have not been woken yet.
-    dirty: Vec<Arc<Link>>,
-    /// What is judged and on its way to the same recipients.
-    bundle: Bundle,
-    /// What it is sent of its own messages, once they are answered.
-    own: Vec<Own>,
-    /// Buffers of one run, kept for the next.
-    run: Vec<Publication>,
-    answers: Vec<Answer>,
-    /// The batch with which everything is safe that this run has recorded.
-    commit: u64,
-}
-
-/// A message on its way back to its publisher. A client that publishes to itself waits for the acknowledgement first, and takes what
-/// else comes then; one that counts packets must not take the message for the answer.
-#[derive(Debug)]
-struct Own {
-    message: Arc<Message>,
-    addressee: Addressee,
 }
 
 /// Whose messages are published.
@@ -176,89 +141,6 @@ pub enum Stop {
         /// Reason string.
         text: Option<ByteString>,
     },
-}
-
-/// What the publisher is owed for one PUBLISH.
-#[derive(Debug)]
-struct Answer {
-    delivery: Delivery,
-    /// False for a message that was taken before: it is only answered again.
-    is_judged: bool,
-    reason: PublishReason,
-    text: Option<ByteString>,
-    /// Not before this batch is safe.
-    commit: u64,
-}
-
-impl Publisher {
-    /// Wakes everybody who was given output, once.
-    pub fn wake_recipients(&mut self) {
-        for link in self.dirty.drain(..) {
-            link.wake();
-        }
-    }
-
-    /// A recipient takes its messages more slowly than they come.
-    pub(super) fn wants_respite(&mut self) {
-        self.respite = self.respite.max(RESPITE);
-    }
-
-    /// The same while memory is scarce.
-    pub(super) fn wants_scarce_respite(&mut self) {
-        self.respite = self.respite.max(SCARCE_RESPITE);
-    }
-
-    /// A connection has something to write.
-    pub(super) fn has_output(&mut self, link: &Arc<Link>) {
-        self.dirty.push(Arc::clone(link));
-    }
-
-    /// Something was recorded, in this batch.
-    pub(super) fn has_recorded(&mut self, commit: u64) {
-        self.commit = self.commit.max(commit);
-    }
-
-    /// Forgets what policies have said of the client, if somebody has wished so: then it has another epoch.
-    pub(super) fn keep_up(&mut self, epoch: u64) {
-        self.access.keep_up(epoch);
-    }
-
-    /// Its own message comes back to it, but not before it is answered.
-    pub(super) fn answer_before(&mut self, message: &Arc<Message>, addressee: Addressee) {
-        let message = Arc::clone(message);
-        self.own.push(Own { message, addressee });
-    }
-
-    /// Forgets what policies have said of the client.
-    pub fn forget_access(&mut self) {
-        self.access.forget();
-    }
-
-    pub(super) fn bundle_mut(&mut self) -> &mut Bundle {
-        &mut self.bundle
-    }
-
-    pub(super) fn run_mut(&mut self) -> &mut Vec<Publication> {
-        &mut self.run
-    }
-
-    pub(super) fn run_and_access(&mut self) -> (&mut [Publication], &mut AccessMemo) {
-        (&mut self.run, &mut self.access)
-    }
-
-    fn accept(&mut self, taken: Taken) {
-        let is_judged = taken.novelty == Novelty::New;
-        self.answers.push(Answer {
-            delivery: taken.delivery,
-            is_judged,
-            reason: PublishReason::Success,
-            text: None,
-            commit: 0,
-        });
-        if is_judged {
-            self.run.push(Publication::new(taken.message));
-        }
-    }
 }
 
 impl Broker {
@@ -571,12 +453,17 @@ impl Broker {
         if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             return Placed::TooLarge;
         }
-        let (topic, matches) = self.0.router.matching(&mut publisher.memo, &message.topic, from);
+        let asks_route =
+            routing.is_none() && round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
+        if asks_route {
+            // What came before is not to wait for a policy, nor to be a victim of what it does.
+            self.hand_over_bundle(round, publisher, from);
+        }
+        let mut found = self.0.router.matching(&mut publisher.memo, &message.topic, from);
+        let (_, matches) = found;
         if !self.has_room(round, &message, matches) {
             return Placed::NoRoom;
         }
-        let asks_route =
-            routing.is_none() && round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
         let asked = asks_route.then(|| round.chain.route(&message, &recipients_of(matches)));
         let routing = routing.map(|routing| *routing).or(asked);
         if routing.as_ref().is_some_and(|routing| routing.withheld) {
@@ -587,8 +474,13 @@ impl Broker {
                 return Placed::NoRoom;
             };
             publisher.commit = publisher.commit.max(commit);
+            if routing.is_none() {
+                // Whoever has subscribed since has perhaps not been sent what is retained now.
+                found = self.0.router.matching(&mut publisher.memo, &message.topic, from);
+            }
         }
         let has_copies = routing.as_ref().is_some_and(|routing| !routing.copies.is_empty());
+        let (topic, matches) = found;
         if matches.is_empty() && !has_copies {
             if matches.withheld == 0 {
                 self.report_unrouted(&message);
@@ -861,7 +753,8 @@ fn answer_all(author: &Author, answers: &mut Vec<Answer>, unanswered: &[Answer])
         for answer in answers.drain(..) {
             session.answer_publish(answer.delivery, answer.reason, answer.text, answer.commit);
         }
-        for answer in unanswered {
+        // What was taken before is still taken.
+        for answer in unanswered.iter().filter(|answer| answer.is_judged) {
             session.forget_publish(answer.delivery);
         }
     } else if client.is_durable() {

@@ -13,9 +13,9 @@ use hookwire_protocol::{DisconnectReason, Publish, PublishReason};
 
 use super::access;
 use super::publish::{
-    Author, Published, Publisher, Round, Stop, asked_of, is_reserved, judge_format, obey, recipients_of,
-    refused, take,
+    Author, Published, Round, Stop, asked_of, is_reserved, judge_format, obey, recipients_of, refused, take,
 };
+use super::publisher::Publisher;
 use super::{Broker, Connected, emission};
 use crate::clock;
 use crate::router::Subscriber;

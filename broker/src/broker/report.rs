@@ -9,7 +9,7 @@ use hookwire_hooks::{Message, Source};
 use hookwire_protocol::{PublishProperties, QoS, TopicName};
 
 use super::Broker;
-use super::publish::Publisher;
+use super::publisher::Publisher;
 use crate::clock;
 use crate::metrics::Limit;
 use crate::sys::{Amount, PluginReport, Report, Reporter, Snapshot, StoreReport};

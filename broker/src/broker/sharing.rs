@@ -8,7 +8,8 @@ use hookwire_protocol::SharedFilter;
 
 use super::Broker;
 use super::client::Client;
-use super::publish::{Publisher, Round};
+use super::publish::Round;
+use super::publisher::Publisher;
 use crate::router::{Choice, Group, Recipient, Subscriber, Subscription};
 use crate::session::Delivered;
 

@@ -70,6 +70,8 @@ pub struct Matches<S> {
     pub groups: Vec<Arc<Group<S>>>,
     /// Subscriptions of the publisher that want no message of its own.
     pub withheld: usize,
+    /// One client may be among the recipients several times, since each of its subscriptions is to bring the message.
+    pub is_repeating: bool,
 }
 
 impl<S> Matches<S> {
@@ -233,6 +235,7 @@ impl<S: Subscriber> Subscriptions<S> {
             recipients,
             groups,
             withheld,
+            is_repeating: lists > 1 && overlapping == Overlapping::Each,
         }
     }
 

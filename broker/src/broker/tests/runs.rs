@@ -1,11 +1,13 @@
 //! Runs of messages that arrive in one piece, whoever they are for.
 
 use bytes::BytesMut;
-use hookwire_hooks::{Authentication, Grant, RuleAction};
+use hookwire_hooks::{Authentication, Grant, Message, Rejection, RuleAction, Verdict};
 use hookwire_protocol::{Delivery, DisconnectReason, Packet, PublishReason, Version};
 
 use super::peer::{Peer, connect_as, id, message};
+use super::policy::Policy;
 use super::{authenticator, broker, broker_with, install};
+use crate::config::Overlapping;
 
 /// What goes out in one write: `n`-th message under the n-th of these topics.
 fn run(topics: &[&str]) -> Vec<u8> {
@@ -114,4 +116,56 @@ async fn of_those_that_find_no_room_the_newest_are_kept() {
     assert!(connack.session_present);
     // The oldest go.
     assert_eq!(payloads(&mut back, 3).await.concat(), "567");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_subscription_does_not_run_ahead_of_another() {
+    let broker = broker_with(|config| config.session.overlapping = Overlapping::Each);
+    let mut peer = Peer::connect(&broker, "twice").await;
+    peer.subscribe("a/#").await;
+    peer.subscribe("a/+").await;
+    let mut publisher = Peer::connect(&broker, "p").await;
+    publisher.send_bytes(&run(&["a/b"; 4])).await;
+    assert_eq!(payloads(&mut peer, 8).await.concat(), "00112233");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_before_a_run_that_ends_the_connection_stays_taken() {
+    let broker = broker();
+    let closes = |message: Message| {
+        Ok(if message.topic.as_str() == "bad" {
+            Verdict::Disconnect(Rejection {
+                reason: PublishReason::NotAuthorized,
+                text: None,
+            })
+        } else {
+            Verdict::Pass
+        })
+    };
+    let policy = Policy {
+        on_publish: Some(Box::new(closes)),
+        ..Policy::default()
+    };
+    install(&broker, vec![policy]);
+    let mut listener = Peer::connect(&broker, "listener").await;
+    listener.subscribe("a").await;
+    let mut connect = connect_as("p");
+    connect.clean_start = false;
+    connect.properties.session_expiry_interval = Some(60);
+    let (mut publisher, _) = Peer::connect_with(&broker, connect.clone()).await;
+    publisher.publish("a", "once", Delivery::ExactlyOnce(id(5))).await;
+    assert!(matches!(publisher.next().await, Some(Packet::Pubrec(_))));
+    let mut bytes = BytesMut::new();
+    for (topic, packet_id) in [("bad", 6), ("a", 5)] {
+        let again = message(topic, "once", Delivery::ExactlyOnce(id(packet_id)));
+        hookwire_protocol::encode(&Packet::Publish(again), Version::V5, &mut bytes);
+    }
+    publisher.send_bytes(&bytes).await;
+    assert_eq!(publisher.closed_with().await, DisconnectReason::NotAuthorized);
+    let (mut publisher, _) = Peer::connect_with(&broker, connect).await;
+    publisher
+        .publish_again("a", "once", Delivery::ExactlyOnce(id(5)))
+        .await;
+    assert!(matches!(publisher.next().await, Some(Packet::Pubrec(_))));
+    assert_eq!(payloads(&mut listener, 1).await, ["once"]);
 }
