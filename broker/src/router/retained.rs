@@ -164,7 +164,7 @@ impl Retained {
         after: Option<&str>,
         count: usize,
         now: Instant,
-    ) -> Vec<Arc<RetainedCopy>> {
+    ) -> Vec<(TopicName, Arc<RetainedCopy>)> {
         let mut first = BTreeMap::<String, _>::new();
         let mut topic = String::new();
         self.tree.matched_by(filter.as_str(), |kept| {
@@ -182,7 +182,8 @@ impl Retained {
                 first.pop_last();
             }
         });
-        first.into_values().cloned().collect()
+        let named = |(topic, copy)| Some((TopicName::new(topic).ok()?, Arc::clone(copy)));
+        first.into_iter().filter_map(named).collect()
     }
 
     #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytestring::ByteString;
 use hookwire_hooks::Message;
 use hookwire_protocol::{TopicFilter, TopicName};
 use hookwire_store::{Space, Store, StoreError};
@@ -49,13 +50,24 @@ impl Broker {
         topic: &TopicName,
         now: Instant,
     ) -> Option<Arc<Message>> {
+        let copy = self.0.router.retained_of(topic, now)?;
+        self.read_present(topic, copy, now)
+    }
+
+    /// The retained message of a topic that had this one a moment ago.
+    fn read_present(
+        &self,
+        topic: &TopicName,
+        mut copy: Arc<RetainedCopy>,
+        now: Instant,
+    ) -> Option<Arc<Message>> {
         loop {
-            let copy = self.0.router.retained_of(topic, now)?;
             let message = self.read_retained(&copy, now);
-            // Another one has taken its place while it was read: that one it is.
             if message.is_some() || !copy.is_superseded() {
                 return message;
             }
+            // Another one has taken its place while it was read: that one it is.
+            copy = self.0.router.retained_of(topic, now)?;
         }
     }
 
@@ -68,9 +80,23 @@ impl Broker {
         count: usize,
         now: Instant,
     ) -> Vec<Arc<Message>> {
-        let found = self.0.router.retained_page(filter, after, count, now);
-        let messages = found.iter().map(|copy| self.read_retained(copy, now));
-        messages.flatten().collect()
+        let mut found = Vec::new();
+        let mut last = after.map(|after| ByteString::from(after.to_owned()));
+        loop {
+            let page = self.0.router.retained_page(filter, last.as_deref(), count, now);
+            let is_last = page.len() < count;
+            for (topic, copy) in page {
+                if found.len() == count {
+                    break;
+                }
+                found.extend(self.read_present(&topic, copy, now));
+                last = Some(topic.into_byte_string());
+            }
+            // What could not be read leaves a gap that those behind it fill: whoever gets fewer takes it for the end.
+            if is_last || found.len() == count {
+                return found;
+            }
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Retained messages of which the store has a copy, and memory only some.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use hookwire_hooks::Message;
 use hookwire_protocol::{PublishTopic, QoS, TopicFilter};
-use hookwire_store::{Batch, Key, Memory, Space, Store};
+use hookwire_store::{Batch, Key, Memory, Room, Space, Store, StoreError, Visit};
+use parking_lot::Mutex;
 
 use super::durable::{broker_that_keeps, lasting, until};
+use super::paths::admin_message;
 use super::peer::topic;
 use super::*;
 use crate::clock;
@@ -151,6 +154,102 @@ async fn plugins_find_what_only_the_store_has() {
     let found = broker.retained_messages(&filter, Some("r/2"), 3, now);
     let payloads: Vec<_> = found.into_iter().map(payload).collect();
     assert_eq!(payloads, ["20", "21", "22"]);
+}
+
+/// A store in which something happens while a record is read, once.
+struct Meddled {
+    inner: Memory,
+    key: &'static [u8],
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Meddled {
+    fn new(inner: Memory, key: &'static [u8]) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            key,
+            meanwhile: Mutex::new(None),
+        })
+    }
+
+    fn meanwhile(&self, step: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.lock() = Some(Box::new(step));
+    }
+}
+
+impl fmt::Debug for Meddled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meddled").finish_non_exhaustive()
+    }
+}
+
+impl Store for Meddled {
+    fn commit(&self, batch: &Batch, sync: bool) -> Result<(), StoreError> {
+        self.inner.commit(batch, sync)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.inner.sync()
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.inner.get(space, key);
+        if space == Space::Retained && key == self.key {
+            let step = self.meanwhile.lock().take();
+            if let Some(step) = step {
+                step();
+            }
+        }
+        value
+    }
+
+    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.inner.scan(space, from, visit)
+    }
+
+    fn mark(&self) -> Result<(), StoreError> {
+        self.inner.mark()
+    }
+
+    fn room(&self) -> Result<Room, StoreError> {
+        self.inner.room()
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        self.inner.reopen()
+    }
+}
+
+fn replace(broker: &Broker, topic_name: &str, payload: &str) {
+    let limits = broker.settings().retained_limits();
+    let message = admin_message(topic_name, payload);
+    let replaced = broker.0.router.retain(&message, &limits, |replacement| {
+        broker.record_retained(&message, replacement);
+    });
+    replaced.expect("room");
+}
+
+#[tokio::test]
+async fn a_list_has_no_gap_where_something_changes_or_cannot_be_read() {
+    let inner = store_with(6).await;
+    let mut damaged = Batch::default();
+    for key in [b"r/1", b"r/2"] {
+        damaged.put(Space::Retained, Key::from_slice(key), vec![1, 2, 3]);
+    }
+    let store = Meddled::new(inner, b"r/3");
+    let broker = broker_that_keeps(Arc::clone(&store) as Arc<dyn Store>, 0);
+    store.commit(&damaged, true).expect("commits");
+    let meddling = broker.clone();
+    store.meanwhile(move || replace(&meddling, "r/3", "new"));
+    let filter = TopicFilter::new("r/+").expect("a filter");
+    let list = |after| -> Vec<_> {
+        let found = broker.retained_messages(&filter, after, 3, clock::now());
+        let payload = |message: Arc<Message>| String::from_utf8_lossy(&message.payload).into_owned();
+        found.into_iter().map(payload).collect()
+    };
+    assert_eq!(list(None), ["0", "new", "4"]);
+    assert_eq!(list(Some("r/4")), ["5"]);
+    assert!(list(Some("r/5")).is_empty());
 }
 
 /// What is asked for all the time stays, whatever else is read.
