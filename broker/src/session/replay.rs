@@ -12,6 +12,8 @@ use super::queue::{Delivered, SubscriptionIds};
 
 /// So far ahead retained messages are fetched from the store …
 const AHEAD: usize = 128;
+/// … unless they are larger: whoever subscribes and does not read may not have us hold much, …
+const AHEAD_BYTES: usize = 1 << 20;
 /// … when so few are left.
 const LOW: usize = 32;
 
@@ -160,13 +162,21 @@ impl Replay {
 
     // ---- what only the store has
 
-    /// What is to be fetched, since it is sent soon.
+    /// What is to be fetched, since it is sent soon. What was fetched before and waits still counts; the next one is fetched
+    /// however large it is.
     pub(super) fn wanted(&self) -> Vec<Arc<RetainedCopy>> {
         if !self.messages.iter().take(LOW).any(Replayed::is_away) {
             return Vec::new();
         }
+        let mut bytes = 0;
         let ahead = self.messages.iter().take(AHEAD);
         ahead
+            .filter(|replayed| !replayed.copy.is_superseded())
+            .take_while(|replayed| {
+                let is_next = bytes == 0;
+                bytes += replayed.copy.cost();
+                is_next || bytes <= AHEAD_BYTES
+            })
             .filter(|replayed| replayed.is_away())
             .map(|replayed| Arc::clone(&replayed.copy))
             .collect()

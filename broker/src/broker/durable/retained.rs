@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytestring::ByteString;
-use hookwire_hooks::Message;
+use hookwire_hooks::{Message, RetainedAmount};
 use hookwire_protocol::{TopicFilter, TopicName};
 use hookwire_store::{Space, Store, StoreError};
 
@@ -71,25 +71,28 @@ impl Broker {
         }
     }
 
-    /// At most `count` of the retained messages that a filter matches, in the order of their topics; those behind the topic
-    /// `after`.
+    /// So many of the retained messages that a filter matches, in the order of their topics; those behind the topic `after`.
     pub(in crate::broker) fn retained_messages(
         &self,
         filter: &TopicFilter,
         after: Option<&str>,
-        count: usize,
+        amount: RetainedAmount,
         now: Instant,
     ) -> Vec<Arc<Message>> {
-        let mut found = Vec::new();
+        let count = amount.count;
+        let (mut found, mut bytes) = (Vec::new(), 0);
         let mut last = after.map(|after| ByteString::from(after.to_owned()));
         loop {
             let page = self.0.router.retained_page(filter, last.as_deref(), count, now);
             let is_last = page.len() < count;
             for (topic, copy) in page {
-                if found.len() == count {
-                    break;
+                if found.len() == count || bytes > amount.bytes {
+                    return found;
                 }
-                found.extend(self.read_present(&topic, copy, now));
+                if let Some(message) = self.read_present(&topic, copy, now) {
+                    bytes += topic.as_str().len() + message.payload.len();
+                    found.push(message);
+                }
                 last = Some(topic.into_byte_string());
             }
             // What could not be read leaves a gap that those behind it fill: whoever gets fewer takes it for the end.

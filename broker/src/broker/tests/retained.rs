@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use hookwire_hooks::Message;
+use hookwire_hooks::{Message, RetainedAmount};
 use hookwire_protocol::{PublishTopic, QoS, TopicFilter};
 use hookwire_store::{Batch, Key, Memory, Room, Space, Store, StoreError, Visit};
 use parking_lot::Mutex;
@@ -143,6 +143,25 @@ async fn a_damaged_record_is_not_sent_and_the_others_are() {
     assert!(broker.retained_message(&topic("r/1"), now).is_none());
 }
 
+fn at_most(count: usize) -> RetainedAmount {
+    RetainedAmount {
+        count,
+        bytes: usize::MAX,
+    }
+}
+
+#[tokio::test]
+async fn a_list_ends_with_the_first_message_that_is_too_much() {
+    let broker = broker_that_keeps(Arc::new(store_with(9).await), 0);
+    let filter = TopicFilter::new("r/+").expect("a filter");
+    // Each has a topic of three bytes, and a payload of one.
+    for (bytes, count) in [(0, 1), (11, 3), (12, 4), (1000, 9)] {
+        let amount = RetainedAmount { count: 9, bytes };
+        let found = broker.retained_messages(&filter, None, amount, clock::now());
+        assert_eq!(found.len(), count, "{bytes}");
+    }
+}
+
 #[tokio::test]
 async fn plugins_find_what_only_the_store_has() {
     let broker = broker_that_keeps(Arc::new(store_with(30).await), 0);
@@ -151,7 +170,7 @@ async fn plugins_find_what_only_the_store_has() {
     let found = broker.retained_message(&topic("r/7"), now);
     assert_eq!(found.map(payload).as_deref(), Some("7"));
     let filter = TopicFilter::new("r/+").expect("a filter");
-    let found = broker.retained_messages(&filter, Some("r/2"), 3, now);
+    let found = broker.retained_messages(&filter, Some("r/2"), at_most(3), now);
     let payloads: Vec<_> = found.into_iter().map(payload).collect();
     assert_eq!(payloads, ["20", "21", "22"]);
 }
@@ -243,7 +262,7 @@ async fn a_list_has_no_gap_where_something_changes_or_cannot_be_read() {
     store.meanwhile(move || replace(&meddling, "r/3", "new"));
     let filter = TopicFilter::new("r/+").expect("a filter");
     let list = |after| -> Vec<_> {
-        let found = broker.retained_messages(&filter, after, 3, clock::now());
+        let found = broker.retained_messages(&filter, after, at_most(3), clock::now());
         let payload = |message: Arc<Message>| String::from_utf8_lossy(&message.payload).into_owned();
         found.into_iter().map(payload).collect()
     };

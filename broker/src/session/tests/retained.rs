@@ -135,6 +135,26 @@ fn away(count: usize, qos: QoS) -> Vec<Arc<RetainedCopy>> {
         .collect()
 }
 
+#[test]
+fn large_retained_messages_are_not_fetched_far_ahead() {
+    let outline = RetainedOutline::of(&message(QoS::AtLeastOnce, "x"));
+    let large = |cost| Arc::new(RetainedCopy::away(outline, cost, 0));
+    for (cost, ahead) in [(400_000, 2), (2 << 20, 1)] {
+        let mut rig = Rig::with(persistent(), |config| config.session.inflight_max = 1);
+        rig.deliver(message(QoS::AtLeastOnce, "on its way"));
+        rig.replay("t", (0..9).map(|_| large(cost)).collect());
+        let wanted = rig.session.take_wanted().retained;
+        assert_eq!(wanted.len(), ahead);
+        let found = found(&wanted, QoS::AtLeastOnce);
+        rig.session.bring_back_retained(rig.now, &wanted, &found);
+        assert!(rig.session.take_wanted().is_empty(), "what waits counts");
+        let on_its_way = rig.publish();
+        rig.puback(on_its_way.delivery.packet_id().expect("an identifier"));
+        assert_eq!(rig.payloads(), ["0"]);
+        assert_eq!(rig.session.take_wanted().retained.len(), 1);
+    }
+}
+
 /// Their messages, with the payloads 0, 1 and so on.
 fn found(wanted: &[Arc<RetainedCopy>], qos: QoS) -> Vec<Replayed> {
     let message = |n: usize| Arc::new(message(qos, n.to_string()));
