@@ -203,3 +203,39 @@ fn what_the_store_has_waits_for_a_client_that_went_as_far_as_there_is_room() {
     rig.attach();
     assert_eq!(rig.payloads(), ["0", "1"]);
 }
+
+#[test]
+fn what_is_left_of_a_subscription_that_was_taken_away_comes_if_another_covers_it() {
+    let mut rig = Rig::with(persistent(), |_| {});
+    let copies = away(3, QoS::AtMostOnce);
+    rig.replay("#", copies.clone());
+    rig.replay("$share/g/#", away(1, QoS::AtMostOnce));
+    let wanted = rig.session.take_wanted().retained;
+    let lost = [ByteString::from_static("#")];
+    let kept = |text: &'static str| TopicFilter::new(text).expect("a filter");
+    rig.session
+        .narrow_replays(&lost, &[kept("b/+"), kept("c")].into());
+    let lost = [ByteString::from_static("$share/g/x")];
+    rig.session.narrow_replays(&lost, &[kept("b/+")].into());
+    let message = |topic: &'static str| Message {
+        topic: TopicName::new(topic).expect("a topic"),
+        ..message(QoS::AtMostOnce, topic)
+    };
+    let named = copies
+        .iter()
+        .zip(["a", "b/1", "c"])
+        .map(|(copy, topic)| Replayed {
+            copy: Arc::clone(copy),
+            message: Some(Arc::new(message(topic))),
+        });
+    let named: Vec<_> = named.collect();
+    rig.session.bring_back_retained(rig.now, &wanted, &named);
+    assert_eq!(rig.payloads(), ["b/1"]);
+    let denied = rig.session.take_lost();
+    assert_eq!(denied.len(), 2, "counted");
+    assert!(denied.iter().all(|lost| lost.cause == DropCause::Denied));
+    let wanted = rig.session.take_wanted().retained;
+    let found = found(&wanted, QoS::AtMostOnce);
+    rig.session.bring_back_retained(rig.now, &wanted, &found);
+    assert_eq!(rig.payloads(), ["0"], "it is another one's");
+}
