@@ -3,11 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Instant;
+
+use hookwire_hooks::{Chain, ClientKey};
+use parking_lot::MutexGuard;
 
 use crate::broker::Broker;
 use crate::broker::client::Client;
 use crate::clock;
-use crate::session::{Replayed, RetainedCopy};
+use crate::session::{Replayed, RetainedCopy, Session};
+
+/// So often policies are asked about the same messages: one that has itself forgotten whenever it is asked is not asked for
+/// ever.
+const ROUNDS_MAX: usize = 4;
 
 /// The next retained messages of one client. A session has at most one of these under way.
 struct Order {
@@ -45,6 +53,45 @@ impl Replays {
     }
 }
 
+/// What the answers of policies hold for.
+#[derive(PartialEq, Eq)]
+struct Basis {
+    generation: u64,
+    key: ClientKey,
+    epoch: u64,
+}
+
+impl Basis {
+    fn of(chain: &Chain, client: &Client) -> Self {
+        Self {
+            generation: chain.generation(),
+            key: client.key(),
+            epoch: client.answers_epoch(),
+        }
+    }
+}
+
+/// What a client may get of these, and its session, locked before anything else could be in force.
+fn judged<'c>(
+    broker: &Broker,
+    client: &'c Arc<Client>,
+    read: &[Replayed],
+    now: Instant,
+) -> (MutexGuard<'c, Session>, Vec<Replayed>) {
+    let mut rounds = 0;
+    loop {
+        let chain = broker.chain();
+        let basis = Basis::of(&chain, client);
+        let found = broker.judge_retained(&chain, client, read.to_vec(), now);
+        let session = client.session();
+        rounds += 1;
+        // Whoever changes it from here on looks at what waits in the session.
+        if rounds == ROUNDS_MAX || basis == Basis::of(&broker.chain(), client) {
+            return (session, found);
+        }
+    }
+}
+
 impl Order {
     fn fill(self) {
         let Self {
@@ -53,15 +100,15 @@ impl Order {
             wanted,
         } = self;
         let now = clock::now();
-        let found = wanted.iter().filter_map(|copy| {
+        let read = wanted.iter().filter_map(|copy| {
             let message = broker.read_retained(copy, now)?;
             Some(Replayed {
                 copy: Arc::clone(copy),
                 message: Some(message),
             })
         });
-        let found = broker.judge_retained(&broker.chain(), &client, found.collect(), now);
-        let mut session = client.session();
+        let read: Vec<_> = read.collect();
+        let (mut session, found) = judged(&broker, &client, &read, now);
         session.bring_back_retained(now, &wanted, &found);
         let link = session.link().cloned();
         // A connection asks for the next ones itself.

@@ -127,6 +127,43 @@ async fn what_had_not_come_when_its_client_went_waits_for_it() {
     assert_eq!(heard(&mut peer, MANY).await, expected(MANY));
 }
 
+fn asked(authorize: impl Fn(&str) -> AccessDecision + Send + Sync + 'static) -> Policy {
+    let decide = move |(action, topic): (Action, String)| match action {
+        Action::Deliver => Ok(authorize(&topic)),
+        _ => Ok(AccessDecision::Allow),
+    };
+    Policy {
+        name: "asked",
+        authorize: Some(Box::new(decide)),
+        asks_deliver: true,
+        ..Policy::default()
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_comes_into_force_while_another_is_asked_decides() {
+    let broker = broker_that_keeps(Arc::new(store_with(MANY).await), 0);
+    let (replacing, is_replaced) = (broker.clone(), Mutex::new(false));
+    let strict = |topic: &str| match topic {
+        "r/7" | "r/8" => AccessDecision::Allow,
+        _ => AccessDecision::Deny(None),
+    };
+    let lax = move |_: &str| {
+        if !std::mem::replace(&mut *is_replaced.lock(), true) {
+            install(&replacing, vec![asked(strict)]);
+        }
+        AccessDecision::Allow
+    };
+    install(&broker, vec![asked(lax)]);
+    let mut peer = Peer::connect(&broker, "reader").await;
+    peer.subscribe_at("r/#", QoS::AtLeastOnce).await;
+    let heard = heard(&mut peer, 2).await;
+    assert!(
+        heard.contains_key("r/7") && heard.contains_key("r/8"),
+        "{heard:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_damaged_record_is_not_sent_and_the_others_are() {
     let store = Arc::new(store_with(3).await);
