@@ -118,6 +118,7 @@ fn read(
     }
     // The clock that people set may have jumped since.
     message.expires_at = copy.expires_at();
+    message.source = copy.source();
     Ok(message.detached())
 }
 

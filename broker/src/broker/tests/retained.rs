@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use hookwire_hooks::{Message, RetainedAmount};
+use hookwire_hooks::{Message, RetainedAmount, Source};
 use hookwire_protocol::{PublishTopic, QoS, TopicFilter};
 use hookwire_store::{Batch, Key, Memory, Room, Space, Store, StoreError, Visit};
 use parking_lot::Mutex;
@@ -306,6 +306,29 @@ async fn a_list_has_no_gap_where_something_changes_or_cannot_be_read() {
     assert_eq!(list(None), ["0", "new", "4"]);
     assert_eq!(list(Some("r/4")), ["5"]);
     assert!(list(Some("r/5")).is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_is_read_back_is_its_publishers() {
+    let broker = broker_that_keeps(Arc::new(Memory::default()), 0);
+    let mut peer = Peer::connect(&broker, "publisher").await;
+    peer.retain("r/0", "0").await;
+    // Makes the one before it leave.
+    peer.retain("r/1", "1").await;
+    let now = clock::now();
+    let copy = broker
+        .0
+        .router
+        .retained_of(&topic("r/0"), now)
+        .expect("it is retained");
+    until(|| {
+        replace(&broker, "r/1", "1");
+        !copy.is_loaded()
+    })
+    .await;
+    let read = broker.read_retained(&copy, now).expect("the store has it");
+    let publisher = broker.clients().first().expect("it is connected").key();
+    assert_eq!(read.source, Source::Client(publisher));
 }
 
 /// What is asked for all the time stays, whatever else is read.
