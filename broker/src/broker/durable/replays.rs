@@ -2,6 +2,7 @@
 //! whoever subscribes to everything does not hold up what waits for others.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
@@ -22,11 +23,31 @@ struct Order {
     broker: Broker,
     client: Arc<Client>,
     wanted: Vec<Arc<RetainedCopy>>,
+    _under_way: UnderWay,
+}
+
+/// Counts an order for as long as it lives.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Where orders go in.
 #[derive(Debug)]
-pub(super) struct Replays(Sender<Order>);
+pub(super) struct Replays {
+    orders: Sender<Order>,
+    under_way: Arc<AtomicUsize>,
+}
 
 impl Replays {
     /// Starts the thread; it ends with the last handle.
@@ -39,7 +60,10 @@ impl Replays {
                     order.fill();
                 }
             })?;
-        Ok(Self(sender))
+        Ok(Self {
+            orders: sender,
+            under_way: Arc::default(),
+        })
     }
 
     pub(super) fn fetch(&self, broker: &Broker, client: Arc<Client>, wanted: Vec<Arc<RetainedCopy>>) {
@@ -47,9 +71,15 @@ impl Replays {
             broker: broker.clone(),
             client,
             wanted,
+            _under_way: UnderWay::new(&self.under_way),
         };
         // The thread lives as long as we do, unless it has panicked; then nothing is fetched any more.
-        let _ = self.0.send(order);
+        let _ = self.orders.send(order);
+    }
+
+    /// Whether nothing is being fetched.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) == 0
     }
 }
 
@@ -98,6 +128,8 @@ impl Order {
             broker,
             client,
             wanted,
+            // It ends with this order, not before the next one was given.
+            _under_way,
         } = self;
         let now = clock::now();
         let read = wanted.iter().filter_map(|copy| {

@@ -13,6 +13,7 @@ use super::durable::{broker_that_keeps, lasting, until};
 use super::paths::admin_message;
 use super::peer::topic;
 use super::*;
+use crate::broker::Client;
 use crate::clock;
 
 /// As many as no chunk of what is read at once takes in.
@@ -122,6 +123,27 @@ async fn what_had_not_come_when_its_client_went_waits_for_it() {
         })
     })
     .await;
+    let (mut peer, connack) = Peer::connect_with(&broker, lasting("panel")).await;
+    assert!(connack.session_present);
+    assert_eq!(heard(&mut peer, MANY).await, expected(MANY));
+}
+
+#[tokio::test]
+async fn a_broker_that_stops_knows_what_is_on_its_way_to_sessions() {
+    let store = Meddled::new(store_with(MANY).await, b"r/0");
+    let broker = broker_that_keeps(Arc::clone(&store) as Arc<dyn Store>, 0);
+    let (go_on, held_up) = std::sync::mpsc::channel::<()>();
+    store.meanwhile(move || held_up.recv().expect("the test goes on"));
+    let (mut peer, _) = Peer::connect_with(&broker, lasting("panel")).await;
+    peer.ask_to_subscribe("r/#", QoS::AtLeastOnce).await;
+    peer.disconnect(DisconnectReason::NormalDisconnection).await;
+    let is_online = |client: Arc<Client>| client.session().is_online();
+    until(|| !broker.clients().into_iter().any(is_online)).await;
+    assert!(!broker.has_replayed());
+    go_on.send(()).expect("it is being read");
+    until(|| broker.has_replayed()).await;
+    broker.close_store();
+    let broker = broker_that_keeps(Arc::new(store.inner.after_crash()), 0);
     let (mut peer, connack) = Peer::connect_with(&broker, lasting("panel")).await;
     assert!(connack.session_present);
     assert_eq!(heard(&mut peer, MANY).await, expected(MANY));
