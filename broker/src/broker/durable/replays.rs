@@ -1,6 +1,7 @@
 //! Fetches retained messages for new subscriptions, on a thread that may wait for a disk. It is not that of the queues:
 //! whoever subscribes to everything does not hold up what waits for others.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -23,6 +24,7 @@ struct Order {
     broker: Broker,
     client: Arc<Client>,
     wanted: Vec<Arc<RetainedCopy>>,
+    /// It ends with this order, and not before the next one was given.
     _under_way: UnderWay,
 }
 
@@ -57,7 +59,7 @@ impl Replays {
             .name("hookwire-retained".into())
             .spawn(move || {
                 for order in orders {
-                    order.fill();
+                    order.run();
                 }
             })?;
         Ok(Self {
@@ -73,7 +75,7 @@ impl Replays {
             wanted,
             _under_way: UnderWay::new(&self.under_way),
         };
-        // The thread lives as long as we do, unless it has panicked; then nothing is fetched any more.
+        // The thread lives as long as we do.
         let _ = self.orders.send(order);
     }
 
@@ -123,38 +125,53 @@ fn judged<'c>(
 }
 
 impl Order {
-    fn fill(self) {
-        let Self {
-            broker,
-            client,
-            wanted,
-            // It ends with this order, not before the next one was given.
-            _under_way,
-        } = self;
+    /// Policies are asked here. Were one of them to end this thread, nobody would be sent retained messages any more.
+    fn run(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.fill())).is_ok() {
+            return;
+        }
+        let client_id = self.client.standing().facts.client_id.clone();
+        tracing::error!(
+            client_id = %client_id.escape_debug(),
+            count = self.wanted.len(),
+            "retained messages are not sent: the broker panicked over them"
+        );
+        // They would be asked for again, with the same outcome.
+        let without = || self.bring_back(self.client.session(), &[], clock::now());
+        if catch_unwind(AssertUnwindSafe(without)).is_err() {
+            tracing::error!("and those behind them are not sent either");
+        }
+    }
+
+    fn fill(&self) {
         let now = clock::now();
-        let read = wanted.iter().filter_map(|copy| {
-            let message = broker.read_retained(copy, now)?;
+        let read = self.wanted.iter().filter_map(|copy| {
+            let message = self.broker.read_retained(copy, now)?;
             Some(Replayed {
                 copy: Arc::clone(copy),
                 message: Some(message),
             })
         });
         let read: Vec<_> = read.collect();
-        let (mut session, found) = judged(&broker, &client, &read, now);
-        session.bring_back_retained(now, &wanted, &found);
+        let (session, found) = judged(&self.broker, &self.client, &read, now);
+        self.bring_back(session, &found, now);
+    }
+
+    fn bring_back(&self, mut session: MutexGuard<'_, Session>, found: &[Replayed], now: Instant) {
+        session.bring_back_retained(now, &self.wanted, found);
         let link = session.link().cloned();
         // A connection asks for the next ones itself.
         let more = link.is_none().then(|| session.take_wanted());
         let (lost, unread) = (session.take_lost(), session.take_dropped_unread());
         drop(session);
-        broker.count_dropped_unread(&unread);
-        broker.report_lost(&client, lost);
+        if let Some(more) = more.filter(|more| !more.is_empty()) {
+            self.broker.fetch(&self.client, more);
+        }
         if let Some(link) = link {
             link.signal();
             link.wake();
         }
-        if let Some(more) = more.filter(|more| !more.is_empty()) {
-            broker.fetch(&client, more);
-        }
+        self.broker.count_dropped_unread(&unread);
+        self.broker.report_lost(&self.client, lost);
     }
 }

@@ -187,6 +187,25 @@ async fn a_policy_that_comes_into_force_while_another_is_asked_decides() {
 }
 
 #[tokio::test]
+async fn a_policy_that_panics_does_not_keep_retained_messages_from_others() {
+    let broker = broker_that_keeps(Arc::new(store_with(MANY).await), 0);
+    let has_panicked = Mutex::new(false);
+    let panics_once = move |_: &str| {
+        let has_panicked = std::mem::replace(&mut *has_panicked.lock(), true);
+        assert!(has_panicked, "for the test");
+        AccessDecision::Allow
+    };
+    install(&broker, vec![asked(panics_once)]);
+    let mut peer = Peer::connect(&broker, "unlucky").await;
+    peer.subscribe_at("r/#", QoS::AtLeastOnce).await;
+    // The first that were read are gone, those behind them come.
+    assert_eq!(heard(&mut peer, MANY - 128).await.len(), MANY - 128);
+    let mut peer = Peer::connect(&broker, "lucky").await;
+    peer.subscribe_at("r/#", QoS::AtLeastOnce).await;
+    assert_eq!(heard(&mut peer, MANY).await, expected(MANY));
+}
+
+#[tokio::test]
 async fn a_damaged_record_is_not_sent_and_the_others_are() {
     let store = Arc::new(store_with(3).await);
     let broker = broker_that_keeps(Arc::clone(&store) as Arc<dyn Store>, 0);
