@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::time::Instant;
 
 use hookwire_hooks::{Chain, ClientKey};
 use parking_lot::MutexGuard;
@@ -108,13 +107,12 @@ fn judged<'c>(
     broker: &Broker,
     client: &'c Arc<Client>,
     read: &[Replayed],
-    now: Instant,
 ) -> (MutexGuard<'c, Session>, Vec<Replayed>) {
     let mut rounds = 0;
     loop {
         let chain = broker.chain();
         let basis = Basis::of(&chain, client);
-        let found = broker.judge_retained(&chain, client, read.to_vec(), now);
+        let found = broker.judge_retained(&chain, client, read.to_vec(), clock::now());
         let session = client.session();
         rounds += 1;
         // Whoever changes it from here on looks at what waits in the session.
@@ -137,27 +135,28 @@ impl Order {
             "retained messages are not sent: the broker panicked over them"
         );
         // They would be asked for again, with the same outcome.
-        let without = || self.bring_back(self.client.session(), &[], clock::now());
+        let without = || self.bring_back(self.client.session(), &[]);
         if catch_unwind(AssertUnwindSafe(without)).is_err() {
             tracing::error!("and those behind them are not sent either");
         }
     }
 
     fn fill(&self) {
-        let now = clock::now();
         let read = self.wanted.iter().filter_map(|copy| {
-            let message = self.broker.read_retained(copy, now)?;
+            let message = self.broker.read_retained(copy, clock::now())?;
             Some(Replayed {
                 copy: Arc::clone(copy),
                 message: Some(message),
             })
         });
         let read: Vec<_> = read.collect();
-        let (session, found) = judged(&self.broker, &self.client, &read, now);
-        self.bring_back(session, &found, now);
+        let (session, found) = judged(&self.broker, &self.client, &read);
+        self.bring_back(session, &found);
     }
 
-    fn bring_back(&self, mut session: MutexGuard<'_, Session>, found: &[Replayed], now: Instant) {
+    fn bring_back(&self, mut session: MutexGuard<'_, Session>, found: &[Replayed]) {
+        // Reads and policies have taken their time.
+        let now = clock::now();
         session.bring_back_retained(now, &self.wanted, found);
         let link = session.link().cloned();
         // A connection asks for the next ones itself.
