@@ -88,6 +88,11 @@ impl RetainedCopy {
         self.expires_at
     }
 
+    /// Whether its time is over.
+    pub fn is_expired(&self, now: Instant) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
     /// Who published it, as long as the broker runs: the store does not know.
     pub fn source(&self) -> Source {
         self.source

@@ -142,8 +142,15 @@ impl Order {
     }
 
     fn fill(&self) {
+        if self.client.session().has_ended() {
+            return;
+        }
         let read = self.wanted.iter().filter_map(|copy| {
-            let message = self.broker.read_retained(copy, clock::now())?;
+            let now = clock::now();
+            if copy.is_superseded() || copy.is_expired(now) {
+                return None;
+            }
+            let message = self.broker.read_retained(copy, now)?;
             Some(Replayed {
                 copy: Arc::clone(copy),
                 message: Some(message),
