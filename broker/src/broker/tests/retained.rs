@@ -392,3 +392,29 @@ async fn memory_is_for_what_is_asked_for() {
     let loaded = (0..MANY).filter(|n| copy(&format!("r/{n}")).is_loaded()).count();
     assert!((5..15).contains(&loaded), "{loaded}");
 }
+
+#[tokio::test]
+async fn a_message_that_is_too_large_for_memory_pushes_out_nothing() {
+    let broker = broker_that_keeps(Arc::new(Memory::default()), 3_000);
+    let mut peer = Peer::connect(&broker, "publisher").await;
+    let copy = |name: &str| {
+        let copy = broker.0.router.retained_of(&topic(name), clock::now());
+        copy.expect("it is retained")
+    };
+    for n in 0..5 {
+        peer.retain(&format!("r/{n}"), "small").await;
+    }
+    peer.retain("large", &"x".repeat(4_000)).await;
+    let large = copy("large");
+    until(|| {
+        replace(&broker, "r/0", "small");
+        !large.is_loaded()
+    })
+    .await;
+    for n in 0..5 {
+        assert!(copy(&format!("r/{n}")).is_loaded(), "{n}");
+    }
+    let read = broker.retained_message(&topic("large"), clock::now());
+    assert_eq!(read.expect("the store has it").payload.len(), 4_000);
+    assert!(!large.is_loaded());
+}
