@@ -10,9 +10,10 @@ use hookwire_store::{Committer, CommitterSettings, DataLoss, Disk};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Admin};
-use crate::broker::{Broker, Settings};
+use crate::broker::{Broker, Client, Settings};
 use crate::bundled::BUNDLED;
 use crate::cli::RunArgs;
 use crate::clock;
@@ -149,21 +150,13 @@ impl Server {
             task.abort();
         }
         self.broker.close_all();
-        let left = async {
-            while self
-                .broker
-                .clients()
-                .iter()
-                .any(|client| client.session().is_online())
-            {
-                tokio::time::sleep(DRAIN_STEP).await;
-            }
-        };
-        if tokio::time::timeout(self.config.shutdown_timeout, left)
-            .await
-            .is_err()
-        {
+        let until = Instant::now() + self.config.shutdown_timeout;
+        if timeout_at(until, self.left()).await.is_err() {
             tracing::warn!("some clients did not take their farewell in time");
+        }
+        // What a new subscription has brought to a client that comes again has to be in its session.
+        if timeout_at(until, self.replayed()).await.is_err() {
+            tracing::warn!("some retained messages did not reach the sessions that wait for them");
         }
         let broker = self.broker.clone();
         if tokio::task::spawn_blocking(move || broker.close_store())
@@ -174,6 +167,19 @@ impl Server {
         }
         for task in &self.admin_tasks {
             task.abort();
+        }
+    }
+
+    async fn left(&self) {
+        let is_online = |client: &Arc<Client>| client.session().is_online();
+        while self.broker.clients().iter().any(is_online) {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+    }
+
+    async fn replayed(&self) {
+        while !self.broker.has_replayed() {
+            tokio::time::sleep(DRAIN_STEP).await;
         }
     }
 }

@@ -18,6 +18,15 @@ pub struct PluginPublish {
     pub is_only_kept: bool,
 }
 
+/// How many retained messages a plugin wants at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetainedAmount {
+    /// Most messages.
+    pub count: usize,
+    /// Bytes of topics and payloads: the first message that makes them more is the last one.
+    pub bytes: usize,
+}
+
 /// An entry of a plugin's store, as it survives the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptEntry {
@@ -49,9 +58,13 @@ pub trait Host: Send + Sync {
     /// The retained message of a topic, with what is left of its time.
     fn retained(&self, topic: &TopicName) -> Option<Message>;
 
-    /// At most `count` of the retained messages that a filter matches, in the order of their topics; those behind the
-    /// topic `after`.
-    fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message>;
+    /// So many of the retained messages that a filter matches, in the order of their topics; those behind the topic `after`.
+    fn retained_matching(
+        &self,
+        filter: &TopicFilter,
+        after: Option<&str>,
+        amount: RetainedAmount,
+    ) -> Vec<Message>;
 
     /// Whether there is room for a retained message.
     fn has_room_to_retain(&self, message: &Message) -> bool;
@@ -100,7 +113,7 @@ impl Host for NoHost {
         None
     }
 
-    fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: usize) -> Vec<Message> {
+    fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: RetainedAmount) -> Vec<Message> {
         Vec::new()
     }
 

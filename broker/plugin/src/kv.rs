@@ -316,7 +316,7 @@ impl Entries {
 
 #[cfg(test)]
 mod tests {
-    use hookwire_hooks::Message;
+    use hookwire_hooks::{Message, RetainedAmount};
     use hookwire_protocol::{TopicFilter, TopicName};
 
     use super::*;
@@ -518,7 +518,7 @@ mod tests {
             None
         }
 
-        fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: usize) -> Vec<Message> {
+        fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: RetainedAmount) -> Vec<Message> {
             Vec::new()
         }
 

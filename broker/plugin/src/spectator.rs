@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish, Surroundings};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish, RetainedAmount, Surroundings};
 use hookwire_protocol::{TopicFilter, TopicName};
 
 /// Answers questions as the broker does, and swallows the rest. The answers are those of a broker that obeys, so that a
@@ -34,8 +34,13 @@ impl Host for Spectator {
         self.0.retained(topic)
     }
 
-    fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
-        self.0.retained_matching(filter, after, count)
+    fn retained_matching(
+        &self,
+        filter: &TopicFilter,
+        after: Option<&str>,
+        amount: RetainedAmount,
+    ) -> Vec<Message> {
+        self.0.retained_matching(filter, after, amount)
     }
 
     fn has_room_to_retain(&self, message: &Message) -> bool {
@@ -81,8 +86,13 @@ mod tests {
             NoHost.retained(topic)
         }
 
-        fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
-            NoHost.retained_matching(filter, after, count)
+        fn retained_matching(
+            &self,
+            filter: &TopicFilter,
+            after: Option<&str>,
+            amount: RetainedAmount,
+        ) -> Vec<Message> {
+            NoHost.retained_matching(filter, after, amount)
         }
 
         fn has_room_to_retain(&self, message: &Message) -> bool {

@@ -51,7 +51,10 @@ impl Broker {
             self.record_session(&session, &standing, Some(clock::unix_ms()));
         }
         let (lost, unread) = (session.take_lost(), session.take_dropped_unread());
-        let wanted = is_present.then(|| session.take_wanted());
+        if is_present {
+            // Whoever sees that nobody is there any more sees this under way.
+            self.fetch(client, session.take_wanted());
+        }
         drop(session);
         let mut bequeathed = Vec::new();
         if let Some(detached) = &detached {
@@ -76,9 +79,6 @@ impl Broker {
         }
         self.redeliver(now, bequeathed);
         self.hand_on(now, client);
-        if let Some(wanted) = wanted {
-            self.fetch(client, wanted);
-        }
         self.count_dropped_unread(&unread);
         self.report_lost(client, lost);
         let Departure {

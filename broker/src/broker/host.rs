@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, KeptEntry, Message, PluginPublish};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, KeptEntry, Message, PluginPublish, RetainedAmount};
 use hookwire_protocol::{TopicFilter, TopicName};
 use parking_lot::RwLock;
 
@@ -75,12 +75,17 @@ impl Host for PluginAccess {
         Some(message.with_time_left(now))
     }
 
-    fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
+    fn retained_matching(
+        &self,
+        filter: &TopicFilter,
+        after: Option<&str>,
+        amount: RetainedAmount,
+    ) -> Vec<Message> {
         let Some(broker) = self.broker() else {
             return Vec::new();
         };
         let now = clock::now();
-        let found = broker.retained_messages(filter, after, count, now);
+        let found = broker.retained_messages(filter, after, amount, now);
         found.iter().map(|message| message.with_time_left(now)).collect()
     }
 

@@ -85,12 +85,12 @@ impl Broker {
     }
 
     /// Ends subscriptions by the filters that the client has asked for; what they were in the end.
-    fn cancel(&self, client: &Arc<Client>, asked: &[ByteString]) -> Vec<TopicFilter> {
+    fn cancel(&self, client: &Arc<Client>, asked: &[ByteString]) -> Vec<ByteString> {
         let mut ended = Vec::new();
         for asked in asked {
             let unsubscribed = client.session().unsubscribe(asked);
             if let Unsubscribed::Ended(kept) = unsubscribed {
-                ended.extend(SharedFilter::parse(kept.clone()).map(|kept| kept.filter));
+                ended.push(kept.clone());
                 self.remove(client, kept);
             }
         }
@@ -98,26 +98,21 @@ impl Broker {
     }
 
     /// What waits for subscriptions that are no more, and for no other, goes.
-    fn take_back(&self, client: &Client, lost: &[TopicFilter]) {
+    fn take_back(&self, client: &Client, lost: &[ByteString]) {
         if lost.is_empty() {
             return;
         }
-        let kept: Vec<_> = client
-            .session()
-            .subscriptions()
-            .filter_map(|(filter, _)| SharedFilter::parse(filter.clone()).ok())
-            .collect();
-        let is_lost = |topic: &TopicName| {
-            lost.iter().any(|filter| filter.matches(topic))
-                && !kept.iter().any(|kept| kept.filter.matches(topic))
-        };
         let dropped = {
             let mut session = client.session();
-            let dropped = session.discard(is_lost);
-            // What is left of these is not in memory, where it could be looked at.
-            lost.iter()
-                .for_each(|filter| session.forget_replay(filter.as_str()));
-            dropped
+            let held = session.subscriptions();
+            let kept: Arc<[TopicFilter]> = held.filter_map(|(filter, _)| plain(filter)).collect();
+            let gone: Vec<_> = lost.iter().filter_map(plain).collect();
+            // What is not in memory cannot be looked at yet.
+            session.narrow_replays(lost, &kept);
+            session.discard(|topic| {
+                gone.iter().any(|filter| filter.matches(topic))
+                    && !kept.iter().any(|kept| kept.matches(topic))
+            })
         };
         let lost = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
         self.report_lost(client, lost.collect());
@@ -164,6 +159,13 @@ impl Broker {
             key,
         }
     }
+}
+
+/// The filter of a subscription, without its share.
+fn plain(filter: &ByteString) -> Option<TopicFilter> {
+    SharedFilter::parse(filter.clone())
+        .ok()
+        .map(|shared| shared.filter)
 }
 
 /// A client that plugins can look up, although it has no session.

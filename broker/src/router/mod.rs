@@ -153,7 +153,7 @@ impl<S: Subscriber> Router<S> {
         after: Option<&str>,
         count: usize,
         now: Instant,
-    ) -> Vec<Arc<RetainedCopy>> {
+    ) -> Vec<(TopicName, Arc<RetainedCopy>)> {
         self.store_of(filter.as_str())
             .read()
             .page(filter, after, count, now)

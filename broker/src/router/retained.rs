@@ -134,7 +134,7 @@ impl Retained {
     pub fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<Arc<RetainedCopy>> {
         let mut found = Vec::new();
         self.tree.matched_by(filter.as_str(), |kept| {
-            found.extend(kept.0.iter().filter(|copy| is_alive(copy, now)).cloned());
+            found.extend(kept.0.iter().filter(|copy| !copy.is_expired(now)).cloned());
         });
         found
     }
@@ -142,7 +142,7 @@ impl Retained {
     /// The retained message of a topic, unless it has expired.
     pub fn of_topic(&self, topic: &TopicName, now: Instant) -> Option<Arc<RetainedCopy>> {
         let kept = self.tree.get(topic.as_str())?;
-        kept.0.as_ref().filter(|copy| is_alive(copy, now)).cloned()
+        kept.0.as_ref().filter(|copy| !copy.is_expired(now)).cloned()
     }
 
     /// The topic of a retained message; `None` if it is not retained any more.
@@ -164,11 +164,11 @@ impl Retained {
         after: Option<&str>,
         count: usize,
         now: Instant,
-    ) -> Vec<Arc<RetainedCopy>> {
+    ) -> Vec<(TopicName, Arc<RetainedCopy>)> {
         let mut first = BTreeMap::<String, _>::new();
         let mut topic = String::new();
         self.tree.matched_by(filter.as_str(), |kept| {
-            let Some(copy) = kept.0.as_ref().filter(|copy| is_alive(copy, now)) else {
+            let Some(copy) = kept.0.as_ref().filter(|copy| !copy.is_expired(now)) else {
                 return;
             };
             self.tree.write_path(At(copy.seat()), &mut topic);
@@ -182,17 +182,14 @@ impl Retained {
                 first.pop_last();
             }
         });
-        first.into_values().cloned().collect()
+        let named = |(topic, copy)| Some((TopicName::new(topic).ok()?, Arc::clone(copy)));
+        first.into_iter().filter_map(named).collect()
     }
 
     #[cfg(test)]
     pub(super) fn node_count(&self) -> usize {
         self.tree.node_count()
     }
-}
-
-fn is_alive(copy: &RetainedCopy, now: Instant) -> bool {
-    copy.expires_at().is_none_or(|expires_at| expires_at > now)
 }
 
 fn cost(topic: &TopicName, payload_bytes: usize) -> usize {

@@ -477,7 +477,11 @@ fn retained_messages_come_in_pages_in_the_order_of_their_topics() {
     let now = clock::now();
     let page = |filter_text: &str, after: Option<&str>, count| -> Vec<String> {
         let found = retained.page(&filter(filter_text).filter, after, count, now);
-        found.iter().map(|copy| topic_of(&retained, copy)).collect()
+        let named = |(topic, copy): (TopicName, Arc<RetainedCopy>)| {
+            assert_eq!(topic_of(&retained, &copy), topic.as_str());
+            topic.to_string()
+        };
+        found.into_iter().map(named).collect()
     };
     assert_eq!(page("#", None, 9), ["a", "a/1", "a/2/x", "a/3", "b"]);
     assert_eq!(page("#", None, 2), ["a", "a/1"]);

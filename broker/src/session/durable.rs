@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
+use hookwire_hooks::DropCause;
 use hookwire_protocol::{Delivery, PacketId, SubscriptionOptions};
 
 use super::journal::records::Owner;
 use super::journal::{Journal, Ledger, Place, SessionRecord};
 use super::outbound::Unqueued;
 use super::parked::Parked;
-use super::{Away, Delivered, Outbox, Replayed, RetainedCopy, Session};
+use super::{Away, Delivered, Lost, Outbox, Replayed, RetainedCopy, Session};
 use crate::metrics::Limit;
 
 /// What is to be fetched from the store for one client.
@@ -120,7 +121,9 @@ impl Session {
 
     /// What was fetched of the retained messages of [`Session::take_wanted`], and is for this client still.
     pub fn bring_back_retained(&mut self, now: Instant, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) {
-        self.outbound.bring_back_retained(wanted, found);
+        let dropped = self.outbound.bring_back_retained(wanted, found);
+        let denied = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
+        self.lost.extend(denied);
         if self.link.is_some() {
             self.pump(now);
         } else {

@@ -37,7 +37,7 @@ use hashbrown::HashMap;
 use hookwire_hooks::{ClientKey, DropCause, Message, Source, WillCause};
 use hookwire_protocol::{
     AckProperties, Connack, Delivery, Packet, PacketId, Puback, Pubcomp, Publish, PublishReason, Pubrec,
-    Pubrel, PubrelReason, QoS, SharedFilter, SubscriptionOptions, TopicName, Version,
+    Pubrel, PubrelReason, QoS, SharedFilter, SubscriptionOptions, TopicFilter, TopicName, Version,
 };
 
 pub use connect::{Admission, Identity, Refusal, fit_connack, packet_bytes_max};
@@ -679,9 +679,10 @@ impl Session {
         self.pump(now);
     }
 
-    /// Retained messages of a subscription that wait are not sent any more.
-    pub fn forget_replay(&mut self, filter: &str) {
-        self.outbound.forget_replay(filter);
+    /// These subscriptions were taken away, and `kept` are left: retained messages that only the store has, and that no other
+    /// covers, are not sent any more.
+    pub fn narrow_replays(&mut self, lost: &[ByteString], kept: &Arc<[TopicFilter]>) {
+        self.outbound.narrow_replays(lost, kept);
     }
 
     /// Retained messages that wait to be sent, apart from those that another SUBSCRIBE with this filter would take the place of.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use hookwire_hooks::Message;
-use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter, TopicName};
+use hookwire_protocol::{Delivery, PacketId, QoS, SharedFilter, TopicFilter, TopicName};
 use smallvec::SmallVec;
 
 use super::journal::{Journal, Place};
@@ -384,8 +384,18 @@ impl Outbound {
     }
 
     /// Retained messages of this subscription that wait are not sent any more.
-    pub(super) fn forget_replay(&mut self, filter: &str) {
+    fn forget_replay(&mut self, filter: &str) {
         self.replays.retain(|replay| replay.filter() != filter);
+    }
+
+    /// These subscriptions were taken away, and `kept` are left: retained messages that only the store has, and that no other
+    /// covers, are not sent any more. What was taken away before is covered by less now.
+    pub(super) fn narrow_replays(&mut self, lost: &[ByteString], kept: &Arc<[TopicFilter]>) {
+        let is_lost = |replay: &Replay| lost.iter().any(|lost| **lost == *replay.filter());
+        let concerned = |replay: &&mut Replay| replay.is_narrowed() || is_lost(replay);
+        for replay in self.replays.iter_mut().filter(concerned) {
+            replay.narrow(Arc::clone(kept));
+        }
     }
 
     /// Retained messages that wait are not sent any more.
@@ -724,12 +734,15 @@ impl Outbound {
         wanted
     }
 
-    /// What was fetched of them, and may be sent.
-    pub(super) fn bring_back_retained(&mut self, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) {
+    /// What was fetched of them, and may be sent. Gives back what no subscription covers any more.
+    pub(super) fn bring_back_retained(
+        &mut self,
+        wanted: &[Arc<RetainedCopy>],
+        found: &[Replayed],
+    ) -> Vec<Arc<Message>> {
         self.is_replay_fetching = false;
-        if let Some(replay) = self.replays.front_mut() {
-            replay.bring_back(wanted, found);
-        }
+        let replay = self.replays.front_mut();
+        replay.map_or_else(Vec::new, |replay| replay.bring_back(wanted, found))
     }
 
     /// A message that was there when the broker was started.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use hookwire_hooks::Message;
-use hookwire_protocol::{QoS, TopicName};
+use hookwire_protocol::{QoS, TopicFilter, TopicName};
 
 use super::RetainedCopy;
 use super::queue::{Delivered, SubscriptionIds};
 
 /// So far ahead retained messages are fetched from the store …
 const AHEAD: usize = 128;
+/// … unless they are larger: whoever subscribes and does not read may not have us hold much, …
+const AHEAD_BYTES: usize = 1 << 20;
 /// … when so few are left.
 const LOW: usize = 32;
 
@@ -42,6 +44,8 @@ pub(super) struct Replay {
     /// Of the subscription.
     filter: ByteString,
     messages: VecDeque<Replayed>,
+    /// Once the subscription was taken away: what the client has besides, which may cover some of it.
+    narrowed: Option<Arc<[TopicFilter]>>,
     qos: QoS,
     subscription_ids: SubscriptionIds,
 }
@@ -67,6 +71,7 @@ impl Replay {
         Self {
             filter,
             messages: messages.into(),
+            narrowed: None,
             qos,
             subscription_ids,
         }
@@ -158,31 +163,63 @@ impl Replay {
         dropped
     }
 
+    /// Whether it is that of a subscription that was taken away.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.narrowed.is_some()
+    }
+
+    /// Its subscription was taken away. What comes from the store goes when none of these filters covers it.
+    pub(super) fn narrow(&mut self, kept: Arc<[TopicFilter]>) {
+        self.narrowed = Some(kept);
+    }
+
+    fn is_covered(&self, message: &Message) -> bool {
+        let is_matched = |kept: &Arc<[TopicFilter]>| kept.iter().any(|kept| kept.matches(&message.topic));
+        self.narrowed.as_ref().is_none_or(is_matched)
+    }
+
     // ---- what only the store has
 
-    /// What is to be fetched, since it is sent soon.
+    /// What is to be fetched, since it is sent soon. What was fetched before and waits still counts; the next one is fetched
+    /// however large it is.
     pub(super) fn wanted(&self) -> Vec<Arc<RetainedCopy>> {
         if !self.messages.iter().take(LOW).any(Replayed::is_away) {
             return Vec::new();
         }
+        let mut bytes = 0;
         let ahead = self.messages.iter().take(AHEAD);
         ahead
+            .filter(|replayed| !replayed.copy.is_superseded())
+            .take_while(|replayed| {
+                let is_next = bytes == 0;
+                bytes += replayed.copy.cost();
+                is_next || bytes <= AHEAD_BYTES
+            })
             .filter(|replayed| replayed.is_away())
             .map(|replayed| Arc::clone(&replayed.copy))
             .collect()
     }
 
     /// Of what was wanted, this was found, and may be sent; the rest goes. Looks at no more than what could be wanted: there may
-    /// be a million behind it.
-    pub(super) fn bring_back(&mut self, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) {
+    /// be a million behind it. Gives back what no subscription covers any more.
+    pub(super) fn bring_back(
+        &mut self,
+        wanted: &[Arc<RetainedCopy>],
+        found: &[Replayed],
+    ) -> Vec<Arc<Message>> {
         let ahead = AHEAD.min(self.messages.len());
         let front = self.messages.drain(..ahead);
-        let left: Vec<_> = front
+        let front: Vec<_> = front
             .filter_map(|replayed| filled(replayed, wanted, found))
             .collect();
-        for replayed in left.into_iter().rev() {
-            self.messages.push_front(replayed);
+        let mut dropped = Vec::new();
+        for replayed in front.into_iter().rev() {
+            match &replayed.message {
+                Some(message) if !self.is_covered(message) => dropped.push(Arc::clone(message)),
+                _ => self.messages.push_front(replayed),
+            }
         }
+        dropped
     }
 }
 

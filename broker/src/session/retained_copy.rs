@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
-use hookwire_hooks::Message;
+use hookwire_hooks::{Message, Source};
 use hookwire_protocol::QoS;
 
 /// What a retained message is, for those who need not read it.
@@ -17,6 +17,8 @@ pub struct RetainedOutline {
     pub expires_at: Option<Instant>,
     /// Bytes of its payload.
     pub payload_bytes: usize,
+    /// Who published it.
+    pub source: Source,
 }
 
 impl RetainedOutline {
@@ -26,6 +28,7 @@ impl RetainedOutline {
             qos: message.qos,
             expires_at: message.expires_at,
             payload_bytes: message.payload.len(),
+            source: message.source,
         }
     }
 }
@@ -37,6 +40,7 @@ pub struct RetainedCopy {
     /// Nothing where only the store has it.
     message: ArcSwapOption<Message>,
     expires_at: Option<Instant>,
+    source: Source,
     cost: u32,
     seat: u32,
     qos: QoS,
@@ -58,6 +62,7 @@ impl RetainedCopy {
         Self {
             message: ArcSwapOption::empty(),
             expires_at: outline.expires_at,
+            source: outline.source,
             // Packets are far smaller.
             cost: u32::try_from(cost).unwrap_or(u32::MAX),
             seat,
@@ -81,6 +86,16 @@ impl RetainedCopy {
     /// When it expires.
     pub fn expires_at(&self) -> Option<Instant> {
         self.expires_at
+    }
+
+    /// Whether its time is over.
+    pub fn is_expired(&self, now: Instant) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Who published it, as long as the broker runs: the store does not know.
+    pub fn source(&self) -> Source {
+        self.source
     }
 
     /// What it counts for in limits, bytes.

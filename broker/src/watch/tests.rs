@@ -4,7 +4,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use hookwire_hooks::{
-    ClientFacts, ClientKey, Hook, HookSet, Host, Matter, Message, Plugin, PluginPublish, Source, Verdict,
+    ClientFacts, ClientKey, Hook, HookSet, Host, Matter, Message, Plugin, PluginPublish, RetainedAmount,
+    Source, Verdict,
 };
 use hookwire_plugin_host::recording::{Exchange, Header, Outcome, Reader, VerdictReply};
 use hookwire_protocol::{PublishProperties, QoS, TopicFilter, TopicName, Version};
@@ -192,7 +193,7 @@ impl Host for One {
         None
     }
 
-    fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: usize) -> Vec<Message> {
+    fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: RetainedAmount) -> Vec<Message> {
         Vec::new()
     }
 

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish, Surroundings};
+use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish, RetainedAmount, Surroundings};
 use hookwire_protocol::{TopicFilter, TopicName};
 use parking_lot::Mutex;
 
@@ -176,12 +176,23 @@ impl Host for TestBroker {
         self.0.lock().retained.get(topic.as_str()).cloned()
     }
 
-    fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
+    fn retained_matching(
+        &self,
+        filter: &TopicFilter,
+        after: Option<&str>,
+        amount: RetainedAmount,
+    ) -> Vec<Message> {
         let state = self.0.lock();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = state.retained.range::<str, _>((from, Bound::Unbounded));
         let matching = behind.filter(|(_, message)| filter.matches(&message.topic));
-        matching.take(count).map(|(_, message)| message.clone()).collect()
+        let mut before = 0;
+        let wanted = matching.take(amount.count).take_while(|(topic, message)| {
+            let is_wanted = before <= amount.bytes;
+            before += topic.len() + message.payload.len();
+            is_wanted
+        });
+        wanted.map(|(_, message)| message.clone()).collect()
     }
 
     fn has_room_to_retain(&self, _message: &Message) -> bool {

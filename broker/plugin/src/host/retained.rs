@@ -1,6 +1,6 @@
 //! `retained`: the last message of a topic.
 
-use hookwire_hooks::Message;
+use hookwire_hooks::{Message, RetainedAmount};
 use hookwire_protocol::{TopicFilter, TopicName};
 
 use super::publish;
@@ -63,7 +63,12 @@ impl Host for Guest {
         let wanted = limit.clamp(1, PAGE_MAX) as usize;
         let broker = &self.services.foundation.broker;
         // One more than wanted tells whether there are more.
-        let found = broker.retained_matching(&filter, cursor.as_deref(), wanted + 1);
+        let bytes_max = self.services.limits().retained_bytes_per_call_max;
+        let amount = RetainedAmount {
+            count: wanted + 1,
+            bytes: bytes_max.saturating_sub(self.retained_bytes_read),
+        };
+        let found = broker.retained_matching(&filter, cursor.as_deref(), amount);
         let mut messages = Vec::new();
         for message in found.iter().take(wanted) {
             if !self.may_read(message) {
@@ -195,11 +200,16 @@ mod tests {
             Some(kept(topic.as_str(), *bytes))
         }
 
-        fn retained_matching(&self, filter: &TopicFilter, after: Option<&str>, count: usize) -> Vec<Message> {
+        fn retained_matching(
+            &self,
+            filter: &TopicFilter,
+            after: Option<&str>,
+            amount: RetainedAmount,
+        ) -> Vec<Message> {
             let behind = |topic: &str| after.is_none_or(|after| topic > after);
             let all = self.0.iter().map(|(topic, bytes)| kept(topic, *bytes));
             all.filter(|message| filter.matches(&message.topic) && behind(message.topic.as_str()))
-                .take(count)
+                .take(amount.count)
                 .collect()
         }
 

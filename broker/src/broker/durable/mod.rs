@@ -112,6 +112,11 @@ impl Broker {
         takes
     }
 
+    /// Whether no retained messages are on their way from the store to sessions, some of which keep them for their clients.
+    pub fn has_replayed(&self) -> bool {
+        self.durable().is_none_or(|durable| durable.replays.is_idle())
+    }
+
     /// Writes what is there, and closes the store. Nothing that happens later is kept.
     pub fn close_store(&self) {
         if let Some(durable) = self.durable() {

@@ -1,24 +1,54 @@
 //! Fetches retained messages for new subscriptions, on a thread that may wait for a disk. It is not that of the queues:
 //! whoever subscribes to everything does not hold up what waits for others.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+
+use hookwire_hooks::{Chain, ClientKey};
+use parking_lot::MutexGuard;
 
 use crate::broker::Broker;
 use crate::broker::client::Client;
 use crate::clock;
-use crate::session::{Replayed, RetainedCopy};
+use crate::session::{Replayed, RetainedCopy, Session};
+
+/// So often policies are asked about the same messages: one that has itself forgotten whenever it is asked is not asked for
+/// ever.
+const ROUNDS_MAX: usize = 4;
 
 /// The next retained messages of one client. A session has at most one of these under way.
 struct Order {
     broker: Broker,
     client: Arc<Client>,
     wanted: Vec<Arc<RetainedCopy>>,
+    /// It ends with this order, and not before the next one was given.
+    _under_way: UnderWay,
+}
+
+/// Counts an order for as long as it lives.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Where orders go in.
 #[derive(Debug)]
-pub(super) struct Replays(Sender<Order>);
+pub(super) struct Replays {
+    orders: Sender<Order>,
+    under_way: Arc<AtomicUsize>,
+}
 
 impl Replays {
     /// Starts the thread; it ends with the last handle.
@@ -28,10 +58,13 @@ impl Replays {
             .name("hookwire-retained".into())
             .spawn(move || {
                 for order in orders {
-                    order.fill();
+                    order.run();
                 }
             })?;
-        Ok(Self(sender))
+        Ok(Self {
+            orders: sender,
+            under_way: Arc::default(),
+        })
     }
 
     pub(super) fn fetch(&self, broker: &Broker, client: Arc<Client>, wanted: Vec<Arc<RetainedCopy>>) {
@@ -39,43 +72,112 @@ impl Replays {
             broker: broker.clone(),
             client,
             wanted,
+            _under_way: UnderWay::new(&self.under_way),
         };
-        // The thread lives as long as we do, unless it has panicked; then nothing is fetched any more.
-        let _ = self.0.send(order);
+        // The thread lives as long as we do.
+        let _ = self.orders.send(order);
+    }
+
+    /// Whether nothing is being fetched.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) == 0
+    }
+}
+
+/// What the answers of policies hold for.
+#[derive(PartialEq, Eq)]
+struct Basis {
+    generation: u64,
+    key: ClientKey,
+    epoch: u64,
+}
+
+impl Basis {
+    fn of(chain: &Chain, client: &Client) -> Self {
+        Self {
+            generation: chain.generation(),
+            key: client.key(),
+            epoch: client.answers_epoch(),
+        }
+    }
+}
+
+/// What a client may get of these, and its session, locked before anything else could be in force.
+fn judged<'c>(
+    broker: &Broker,
+    client: &'c Arc<Client>,
+    read: &[Replayed],
+) -> (MutexGuard<'c, Session>, Vec<Replayed>) {
+    let mut rounds = 0;
+    loop {
+        let chain = broker.chain();
+        let basis = Basis::of(&chain, client);
+        let found = broker.judge_retained(&chain, client, read.to_vec(), clock::now());
+        let session = client.session();
+        rounds += 1;
+        // Whoever changes it from here on looks at what waits in the session.
+        if rounds == ROUNDS_MAX || basis == Basis::of(&broker.chain(), client) {
+            return (session, found);
+        }
     }
 }
 
 impl Order {
-    fn fill(self) {
-        let Self {
-            broker,
-            client,
-            wanted,
-        } = self;
-        let now = clock::now();
-        let found = wanted.iter().filter_map(|copy| {
-            let message = broker.read_retained(copy, now)?;
+    /// Policies are asked here. Were one of them to end this thread, nobody would be sent retained messages any more.
+    fn run(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.fill())).is_ok() {
+            return;
+        }
+        let client_id = self.client.standing().facts.client_id.clone();
+        tracing::error!(
+            client_id = %client_id.escape_debug(),
+            count = self.wanted.len(),
+            "retained messages are not sent: the broker panicked over them"
+        );
+        // They would be asked for again, with the same outcome.
+        let without = || self.bring_back(self.client.session(), &[]);
+        if catch_unwind(AssertUnwindSafe(without)).is_err() {
+            tracing::error!("and those behind them are not sent either");
+        }
+    }
+
+    fn fill(&self) {
+        if self.client.session().has_ended() {
+            return;
+        }
+        let read = self.wanted.iter().filter_map(|copy| {
+            let now = clock::now();
+            if copy.is_superseded() || copy.is_expired(now) {
+                return None;
+            }
+            let message = self.broker.read_retained(copy, now)?;
             Some(Replayed {
                 copy: Arc::clone(copy),
                 message: Some(message),
             })
         });
-        let found = broker.judge_retained(&broker.chain(), &client, found.collect(), now);
-        let mut session = client.session();
-        session.bring_back_retained(now, &wanted, &found);
+        let read: Vec<_> = read.collect();
+        let (session, found) = judged(&self.broker, &self.client, &read);
+        self.bring_back(session, &found);
+    }
+
+    fn bring_back(&self, mut session: MutexGuard<'_, Session>, found: &[Replayed]) {
+        // Reads and policies have taken their time.
+        let now = clock::now();
+        session.bring_back_retained(now, &self.wanted, found);
         let link = session.link().cloned();
         // A connection asks for the next ones itself.
         let more = link.is_none().then(|| session.take_wanted());
         let (lost, unread) = (session.take_lost(), session.take_dropped_unread());
         drop(session);
-        broker.count_dropped_unread(&unread);
-        broker.report_lost(&client, lost);
+        if let Some(more) = more.filter(|more| !more.is_empty()) {
+            self.broker.fetch(&self.client, more);
+        }
         if let Some(link) = link {
             link.signal();
             link.wake();
         }
-        if let Some(more) = more.filter(|more| !more.is_empty()) {
-            broker.fetch(&client, more);
-        }
+        self.broker.count_dropped_unread(&unread);
+        self.broker.report_lost(&self.client, lost);
     }
 }

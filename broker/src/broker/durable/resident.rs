@@ -23,6 +23,8 @@ struct List {
     /// Those of them that are in memory.
     loaded: usize,
     bytes: usize,
+    /// Those that are larger than all of memory's share, which are there until they are safe, and push out nothing.
+    oversized: VecDeque<(Arc<RetainedCopy>, u64)>,
 }
 
 /// So many empty entries are nothing to clear away.
@@ -39,16 +41,22 @@ impl Resident {
     /// A message is in memory; the store has it once this batch is safe.
     pub(super) fn add(&self, copy: Arc<RetainedCopy>, commit: u64, committer: &Committer) {
         let mut list = self.list.lock();
-        list.loaded += 1;
-        list.bytes += copy.cost();
-        list.copies.push_back((copy, commit));
-        list.shrink(self.bytes_max, |commit| committer.is_safe(commit));
+        let is_safe = |commit| committer.is_safe(commit);
+        if copy.cost() > self.bytes_max {
+            list.oversized.push_back((copy, commit));
+        } else {
+            list.push(copy, commit);
+            list.shrink(self.bytes_max, is_safe);
+        }
+        list.unload_oversized(is_safe);
     }
 
     /// A message was replaced or cleared.
     pub(super) fn forget(&self, copy: &RetainedCopy) {
         let mut list = self.list.lock();
-        if copy.is_loaded() {
+        if copy.cost() > self.bytes_max {
+            copy.unload();
+        } else if copy.is_loaded() {
             list.unload(copy);
         }
         if list.copies.len() > 2 * list.loaded + EMPTY_MAX {
@@ -64,20 +72,42 @@ impl Resident {
         committer: &Committer,
     ) {
         let mut list = self.list.lock();
-        if copy.is_loaded() || copy.is_superseded() || copy.cost() > self.bytes_max {
+        let is_safe = |commit| committer.is_safe(commit);
+        list.unload_oversized(is_safe);
+        let Some(room) = self.bytes_max.checked_sub(copy.cost()) else {
+            return;
+        };
+        if copy.is_loaded() || copy.is_superseded() {
+            return;
+        }
+        list.shrink(room, is_safe);
+        // What is there is not safe yet.
+        if list.bytes > room {
             return;
         }
         copy.load(Arc::clone(message));
         // Asking for it once is what has brought it here.
         copy.take_used();
-        list.loaded += 1;
-        list.bytes += copy.cost();
-        list.copies.push_back((Arc::clone(copy), 0));
-        list.shrink(self.bytes_max, |commit| committer.is_safe(commit));
+        list.push(Arc::clone(copy), 0);
     }
 }
 
 impl List {
+    fn push(&mut self, copy: Arc<RetainedCopy>, commit: u64) {
+        self.loaded += 1;
+        self.bytes += copy.cost();
+        self.copies.push_back((copy, commit));
+    }
+
+    fn unload_oversized(&mut self, is_safe: impl Fn(u64) -> bool) {
+        while let Some((copy, _)) = self
+            .oversized
+            .pop_front_if(|(copy, commit)| !copy.is_loaded() || is_safe(*commit))
+        {
+            copy.unload();
+        }
+    }
+
     fn unload(&mut self, copy: &RetainedCopy) {
         copy.unload();
         self.loaded -= 1;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hookwire_hooks::Message;
+use bytestring::ByteString;
+use hookwire_hooks::{Message, RetainedAmount};
 use hookwire_protocol::{TopicFilter, TopicName};
 use hookwire_store::{Space, Store, StoreError};
 
@@ -49,28 +50,56 @@ impl Broker {
         topic: &TopicName,
         now: Instant,
     ) -> Option<Arc<Message>> {
+        let copy = self.0.router.retained_of(topic, now)?;
+        self.read_present(topic, copy, now)
+    }
+
+    /// The retained message of a topic that had this one a moment ago.
+    fn read_present(
+        &self,
+        topic: &TopicName,
+        mut copy: Arc<RetainedCopy>,
+        now: Instant,
+    ) -> Option<Arc<Message>> {
         loop {
-            let copy = self.0.router.retained_of(topic, now)?;
             let message = self.read_retained(&copy, now);
-            // Another one has taken its place while it was read: that one it is.
             if message.is_some() || !copy.is_superseded() {
                 return message;
             }
+            // Another one has taken its place while it was read: that one it is.
+            copy = self.0.router.retained_of(topic, now)?;
         }
     }
 
-    /// At most `count` of the retained messages that a filter matches, in the order of their topics; those behind the topic
-    /// `after`.
+    /// So many of the retained messages that a filter matches, in the order of their topics; those behind the topic `after`.
     pub(in crate::broker) fn retained_messages(
         &self,
         filter: &TopicFilter,
         after: Option<&str>,
-        count: usize,
+        amount: RetainedAmount,
         now: Instant,
     ) -> Vec<Arc<Message>> {
-        let found = self.0.router.retained_page(filter, after, count, now);
-        let messages = found.iter().map(|copy| self.read_retained(copy, now));
-        messages.flatten().collect()
+        let count = amount.count;
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        let mut last = after.map(|after| ByteString::from(after.to_owned()));
+        loop {
+            let page = self.0.router.retained_page(filter, last.as_deref(), count, now);
+            let is_last = page.len() < count;
+            for (topic, copy) in page {
+                if found.len() == count || bytes > amount.bytes {
+                    return found;
+                }
+                if let Some(message) = self.read_present(&topic, copy, now) {
+                    bytes += topic.as_str().len() + message.payload.len();
+                    found.push(message);
+                }
+                last = Some(topic.into_byte_string());
+            }
+            // What could not be read leaves a gap that those behind it fill: whoever gets fewer takes it for the end.
+            if is_last || found.len() == count {
+                return found;
+            }
+        }
     }
 }
 
@@ -89,6 +118,7 @@ fn read(
     }
     // The clock that people set may have jumped since.
     message.expires_at = copy.expires_at();
+    message.source = copy.source();
     Ok(message.detached())
 }
 

@@ -135,6 +135,26 @@ fn away(count: usize, qos: QoS) -> Vec<Arc<RetainedCopy>> {
         .collect()
 }
 
+#[test]
+fn large_retained_messages_are_not_fetched_far_ahead() {
+    let outline = RetainedOutline::of(&message(QoS::AtLeastOnce, "x"));
+    let large = |cost| Arc::new(RetainedCopy::away(outline, cost, 0));
+    for (cost, ahead) in [(400_000, 2), (2 << 20, 1)] {
+        let mut rig = Rig::with(persistent(), |config| config.session.inflight_max = 1);
+        rig.deliver(message(QoS::AtLeastOnce, "on its way"));
+        rig.replay("t", (0..9).map(|_| large(cost)).collect());
+        let wanted = rig.session.take_wanted().retained;
+        assert_eq!(wanted.len(), ahead);
+        let found = found(&wanted, QoS::AtLeastOnce);
+        rig.session.bring_back_retained(rig.now, &wanted, &found);
+        assert!(rig.session.take_wanted().is_empty(), "what waits counts");
+        let on_its_way = rig.publish();
+        rig.puback(on_its_way.delivery.packet_id().expect("an identifier"));
+        assert_eq!(rig.payloads(), ["0"]);
+        assert_eq!(rig.session.take_wanted().retained.len(), 1);
+    }
+}
+
 /// Their messages, with the payloads 0, 1 and so on.
 fn found(wanted: &[Arc<RetainedCopy>], qos: QoS) -> Vec<Replayed> {
     let message = |n: usize| Arc::new(message(qos, n.to_string()));
@@ -182,4 +202,40 @@ fn what_the_store_has_waits_for_a_client_that_went_as_far_as_there_is_room() {
     assert!(rig.session.take_wanted().is_empty(), "nothing is read for nobody");
     rig.attach();
     assert_eq!(rig.payloads(), ["0", "1"]);
+}
+
+#[test]
+fn what_is_left_of_a_subscription_that_was_taken_away_comes_if_another_covers_it() {
+    let mut rig = Rig::with(persistent(), |_| {});
+    let copies = away(3, QoS::AtMostOnce);
+    rig.replay("#", copies.clone());
+    rig.replay("$share/g/#", away(1, QoS::AtMostOnce));
+    let wanted = rig.session.take_wanted().retained;
+    let lost = [ByteString::from_static("#")];
+    let kept = |text: &'static str| TopicFilter::new(text).expect("a filter");
+    rig.session
+        .narrow_replays(&lost, &[kept("b/+"), kept("c")].into());
+    let lost = [ByteString::from_static("$share/g/x")];
+    rig.session.narrow_replays(&lost, &[kept("b/+")].into());
+    let message = |topic: &'static str| Message {
+        topic: TopicName::new(topic).expect("a topic"),
+        ..message(QoS::AtMostOnce, topic)
+    };
+    let named = copies
+        .iter()
+        .zip(["a", "b/1", "c"])
+        .map(|(copy, topic)| Replayed {
+            copy: Arc::clone(copy),
+            message: Some(Arc::new(message(topic))),
+        });
+    let named: Vec<_> = named.collect();
+    rig.session.bring_back_retained(rig.now, &wanted, &named);
+    assert_eq!(rig.payloads(), ["b/1"]);
+    let denied = rig.session.take_lost();
+    assert_eq!(denied.len(), 2, "counted");
+    assert!(denied.iter().all(|lost| lost.cause == DropCause::Denied));
+    let wanted = rig.session.take_wanted().retained;
+    let found = found(&wanted, QoS::AtMostOnce);
+    rig.session.bring_back_retained(rig.now, &wanted, &found);
+    assert_eq!(rig.payloads(), ["0"], "it is another one's");
 }
