@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -133,6 +133,21 @@ impl Broker {
             .current_dir(self.folder())
             .env_remove("HOOKWIRE_ADMIN_TOKEN");
         command
+    }
+
+    /// Ends it when this process ends: a static is never dropped.
+    #[must_use]
+    pub fn for_this_process(self) -> Self {
+        let watcher = Command::new("sh")
+            .args(["-c", "read -r _; kill \"$1\"", "sh", &self.pid.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("there is a shell");
+        // What it reads from is open for as long as this process lives.
+        std::mem::forget(watcher);
+        self
     }
 
     /// Its process id.

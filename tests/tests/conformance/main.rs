@@ -17,8 +17,9 @@ use hookwire_protocol::{Connect, ConnectProperties, Version, Will};
 use hookwire_tests::{Broker, Client, QoS, v5, v311, will};
 
 /// All defaults but two, shared by all tests that need no more: each has clients and topics of its own.
-static BROKER: LazyLock<Broker> =
-    LazyLock::new(|| Broker::start("[takeover]\nfight_after = 1000\n[limits]\nreceive_maximum = 8\n"));
+static BROKER: LazyLock<Broker> = LazyLock::new(|| {
+    Broker::start("[takeover]\nfight_after = 1000\n[limits]\nreceive_maximum = 8\n").for_this_process()
+});
 
 /// The versions that have a document with numbered statements.
 const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
