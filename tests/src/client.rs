@@ -154,6 +154,16 @@ impl Client {
         self.send_bytes(&bytes);
     }
 
+    /// Sends packets in one piece, so that the broker reads them together.
+    #[track_caller]
+    pub fn send_together(&mut self, packets: impl IntoIterator<Item = Packet>) {
+        let mut bytes = BytesMut::new();
+        for packet in packets {
+            hookwire_protocol::encode(&packet, self.decoder.version, &mut bytes);
+        }
+        self.send_bytes(&bytes);
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send_bytes(&mut self, bytes: &[u8]) {

@@ -366,16 +366,14 @@ fn messages_of_a_client_that_waits_stay_in_order() {
     let mut watcher = Client::connect(&broker, v5("watcher"));
     watcher.subscribe("#", QoS::AtLeastOnce);
     let mut client = Client::connect(&broker, v5("client"));
-    for (id, topic) in ["plain/1", "ask/2/slow", "plain/3", "ask/4", "plain/5"]
-        .into_iter()
-        .enumerate()
-    {
-        let id = u16::try_from(id).expect("few") + 1;
-        client.send(Packet::Publish(publish(topic, "", QoS::ExactlyOnce, id)));
-    }
-    client.send(Packet::Disconnect(hookwire_protocol::Disconnect::new(
+    let topics = ["plain/1", "ask/2/slow", "plain/3", "ask/4", "plain/5"];
+    let run = (1..)
+        .zip(topics)
+        .map(|(id, topic)| Packet::Publish(publish(topic, "", QoS::ExactlyOnce, id)));
+    let last = Packet::Disconnect(hookwire_protocol::Disconnect::new(
         DisconnectReason::NormalDisconnection,
-    )));
+    ));
+    client.send_together(run.chain([last]));
     server.wait_requests(1);
     let mut other = Client::connect(&broker, v5("other"));
     assert_eq!(
