@@ -142,7 +142,7 @@ impl Broker {
         }
     }
 
-    /// Whether a message may wait for those that follow it to the same recipients: nobody is to be asked about it any more,
+    /// Whether a message may wait for those that follow it to the same recipients: no policy changes it for one of them,
     /// whether there is room for those that follow does not depend on it, nobody gets it twice (it would get the next one
     /// between), and no subscription brings it as retained meanwhile.
     #[inline]
@@ -155,38 +155,39 @@ impl Broker {
         let rejects = round.settings.session.queue_overflow == QueueOverflow::RejectPublisher;
         let may_find_no_room = rejects || self.0.memory.is_full();
         let may_be_doubled = message.retain || matches.is_repeating;
-        let is_asked = round.asks_deliver || wants_deliver(round.chain, message);
-        let goes_alone = may_be_doubled || may_find_no_room || is_asked;
+        let goes_alone = may_be_doubled || may_find_no_room || wants_deliver(round.chain, message);
         matches.groups.is_empty() && !(goes_alone || self.watches().is_on())
     }
 
     /// Gives what was bundled to its recipients.
     pub(super) fn hand_over_bundle(&self, round: &Round<'_>, publisher: &mut Publisher, from: Option<u64>) {
-        let Some((matches, messages)) = publisher.bundle_mut().take() else {
+        let Some((matches, messages)) = publisher.bundle.take() else {
             return;
         };
         for recipient in &matches.recipients {
-            if from == Some(recipient.subscriber.id()) {
+            let client = &recipient.subscriber;
+            let consignments = messages.iter().map(Consignment::new);
+            if from == Some(client.id()) {
                 let addressee = || Addressee::of(recipient, None);
                 messages
                     .iter()
                     .for_each(|message| publisher.answer_before(message, addressee()));
-            } else if recipient.subscriber.is_restricted() {
-                for message in &messages {
-                    self.hand_over(round, publisher, message, recipient, None);
-                }
+            } else if asks_about(round, client) {
+                let let_through: Vec<_> = consignments
+                    .filter(|consignment| self.lets_through(round, consignment.message, client))
+                    .collect();
+                self.put(round, publisher, recipient, let_through.iter().copied());
             } else {
-                self.put(round, publisher, recipient, messages.iter().map(Consignment::new));
+                self.put(round, publisher, recipient, consignments);
             }
         }
-        publisher.bundle_mut().reuse(messages);
+        publisher.bundle.reuse(messages);
     }
 
     /// Whether a client has the right to get a message; where not, it is reported.
     #[inline]
     fn lets_through(&self, round: &Round<'_>, message: &Arc<Message>, client: &Arc<Client>) -> bool {
-        let is_asked = round.asks_deliver || client.is_restricted();
-        if !is_asked || self.may_receive(round.chain, client, message, round.now) {
+        if !asks_about(round, client) || self.may_receive(round.chain, client, message, round.now) {
             return true;
         }
         self.report_lost(client, vec![Lost::of(message, DropCause::Denied)]);
@@ -311,6 +312,12 @@ impl Broker {
             }
         });
     }
+}
+
+/// Whether policies, or a client's grant, have a say in what it receives.
+#[inline]
+fn asks_about(round: &Round<'_>, client: &Client) -> bool {
+    round.asks_deliver || client.is_restricted()
 }
 
 /// Whether policies want to judge the deliveries of a message. The broker's own are not shown to them.

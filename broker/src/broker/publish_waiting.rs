@@ -71,7 +71,7 @@ impl Broker {
         publisher.keep_up(author.client.answers_epoch());
         self.authorize_run_waiting(&round, author, &mut publisher).await;
         if chain.has(Hook::OnPublish) {
-            chain.on_publish_waiting(publisher.run_mut()).await;
+            chain.on_publish_waiting(&mut publisher.run).await;
         }
         self.ask_for_routes(&chain, author, &mut publisher).await;
         let round = Round::new(&chain, &settings, clock::now());
@@ -81,7 +81,9 @@ impl Broker {
 
     async fn authorize_run_waiting(&self, round: &Round<'_>, author: &Author, publisher: &mut Publisher) {
         let is_free = access::is_free(round.chain, &author.rights, Action::Publish);
-        let (run, memo) = publisher.run_and_access();
+        let Publisher {
+            run, access: memo, ..
+        } = publisher;
         for Publication { message, fate, .. } in run {
             if is_reserved(message) {
                 *fate = refused(None);
@@ -95,12 +97,12 @@ impl Broker {
     }
 
     async fn ask_for_routes(&self, chain: &Chain, author: &Author, publisher: &mut Publisher) {
-        let mut run = mem::take(publisher.run_mut());
+        let mut run = mem::take(&mut publisher.run);
         for publication in &mut run {
             self.ask_for_route(chain, publisher, publication, Some(author.client.id()))
                 .await;
         }
-        *publisher.run_mut() = run;
+        publisher.run = run;
     }
 
     /// Asks those who route a message before it is routed.

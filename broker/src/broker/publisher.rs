@@ -105,18 +105,6 @@ impl Publisher {
         self.access.forget();
     }
 
-    pub(super) fn bundle_mut(&mut self) -> &mut Bundle {
-        &mut self.bundle
-    }
-
-    pub(super) fn run_mut(&mut self) -> &mut Vec<Publication> {
-        &mut self.run
-    }
-
-    pub(super) fn run_and_access(&mut self) -> (&mut [Publication], &mut AccessMemo) {
-        (&mut self.run, &mut self.access)
-    }
-
     pub(super) fn accept(&mut self, taken: Taken) {
         let is_judged = taken.novelty == Novelty::New;
         self.answers.push(Answer {

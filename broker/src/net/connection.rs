@@ -491,7 +491,8 @@ impl<S: Stream> Connection<S> {
     fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
         match packet {
             Packet::Puback(puback) => {
-                return self.on_ack(|session| session.handle_puback(puback.packet_id, puback.reason));
+                self.acks.push((puback.packet_id, puback.reason));
+                return self.acknowledge();
             }
             Packet::Pubrec(pubrec) => {
                 return self.on_ack(|session| session.handle_pubrec(now, &pubrec));

@@ -1,12 +1,14 @@
 //! Runs of messages that arrive in one piece, whoever they are for.
 
 use bytes::BytesMut;
-use hookwire_hooks::{Authentication, Grant, Message, Rejection, RuleAction, Verdict};
+use hookwire_hooks::{
+    AccessDecision, Action, Authentication, Grant, Message, Rejection, RuleAction, Verdict,
+};
 use hookwire_protocol::{Delivery, DisconnectReason, Packet, PublishReason, Version};
 
 use super::peer::{Peer, connect_as, id, message};
 use super::policy::Policy;
-use super::{authenticator, broker, broker_with, install};
+use super::{Broker, authenticator, authorizer, broker, broker_with, install};
 use crate::config::Overlapping;
 
 /// What goes out in one write: `n`-th message under the n-th of these topics.
@@ -27,6 +29,20 @@ async fn payloads(peer: &mut Peer, count: usize) -> Vec<String> {
     }
     peer.hears_nothing().await;
     payloads
+}
+
+/// One of two clients may not have what is secret; what the other one gets.
+async fn share_a_run(broker: &Broker, others: &str) {
+    let mut restricted = Peer::connect(broker, "restricted").await;
+    let mut free = Peer::connect(broker, "free").await;
+    restricted.subscribe("a/#").await;
+    free.subscribe("a/#").await;
+    let mut publisher = Peer::connect(broker, "p").await;
+    publisher
+        .send_bytes(&run(&["a/open", "a/secret", "a/secret", "a/open"]))
+        .await;
+    assert_eq!(payloads(&mut free, others.len()).await.concat(), others);
+    assert_eq!(payloads(&mut restricted, 2).await.concat(), "03");
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,16 +100,25 @@ async fn whoever_may_not_have_all_is_asked_about_each() {
     };
     let admit = authenticator(move |who| Authentication::Allow(Box::new(grant(&who.client_id))));
     install(&broker, vec![admit]);
-    let mut restricted = Peer::connect(&broker, "restricted").await;
-    let mut free = Peer::connect(&broker, "free").await;
-    restricted.subscribe("a/#").await;
-    free.subscribe("a/#").await;
-    let mut publisher = Peer::connect(&broker, "p").await;
-    publisher
-        .send_bytes(&run(&["a/open", "a/secret", "a/secret", "a/open"]))
-        .await;
-    assert_eq!(payloads(&mut free, 4).await.concat(), "0123");
-    assert_eq!(payloads(&mut restricted, 2).await.concat(), "03");
+    share_a_run(&broker, "0123").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_are_asked_about_each_delivery_of_a_run() {
+    let broker = broker();
+    let decide = |asked, topic: &str| {
+        if asked == Action::Deliver && topic == "a/secret" {
+            AccessDecision::Deny(None)
+        } else {
+            AccessDecision::Allow
+        }
+    };
+    let policy = Policy {
+        asks_deliver: true,
+        ..authorizer(decide)
+    };
+    install(&broker, vec![policy]);
+    share_a_run(&broker, "03").await;
 }
 
 #[tokio::test(start_paused = true)]
