@@ -20,6 +20,15 @@ pub enum Action {
     Will,
 }
 
+impl Action {
+    pub(crate) const ALL: [Self; 4] = [Self::Publish, Self::Subscribe, Self::Deliver, Self::Will];
+
+    /// This action in a set of them.
+    pub(crate) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
 /// One question to the authorize hook.
 #[derive(Debug, Clone, Copy)]
 pub struct Access<'a> {

@@ -14,10 +14,11 @@ use std::time::Duration;
 use bytestring::ByteString;
 use hookwire_protocol::{ConnectReason, PublishReason, TopicName};
 
+use crate::wishes::Wishes;
 use crate::{
     Access, AccessAnswer, AccessDecision, Action, Authentication, ClientKey, Credentials, Denial, Event,
-    EventClass, Failure, Grant, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection, Routing,
-    Verdict, Verdicts, WillCause, WillDecision, WillDelays,
+    EventClass, Failure, Grant, Hook, HookSet, Message, OnFailure, Plugin, Recipients, Rejection,
+    Replacement, Routing, Verdict, Verdicts, WillCause, WillDecision, WillDelays,
 };
 
 /// How long an answer holds that no plugin had a part in: until the chain changes.
@@ -84,6 +85,8 @@ pub struct Publication {
     pub origin: Option<Arc<str>>,
     /// What was said about its recipients, if that was asked before it is routed, since a plugin had to be waited for.
     pub routing: Option<Box<Routing>>,
+    /// [`Chain::interest_in`] its topic, if somebody knows: then only plugins that may want it are asked whether they do.
+    pub interest: Option<HookSet>,
 }
 
 impl Publication {
@@ -95,13 +98,14 @@ impl Publication {
             throttle: Duration::ZERO,
             origin: None,
             routing: None,
+            interest: None,
         }
     }
 
     fn apply(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Pass => {}
-            Verdict::Replace(replacement) => replacement.apply(Arc::make_mut(&mut self.message)),
+            Verdict::Replace(replacement) => self.replace(*replacement),
             Verdict::Drop => self.fate = Fate::Drop,
             Verdict::Reject(rejection) => self.fate = Fate::Reject(rejection),
             Verdict::Disconnect(rejection) => self.fate = Fate::Disconnect(rejection),
@@ -109,8 +113,23 @@ impl Publication {
         }
     }
 
+    fn replace(&mut self, replacement: Replacement) {
+        if replacement.topic.is_some() {
+            // What was known is about another topic.
+            self.interest = None;
+        }
+        replacement.apply(Arc::make_mut(&mut self.message));
+    }
+
+    /// Whether any plugin may want it at a hook, as far as is known.
+    #[inline]
+    fn may_be_wanted(&self, hook: Hook) -> bool {
+        self.interest.is_none_or(|hooks| hooks.contains(hook))
+    }
+
     fn is_for(&self, plugin: &dyn Plugin) -> bool {
         self.fate == Fate::Pass
+            && self.may_be_wanted(Hook::OnPublish)
             && self
                 .origin
                 .as_deref()
@@ -141,8 +160,7 @@ pub struct Chain {
     enforced: HookSet,
     /// What shadows implement.
     shadowed: HookSet,
-    /// Classes of events that a plugin wants to be told of.
-    events: u8,
+    wishes: Wishes,
 }
 
 impl std::fmt::Debug for Chain {
@@ -167,15 +185,13 @@ impl Chain {
                 .fold(HookSet::EMPTY, HookSet::with)
         };
         let (enforced, shadowed) = (hooks_of(false), hooks_of(true));
-        let is_wanted = |class: &EventClass| plugins.iter().any(|plugin| tells(&**plugin, *class));
-        let events = EventClass::ALL.into_iter().filter(is_wanted);
         Self {
             generation,
             defaults,
             hooks: shadowed.iter().fold(enforced, HookSet::with),
             enforced,
             shadowed,
-            events: events.fold(0, |set, class| set | class.bit()),
+            wishes: Wishes::of(&plugins),
             plugins,
         }
     }
@@ -210,7 +226,7 @@ impl Chain {
     /// Whether any plugin wants to be told of events of this class.
     #[inline]
     pub fn wants_event(&self, class: EventClass) -> bool {
-        self.events & class.bit() != 0
+        self.wishes.has_event(class)
     }
 
     /// Whether any plugin has a say in who may connect, in the one way or the other. A shadow has none.
@@ -255,11 +271,9 @@ impl Chain {
     }
 
     /// Whether any plugin wants to be asked about an action.
+    #[inline]
     pub fn wants_access(&self, action: Action) -> bool {
-        self.has(Hook::Authorize)
-            && self
-                .listening(Hook::Authorize)
-                .any(|plugin| plugin.wants_access(action))
+        self.wishes.has_action(action)
     }
 
     /// Whether an action can be refused at all: a plugin wants to be asked about it, or the configuration
@@ -287,10 +301,7 @@ impl Chain {
 
     /// Whether any plugin may wait for others when it is asked about an action.
     pub fn waits_for_access(&self, action: Action) -> bool {
-        self.has(Hook::Authorize)
-            && self
-                .listening(Hook::Authorize)
-                .any(|plugin| plugin.wants_access(action) && plugin.waits_for_access(action))
+        self.wishes.waits_for_action(action)
     }
 
     /// The same as [`authorize`](Self::authorize), for a client that can be made to wait.
@@ -341,8 +352,28 @@ impl Chain {
         }
     }
 
+    /// Whether plugins see any messages, at one of [`Hook::OF_MESSAGES`].
+    #[inline]
+    pub fn sees_messages(&self) -> bool {
+        Hook::OF_MESSAGES.into_iter().any(|hook| self.has(hook))
+    }
+
+    /// At which of [`Hook::OF_MESSAGES`] plugins, shadows included, want messages of this topic. It stays the same for as long as
+    /// the chain is in force.
+    pub fn interest_in(&self, topic: &TopicName) -> HookSet {
+        let is_wanted = |hook: &Hook| {
+            let mut plugins = self.listening(*hook);
+            plugins.any(|plugin| plugin.wants_topic(*hook, topic))
+        };
+        let hooks = Hook::OF_MESSAGES.into_iter().filter(is_wanted);
+        hooks.fold(HookSet::EMPTY, HookSet::with)
+    }
+
     /// Judges a run of messages of one connection, in order.
     pub fn on_publish(&self, run: &mut [Publication]) {
+        if !is_any_wanted(run) {
+            return;
+        }
         let before = self.shadow_copy(run);
         self.judge(run);
         self.shadow_publish(&before, run);
@@ -361,13 +392,14 @@ impl Chain {
 
     /// Whether any plugin may wait for others when it is asked about messages.
     pub fn waits_for_messages(&self) -> bool {
-        [Hook::OnPublish, Hook::Route]
-            .into_iter()
-            .any(|hook| self.has(hook) && self.listening(hook).any(|plugin| plugin.waits_for_messages(hook)))
+        self.wishes.waits_for_messages
     }
 
     /// The same as [`on_publish`](Self::on_publish), for a connection that can be made to wait.
     pub async fn on_publish_waiting(&self, run: &mut [Publication]) {
+        if !is_any_wanted(run) {
+            return;
+        }
         let before = self.shadow_copy(run);
         self.judge_waiting(run).await;
         self.shadow_publish_waiting(&before, run).await;
@@ -539,6 +571,12 @@ impl Hearing {
     }
 }
 
+/// Whether any plugin may want to judge any message of a run.
+fn is_any_wanted(run: &[Publication]) -> bool {
+    run.iter()
+        .any(|publication| publication.may_be_wanted(Hook::OnPublish))
+}
+
 /// Which messages of a run a plugin wants to see.
 fn wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
     (0..run.len()).filter(|&at| run[at].is_for(plugin)).collect()
@@ -565,10 +603,6 @@ fn reroute(plugin: &dyn Plugin, routing: &mut Routing, answer: Result<Routing, F
             OnFailure::Deny | OnFailure::Disconnect => routing.withheld = true,
         },
     }
-}
-
-fn tells(plugin: &dyn Plugin, class: EventClass) -> bool {
-    plugin.hooks().contains(Hook::Events) && plugin.wants_event(class)
 }
 
 const POLICY_FAILED: ByteString = ByteString::from_static("policy failed");

@@ -25,6 +25,7 @@ mod subscribe;
 mod surroundings;
 mod verdicts;
 mod will;
+mod wishes;
 
 pub use access::{Access, AccessAnswer, AccessDecision, Action, AskedAccess};
 pub use authenticate::{Authentication, Credentials, Denial, Grant, RuleAction, TopicRule};

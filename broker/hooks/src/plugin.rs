@@ -60,6 +60,9 @@ impl Hook {
         Self::Control,
     ];
 
+    /// Those that see a message only if its topic is one that the plugin wants.
+    pub const OF_MESSAGES: [Self; 3] = [Self::OnPublish, Self::Route, Self::Deliver];
+
     /// Name of its WIT interface.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -169,10 +172,11 @@ pub trait Plugin: Send + Sync {
     /// What it would have done in the place of the chain; only asked of a shadow.
     fn compared(&self, _: Hook, _: Comparison) {}
 
-    /// Whether its authorize hook wants to be asked about this action.
+    /// Whether its authorize hook wants to be asked about this action. The answer is the same for as long as the plugin lives.
     fn wants_access(&self, action: Action) -> bool;
 
-    /// Whether `hook` ([`Hook::OnPublish`], [`Hook::Route`] or [`Hook::Deliver`]) wants to see messages of this topic.
+    /// Whether `hook`, one of [`Hook::OF_MESSAGES`], wants to see messages of this topic. The answer is the same for as long as the
+    /// plugin lives, so that whoever publishes to a topic again need not ask again.
     fn wants_topic(&self, hook: Hook, topic: &TopicName) -> bool;
 
     /// Who may connect.

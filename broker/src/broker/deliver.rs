@@ -17,6 +17,7 @@ use crate::config::QueueOverflow;
 use crate::metrics::Limit;
 use crate::router::{Matches, Recipient, Subscriber};
 use crate::session::{Delivered, Lost, Offer, Replayed, Sent};
+use crate::watch::Basis;
 
 /// One who is to get a message, and the shared subscription that chose it.
 #[derive(Debug)]
@@ -105,6 +106,19 @@ impl Broker {
             let addressee = Addressee::of(recipient, shared);
             return self.hand_over_all(round, publisher, message, vec![addressee]);
         }
+        self.give(round, publisher, message, recipient, shared);
+    }
+
+    /// The same for a delivery that no policy wants to judge.
+    #[inline]
+    pub(super) fn give(
+        &self,
+        round: &Round<'_>,
+        publisher: &mut Publisher,
+        message: &Arc<Message>,
+        recipient: &Recipient<Arc<Client>>,
+        shared: Option<&Arc<SharedFilter>>,
+    ) {
         if self.lets_through(round, message, &recipient.subscriber) {
             let consignment = Consignment {
                 shared,
@@ -142,8 +156,7 @@ impl Broker {
         }
     }
 
-    /// Whether a message may wait for those that follow it to the same recipients: no policy changes it for one of them,
-    /// whether there is room for those that follow does not depend on it, nobody gets it twice (it would get the next one
+    /// Whether a message that no policy changes for one of its recipients may wait for those that follow it to the same: whether there is room for those that follow does not depend on it, nobody gets it twice (it would get the next one
     /// between), and no subscription brings it as retained meanwhile.
     #[inline]
     pub(super) fn may_bundle(
@@ -155,8 +168,7 @@ impl Broker {
         let rejects = round.settings.session.queue_overflow == QueueOverflow::RejectPublisher;
         let may_find_no_room = rejects || self.0.memory.is_full();
         let may_be_doubled = message.retain || matches.is_repeating;
-        let goes_alone = may_be_doubled || may_find_no_room || wants_deliver(round.chain, message);
-        matches.groups.is_empty() && !(goes_alone || self.watches().is_on())
+        matches.groups.is_empty() && !(may_be_doubled || may_find_no_room || self.watches().is_on())
     }
 
     /// Gives what was bundled to its recipients.
@@ -173,10 +185,9 @@ impl Broker {
                     .iter()
                     .for_each(|message| publisher.answer_before(message, addressee()));
             } else if asks_about(round, client) {
-                let let_through: Vec<_> = consignments
-                    .filter(|consignment| self.lets_through(round, consignment.message, client))
-                    .collect();
-                self.put(round, publisher, recipient, let_through.iter().copied());
+                let let_through = self.let_through(round, client, &messages);
+                let consignments = let_through.into_iter().map(Consignment::new);
+                self.put(round, publisher, recipient, consignments);
             } else {
                 self.put(round, publisher, recipient, consignments);
             }
@@ -192,6 +203,32 @@ impl Broker {
         }
         self.report_lost(client, vec![Lost::of(message, DropCause::Denied)]);
         false
+    }
+
+    /// The messages of one topic that a client has the right to get; the others are reported. What its grant says, or an answer
+    /// that is remembered, is said of the topic, and so of all of them.
+    fn let_through<'m>(
+        &self,
+        round: &Round<'_>,
+        client: &Arc<Client>,
+        messages: &'m [Arc<Message>],
+    ) -> Vec<&'m Arc<Message>> {
+        let mut said_of_all = None;
+        let has_right = |message: &&Arc<Message>| {
+            if let Some(is_allowed) = said_of_all {
+                return is_allowed;
+            }
+            let (decision, basis) = self.decide_delivery(round.chain, client, message, round.now);
+            let is_allowed = decision == AccessDecision::Allow;
+            said_of_all = basis.map(|_| is_allowed);
+            is_allowed
+        };
+        let (let_through, refused): (Vec<_>, Vec<_>) = messages.iter().partition(has_right);
+        let lost = refused
+            .into_iter()
+            .map(|message| Lost::of(message, DropCause::Denied));
+        self.report_lost(client, lost.collect());
+        let_through
     }
 
     /// Gives a client messages that it may have, in order.
@@ -249,6 +286,17 @@ impl Broker {
         message: &Message,
         now: Instant,
     ) -> bool {
+        let (decision, _) = self.decide_delivery(chain, client, message, now);
+        decision == AccessDecision::Allow
+    }
+
+    fn decide_delivery(
+        &self,
+        chain: &Chain,
+        client: &Client,
+        message: &Message,
+        now: Instant,
+    ) -> (AccessDecision, Option<Basis>) {
         let standing = client.standing();
         let asked = Access {
             client: standing.facts.key,
@@ -261,7 +309,7 @@ impl Broker {
         let (decision, basis) = access::decide_on_basis(chain, &standing.rights, &mut memo, &asked, now);
         drop(memo);
         self.tell_decided(&asked, basis, &decision, chain.generation());
-        decision == AccessDecision::Allow
+        (decision, basis)
     }
 
     /// What policies make of retained messages that a subscription brings.

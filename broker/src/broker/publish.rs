@@ -25,7 +25,7 @@ use hookwire_protocol::{
 
 use super::access;
 use super::client::Client;
-use super::deliver::{Addressee, wants_deliver};
+use super::deliver::Addressee;
 use super::publisher::{Answer, Own, Publisher};
 use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
 use crate::config::Mqtt3Rejected;
@@ -65,6 +65,8 @@ struct Audience<'a> {
     from: Option<u64>,
     /// What a policy has made of it.
     routing: Option<&'a Routing>,
+    /// Whether policies want to judge the deliveries.
+    is_judged: bool,
 }
 
 /// Whose messages are published.
@@ -175,6 +177,7 @@ impl Broker {
         publisher.keep_up(author.client.answers_epoch());
         self.authorize_run(round, &author.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
+            publisher.note_interests(round.chain);
             round.chain.on_publish(&mut publisher.run);
         }
         self.settle_run(round, &author, publisher, taken)
@@ -192,14 +195,21 @@ impl Broker {
 
     fn authorize_run(&self, round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
         let free = access::is_free(round.chain, rights, Action::Publish);
-        let (run, memo) = (&mut publisher.run, &mut publisher.access);
-        for publication in run {
-            if is_reserved(&publication.message) {
-                publication.fate = refused(None);
-            } else if !free && let Some(asked) = asked_of(&publication.message) {
-                let (decision, basis) = access::decide_on_basis(round.chain, rights, memo, &asked, round.now);
-                self.tell_decided(&asked, basis, &decision, round.chain.generation());
-                obey(&mut publication.fate, decision);
+        let memo = &mut publisher.access;
+        for neighbours in publisher.run.chunk_by_mut(are_of_one_topic) {
+            // What the client's grant says, or an answer that is remembered, is said of the topic.
+            let mut said_of_all = None;
+            for publication in neighbours {
+                if is_reserved(&publication.message) {
+                    publication.fate = refused(None);
+                } else if !free && let Some(asked) = asked_of(&publication.message) {
+                    let (decision, basis) = said_of_all.take().unwrap_or_else(|| {
+                        access::decide_on_basis(round.chain, rights, memo, &asked, round.now)
+                    });
+                    self.tell_decided(&asked, basis, &decision, round.chain.generation());
+                    said_of_all = basis.is_some().then(|| (decision.clone(), basis));
+                    obey(&mut publication.fate, decision);
+                }
             }
         }
     }
@@ -446,15 +456,18 @@ impl Broker {
         from: Option<u64>,
     ) -> Placed {
         let Publication {
-            mut message, routing, ..
+            mut message,
+            routing,
+            interest,
+            ..
         } = publication;
+        let interest = interest.unwrap_or_else(|| publisher.interest(round.chain, &message.topic));
         begin(&mut message, round.now);
         // Clients' packets are within it; what a plugin made of one may not be.
         if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             return Placed::TooLarge;
         }
-        let asks_route =
-            routing.is_none() && round.chain.has(Hook::Route) && round.chain.wants_route(&message.topic);
+        let asks_route = routing.is_none() && interest.contains(Hook::Route);
         if asks_route {
             // What came before is not to wait for a policy, nor to be a victim of what it does.
             self.hand_over_bundle(round, publisher, from);
@@ -488,7 +501,8 @@ impl Broker {
             return Placed::Unheard(unheard(&message, matches.withheld));
         }
         keep(&mut message, topic);
-        if routing.is_none() && self.may_bundle(round, &message, matches) {
+        let is_judged = interest.contains(Hook::Deliver);
+        if routing.is_none() && !is_judged && self.may_bundle(round, &message, matches) {
             if !publisher.bundle.is_for(matches) {
                 let matches = Arc::clone(matches);
                 self.hand_over_bundle(round, publisher, from);
@@ -503,6 +517,7 @@ impl Broker {
             matches: &matches,
             from,
             routing: routing.as_ref(),
+            is_judged,
         };
         self.fan_out(round, publisher, &message, audience);
         for topic in routing.iter().flat_map(|routing| &routing.copies) {
@@ -555,6 +570,9 @@ impl Broker {
             matches: &matches,
             from,
             routing: None,
+            is_judged: publisher
+                .interest(round.chain, &copy.topic)
+                .contains(Hook::Deliver),
         };
         self.fan_out(round, publisher, &Arc::new(copy), audience);
     }
@@ -567,12 +585,12 @@ impl Broker {
         audience: Audience<'_>,
     ) {
         let is_own = |recipient: &Recipient<Arc<Client>>| audience.from == Some(recipient.subscriber.id());
-        if !wants_deliver(round.chain, message) {
+        if !audience.is_judged {
             return self.address(round, message, audience, |recipient, shared| {
                 if is_own(recipient) {
                     publisher.answer_before(message, Addressee::of(recipient, shared));
                 } else {
-                    self.hand_over(round, publisher, message, recipient, shared);
+                    self.give(round, publisher, message, recipient, shared);
                 }
             });
         }
@@ -610,6 +628,7 @@ impl Broker {
             matches,
             from,
             routing,
+            ..
         } = audience;
         for recipient in &matches.recipients {
             if routing.is_none_or(|routing| routing.includes(recipient.subscriber.key())) {
@@ -649,6 +668,7 @@ impl Broker {
             matches: &matches,
             from: None,
             routing: None,
+            is_judged: false,
         };
         self.fan_out(round, publisher, message, audience);
     }
@@ -667,6 +687,11 @@ pub(super) fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
             });
         }
     }
+}
+
+/// Whether two neighbours in a run need be looked up but once.
+pub(super) fn are_of_one_topic(one: &Publication, other: &Publication) -> bool {
+    one.message.topic == other.message.topic
 }
 
 pub(super) fn is_reserved(message: &Message) -> bool {

@@ -71,6 +71,7 @@ impl Broker {
         publisher.keep_up(author.client.answers_epoch());
         self.authorize_run_waiting(&round, author, &mut publisher).await;
         if chain.has(Hook::OnPublish) {
+            publisher.note_interests(&chain);
             chain.on_publish_waiting(&mut publisher.run).await;
         }
         self.ask_for_routes(&chain, author, &mut publisher).await;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use hookwire_hooks::{Message, Publication};
-use hookwire_protocol::{Delivery, PublishReason};
+use hookwire_hooks::{Chain, HookSet, Message, Publication};
+use hookwire_protocol::{Delivery, PublishReason, TopicName};
 
 use super::access::AccessMemo;
 use super::bundle::Bundle;
 use super::client::Client;
 use super::deliver::Addressee;
-use crate::router::Memo;
+use super::publish::are_of_one_topic;
+use crate::router::{Matches, Memo};
 use crate::session::{Link, Novelty, Taken};
 
 /// For how long a publisher is not read from after a run that a recipient was too slow for: long enough to write and acknowledge what
@@ -24,7 +25,9 @@ const SCARCE_RESPITE: Duration = Duration::from_millis(50);
 /// What one publishing connection keeps between its messages.
 #[derive(Debug, Default)]
 pub struct Publisher {
-    pub(super) memo: Memo<Arc<Client>>,
+    pub(super) memo: Memo<Arc<Matches<Arc<Client>>>>,
+    /// At which hooks policies want messages of a topic.
+    pub(super) interests: Memo<HookSet>,
     pub(super) access: AccessMemo,
     /// For how long it is not to be read from, since a recipient takes its messages more slowly than they come.
     pub(super) respite: Duration,
@@ -67,6 +70,34 @@ impl Publisher {
         for link in self.dirty.drain(..) {
             link.wake();
         }
+    }
+
+    /// At which of [`Hook::OF_MESSAGES`] policies want messages of a topic.
+    ///
+    /// [`Hook::OF_MESSAGES`]: hookwire_hooks::Hook::OF_MESSAGES
+    #[inline]
+    pub(super) fn interest(&mut self, chain: &Chain, topic: &TopicName) -> HookSet {
+        if !chain.sees_messages() {
+            return HookSet::EMPTY;
+        }
+        let (_, hooks) = self
+            .interests
+            .recall(chain.generation(), topic, || chain.interest_in(topic));
+        *hooks
+    }
+
+    /// Takes note of what policies want of the messages that came in.
+    pub(super) fn note_interests(&mut self, chain: &Chain) {
+        let mut run = std::mem::take(&mut self.run);
+        for neighbours in run.chunk_by_mut(are_of_one_topic) {
+            let interest = neighbours
+                .first()
+                .map(|publication| self.interest(chain, &publication.message.topic));
+            neighbours
+                .iter_mut()
+                .for_each(|publication| publication.interest = interest);
+        }
+        self.run = run;
     }
 
     /// A recipient takes its messages more slowly than they come.

@@ -1,31 +1,24 @@
 //! What one publisher need not look up again.
 
-use std::sync::Arc;
-
 use hashbrown::HashMap;
 use hookwire_protocol::TopicName;
 
-use super::Matches;
-
-/// Topics remembered for one publisher; beyond it the memo starts anew, which costs a look-up in the tree
-/// each.
+/// Topics remembered for one publisher; beyond it the memo starts anew, which costs a look-up each.
 const TOPICS_MAX: usize = 1024;
 
-/// Topic → who receives it, as long as no subscription changes.
+/// Topic → what was found out about it, for as long as that holds: one generation of whatever it depends on.
 #[derive(Debug)]
-pub struct Memo<S> {
+pub struct Memo<V> {
     generation: u64,
     /// Of the topic that was asked for last.
-    last: Option<Found<S>>,
-    known: Known<S>,
+    last: Option<Found<V>>,
+    known: HashMap<TopicName, V>,
 }
 
-type Known<S> = HashMap<TopicName, Arc<Matches<S>>>;
+/// A topic, in memory of its own that all messages of that topic may share, and what was found out about it.
+pub type Found<V> = (TopicName, V);
 
-/// A topic, in memory of its own that all messages of that topic may share, and who receives it.
-pub type Found<S> = (TopicName, Arc<Matches<S>>);
-
-impl<S> Default for Memo<S> {
+impl<V> Default for Memo<V> {
     fn default() -> Self {
         Self {
             generation: 0,
@@ -35,15 +28,10 @@ impl<S> Default for Memo<S> {
     }
 }
 
-impl<S> Memo<S> {
-    /// The matches of a topic, looked up when they are not known or no longer true.
+impl<V: Clone> Memo<V> {
+    /// What is known of a topic, looked up when it is not known or no longer true.
     #[inline]
-    pub fn matches(
-        &mut self,
-        generation: u64,
-        topic: &TopicName,
-        look_up: impl FnOnce() -> Matches<S>,
-    ) -> &Found<S> {
+    pub fn recall(&mut self, generation: u64, topic: &TopicName, look_up: impl FnOnce() -> V) -> &Found<V> {
         if self.generation != generation {
             self.forget();
             self.generation = generation;
@@ -60,15 +48,19 @@ impl<S> Memo<S> {
     }
 }
 
-fn find<S>(known: &mut Known<S>, topic: &TopicName, look_up: impl FnOnce() -> Matches<S>) -> Found<S> {
-    if let Some((topic, matches)) = known.get_key_value(topic) {
-        return (topic.clone(), Arc::clone(matches));
+fn find<V: Clone>(
+    known: &mut HashMap<TopicName, V>,
+    topic: &TopicName,
+    look_up: impl FnOnce() -> V,
+) -> Found<V> {
+    if let Some((topic, value)) = known.get_key_value(topic) {
+        return (topic.clone(), value.clone());
     }
     if known.len() >= TOPICS_MAX {
         known.clear();
     }
     // With memory of its own, so that the memo holds no read buffers.
-    let (topic, matches) = (topic.detached(), Arc::new(look_up()));
-    known.insert(topic.clone(), Arc::clone(&matches));
-    (topic, matches)
+    let (topic, value) = (topic.detached(), look_up());
+    known.insert(topic.clone(), value.clone());
+    (topic, value)
 }

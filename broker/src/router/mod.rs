@@ -87,19 +87,20 @@ impl<S: Subscriber> Router<S> {
     #[inline]
     pub fn matching<'m>(
         &self,
-        memo: &'m mut Memo<S>,
+        memo: &'m mut Memo<Arc<Matches<S>>>,
         topic: &TopicName,
         publisher: Option<u64>,
-    ) -> &'m Found<S> {
+    ) -> &'m Found<Arc<Matches<S>>> {
         // Read before the look-up: a change in between makes the memo stale, never wrong.
         let generation = self.generation.load(Ordering::Acquire);
-        memo.matches(generation, topic, || {
+        memo.recall(generation, topic, || {
             let overlapping = if self.sends_each.load(Ordering::Relaxed) {
                 Overlapping::Each
             } else {
                 Overlapping::Once
             };
-            self.subscriptions.read().matching(topic, publisher, overlapping)
+            let subscriptions = self.subscriptions.read();
+            Arc::new(subscriptions.matching(topic, publisher, overlapping))
         })
     }
 

@@ -26,6 +26,8 @@ pub(super) type Compared = Arc<Mutex<Vec<(Hook, Comparison)>>>;
 #[derive(Default)]
 pub(super) struct Policy {
     pub(super) name: &'static str,
+    /// How the topics of messages begin that it wants to see; of all but `unwatched/` if it does not say.
+    pub(super) topics: Option<&'static str>,
     pub(super) authenticate: Ask<Credentials, Authentication>,
     /// Data of the client, and the state; none at the begin.
     pub(super) exchange: Ask<Round, EnhancedStep>,
@@ -112,7 +114,10 @@ impl Plugin for Policy {
     }
 
     fn wants_topic(&self, _: Hook, topic: &TopicName) -> bool {
-        !topic.as_str().starts_with("unwatched/")
+        match self.topics {
+            Some(start) => topic.as_str().starts_with(start),
+            None => !topic.as_str().starts_with("unwatched/"),
+        }
     }
 
     fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>> {

@@ -2,11 +2,12 @@
 
 use bytes::BytesMut;
 use hookwire_hooks::{
-    AccessDecision, Action, Authentication, Grant, Message, Rejection, RuleAction, Verdict,
+    AccessDecision, Action, Authentication, DeliverDecision, Grant, Message, Parcel, Rejection, Replacement,
+    Routing, RuleAction, Verdict,
 };
 use hookwire_protocol::{Delivery, DisconnectReason, Packet, PublishReason, Version};
 
-use super::peer::{Peer, connect_as, id, message};
+use super::peer::{Peer, connect_as, id, message, topic};
 use super::policy::Policy;
 use super::{Broker, authenticator, authorizer, broker, broker_with, install};
 use crate::config::Overlapping;
@@ -193,4 +194,95 @@ async fn what_was_taken_before_a_run_that_ends_the_connection_stays_taken() {
         .await;
     assert!(matches!(publisher.next().await, Some(Packet::Pubrec(_))));
     assert_eq!(payloads(&mut listener, 1).await, ["once"]);
+}
+
+/// A policy that wants messages of some topics only, and drops them.
+fn dropping(topics: &'static str) -> Policy {
+    Policy {
+        topics: Some(topics),
+        on_publish: Some(Box::new(|_| Ok(Verdict::Drop))),
+        ..Policy::default()
+    }
+}
+
+/// A policy that wants messages of some topics only, and gives them another.
+fn renaming(topics: &'static str, other: &'static str) -> Policy {
+    let rename = move |_| {
+        let topic = Some(topic(other));
+        Ok(Verdict::Replace(Box::new(Replacement {
+            topic,
+            ..Replacement::default()
+        })))
+    };
+    Policy {
+        topics: Some(topics),
+        on_publish: Some(Box::new(rename)),
+        ..Policy::default()
+    }
+}
+
+/// What a publisher remembers of policies' interest is about the topic that a message has, whoever gave it, and about the policies in
+/// force.
+#[tokio::test(start_paused = true)]
+async fn who_wants_a_message_is_asked_again_where_the_topic_or_the_policies_change() {
+    let broker = broker();
+    let renaming = || renaming("in/", "out/x");
+    let mut listener = Peer::connect(&broker, "listener").await;
+    listener.subscribe("#").await;
+    let mut publisher = Peer::connect(&broker, "p").await;
+    let topics = run(&["in/a", "in/a", "b", "out/x", "in/a", "b"]);
+    for (policies, expected) in [
+        (vec![renaming(), dropping("out/")], "25"),
+        (vec![renaming()], "012345"),
+        (vec![dropping("in/")], "235"),
+        (vec![dropping("b")], "0134"),
+        (vec![], "012345"),
+    ] {
+        install(&broker, policies);
+        publisher.send_bytes(&topics).await;
+        assert_eq!(payloads(&mut listener, expected.len()).await.concat(), expected);
+        for _ in 1..=6 {
+            assert!(matches!(publisher.next().await, Some(Packet::Puback(_))));
+        }
+    }
+}
+
+/// Deliveries and recipients are asked about for the topics that policies want, whatever was remembered first.
+#[tokio::test(start_paused = true)]
+async fn deliveries_of_some_topics_are_judged_and_others_go_together() {
+    let broker = broker();
+    let odd = |parcel: Parcel| {
+        let is_odd = matches!(&*parcel.message.payload, b"1" | b"3" | b"7");
+        Ok(if is_odd {
+            DeliverDecision::Drop
+        } else {
+            DeliverDecision::Pass
+        })
+    };
+    let nobody = |_| {
+        Ok(Routing {
+            only: Some(Vec::new()),
+            ..Routing::default()
+        })
+    };
+    let judging = Policy {
+        topics: Some("judged"),
+        deliver: Some(Box::new(odd)),
+        ..Policy::default()
+    };
+    let routing = Policy {
+        topics: Some("routed"),
+        route: Some(Box::new(nobody)),
+        ..Policy::default()
+    };
+    install(&broker, vec![renaming("in/", "judged"), judging, routing]);
+    let mut listener = Peer::connect(&broker, "listener").await;
+    listener.subscribe("#").await;
+    let mut publisher = Peer::connect(&broker, "p").await;
+    publisher
+        .send_bytes(&run(&[
+            "judged", "judged", "a", "a", "judged", "routed", "a", "in/x",
+        ]))
+        .await;
+    assert_eq!(payloads(&mut listener, 5).await.concat(), "02346");
 }
