@@ -159,7 +159,13 @@ impl AccessMemo {
         }
     }
 
-    fn get(&mut self, generation: u64, access: &Access<'_>, now: Instant) -> Option<AccessDecision> {
+    /// What was answered, if that still holds.
+    pub(super) fn get(
+        &mut self,
+        generation: u64,
+        access: &Access<'_>,
+        now: Instant,
+    ) -> Option<AccessDecision> {
         if self.generation != generation {
             self.forget();
             self.generation = generation;

@@ -1,5 +1,6 @@
 //! The last step to a recipient: whether it may have the message, what policies make of it, and into its outbox.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -186,8 +187,12 @@ impl Broker {
                     .for_each(|message| publisher.answer_before(message, addressee()));
             } else if asks_about(round, client) {
                 let let_through = self.let_through(round, client, &messages);
-                let consignments = let_through.into_iter().map(Consignment::new);
-                self.put(round, publisher, recipient, consignments);
+                self.put(
+                    round,
+                    publisher,
+                    recipient,
+                    let_through.iter().map(Consignment::new),
+                );
             } else {
                 self.put(round, publisher, recipient, consignments);
             }
@@ -212,23 +217,32 @@ impl Broker {
         round: &Round<'_>,
         client: &Arc<Client>,
         messages: &'m [Arc<Message>],
-    ) -> Vec<&'m Arc<Message>> {
-        let mut said_of_all = None;
-        let has_right = |message: &&Arc<Message>| {
-            if let Some(is_allowed) = said_of_all {
-                return is_allowed;
-            }
+    ) -> Cow<'m, [Arc<Message>]> {
+        let decide = |message| {
             let (decision, basis) = self.decide_delivery(round.chain, client, message, round.now);
-            let is_allowed = decision == AccessDecision::Allow;
-            said_of_all = basis.map(|_| is_allowed);
-            is_allowed
+            (decision == AccessDecision::Allow, basis.is_some())
         };
-        let (let_through, refused): (Vec<_>, Vec<_>) = messages.iter().partition(has_right);
-        let lost = refused
-            .into_iter()
-            .map(|message| Lost::of(message, DropCause::Denied));
-        self.report_lost(client, lost.collect());
-        let_through
+        let Some((first, others)) = messages.split_first() else {
+            return Cow::Borrowed(messages);
+        };
+        let (has_right, is_said_of_all) = decide(first);
+        if has_right && is_said_of_all {
+            return Cow::Borrowed(messages);
+        }
+        let (mut let_through, mut lost) = (Vec::new(), Vec::new());
+        let mut sort = |message: &Arc<Message>, has_right| {
+            if has_right {
+                let_through.push(Arc::clone(message));
+            } else {
+                lost.push(Lost::of(message, DropCause::Denied));
+            }
+        };
+        sort(first, has_right);
+        for message in others {
+            sort(message, !is_said_of_all && decide(message).0);
+        }
+        self.report_lost(client, lost);
+        Cow::Owned(let_through)
     }
 
     /// Gives a client messages that it may have, in order.
@@ -297,16 +311,19 @@ impl Broker {
         message: &Message,
         now: Instant,
     ) -> (AccessDecision, Option<Basis>) {
-        let standing = client.standing();
         let asked = Access {
-            client: standing.facts.key,
+            client: client.key(),
             action: Action::Deliver,
             topic: message.topic.as_str(),
             qos: message.qos,
             retain: message.retain,
         };
         let mut memo = client.deliveries.lock();
-        let (decision, basis) = access::decide_on_basis(chain, &standing.rights, &mut memo, &asked, now);
+        // Who it is, is looked at behind the lock: with what is forgotten when it is somebody else, so are answers about whom it was.
+        let (decision, basis) = match memo.get(chain.generation(), &asked, now) {
+            Some(decision) => (decision, Some(Basis::Memory)),
+            None => access::decide_on_basis(chain, &client.standing().rights, &mut memo, &asked, now),
+        };
         drop(memo);
         self.tell_decided(&asked, basis, &decision, chain.generation());
         (decision, basis)
