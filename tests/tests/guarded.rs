@@ -1,10 +1,14 @@
-//! Guards around plugins: the circuit breaker, shadows, compiling under limits, and what is kept of what was in force.
+//! Guards around plugins: the circuit breaker, shadows, what answers may do, compiling under limits, and what is kept of what was
+//! in force.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use hookwire_protocol::PublishReason;
-use hookwire_tests::{Broker, Client, QoS, Setup, Witness, bundled, guest, plugin, v5, with_bomb, with_code};
+use hookwire_tests::{
+    Broker, Client, QoS, Setup, Witness, bundled, guest, plugin, repository, v5, with_bomb, with_code,
+};
 use tempfile::TempDir;
 
 const FAST: &str = "sys_interval = \"100ms\"\n";
@@ -175,6 +179,161 @@ fn a_shadow_that_authenticates_opens_no_listener() {
     let open = "[[listener]]\nname = \"open\"\naddress = \"0.0.0.0:0\"\n";
     let said = Setup::new(&format!("{open}{shadow}")).start_and_fail().text;
     assert!(said.contains("no plugin authenticates"), "{said}");
+}
+
+// ---- what answers may do
+
+/// An answer of a hook, and the words of `may` that it takes, as the page has them.
+struct Answer {
+    hook: String,
+    name: String,
+    takes: BTreeSet<String>,
+}
+
+impl Answer {
+    /// A case in which a plugin that answers what it is told to is told to answer this.
+    fn case(&self) -> String {
+        let Self { hook, name, .. } = self;
+        let question = match hook.as_str() {
+            "authenticate" => format!("client_id = {name:?}"),
+            "authenticate-enhanced" => format!("method = {name:?}"),
+            "authorize" => format!("topic = {name:?}"),
+            "on-subscribe" | "on-unsubscribe" => format!("filter = {name:?}"),
+            _ => format!("message = {{ topic = {name:?} }}"),
+        };
+        let case = |step: &str, question: &str| {
+            format!(
+                "[[case]]\nname = \"{hook}: {name}{step}\"\nhook = \"{hook}\"\nquestion = {{ {question} }}\n"
+            )
+        };
+        let first = case("", &question);
+        if hook != "authenticate-enhanced" {
+            return first;
+        }
+        first + &case(LATER, &format!("{question}, state = \"\""))
+    }
+
+    /// The names of its cases.
+    fn cases(&self) -> Vec<String> {
+        let first = format!("{}: {}", self.hook, self.name);
+        if self.hook == "authenticate-enhanced" {
+            vec![format!("{first}{LATER}"), first]
+        } else {
+            vec![first]
+        }
+    }
+}
+
+/// Behind the name of a case about a further step of an exchange.
+const LATER: &str = ", later";
+
+/// What `docs/plugins/loading.md` says, and that letting be takes nothing.
+fn answers() -> Vec<Answer> {
+    let page = fs::read_to_string(repository().join("docs/plugins/loading.md")).expect("the page is there");
+    let (_, table) = page
+        .split_once("| hook | answer | takes |\n|---|---|---|\n")
+        .expect("the page has the table");
+    let table = table.lines().take_while(|line| line.starts_with('|'));
+    let rows = table.map(|line| {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let words =
+            |cell: &str| -> Vec<String> { cell.split(", ").map(|word| word.replace('`', "")).collect() };
+        (cells[0].to_owned(), words(cells[1]), words(cells[2]))
+    });
+    let mut all: Vec<_> = rows
+        .flat_map(|(hook, names, takes)| {
+            names.into_iter().map(move |name| Answer {
+                hook: hook.clone(),
+                name,
+                takes: takes.iter().cloned().collect(),
+            })
+        })
+        .collect();
+    let hooks: BTreeSet<_> = all.iter().map(|answer| answer.hook.clone()).collect();
+    all.extend(hooks.into_iter().map(|hook| Answer {
+        hook,
+        name: "nothing".to_owned(),
+        takes: BTreeSet::new(),
+    }));
+    all
+}
+
+/// The cases about these answers that a plugin fails which may do this.
+fn failed_with(may: &[&str], answers: &[Answer]) -> BTreeSet<String> {
+    let cases: String = answers.iter().map(Answer::case).collect();
+    let folder = Setup::new("").file("cases.toml", format!("[plugin]\nmay = {may:?}\n{cases}"));
+    let file = folder.folder().join("cases.toml").display().to_string();
+    let component = guest("parrot").display().to_string();
+    let said = Setup::run(&["plugin", "test", &component, &file]).text;
+    let failed: BTreeSet<_> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("FAILED "))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        said.matches("\"failure\":\"forbidden-answer\"").count(),
+        failed.len(),
+        "may {may:?}: {said}"
+    );
+    assert!(said.contains(&format!(" {} failed", failed.len())), "{said}");
+    failed
+}
+
+/// Requirement 12, for every answer of every hook: the page is the table that is tested.
+#[test]
+fn every_answer_takes_what_the_page_says() {
+    let answers = answers();
+    let words: BTreeSet<_> = answers.iter().flat_map(|answer| &answer.takes).collect();
+    let words: Vec<_> = words.into_iter().map(String::as_str).collect();
+    let others = |word: &&str| words.iter().copied().filter(|other| other != word).collect();
+    let alone = words.iter().map(|word| vec![*word]);
+    let lists: Vec<Vec<&str>> = alone
+        .chain(words.iter().map(others))
+        .chain([vec![], words.clone()])
+        .collect();
+    for may in lists {
+        let is_beyond = |answer: &&Answer| !answer.takes.iter().all(|word| may.contains(&word.as_str()));
+        let expected: BTreeSet<_> = answers.iter().filter(is_beyond).flat_map(Answer::cases).collect();
+        assert_eq!(failed_with(&may, &answers), expected, "may {may:?}");
+    }
+}
+
+/// Requirement 12 in a broker: it stamps what it may not change.
+#[test]
+fn a_plugin_that_may_not_modify_and_does_has_failed() {
+    let debug = format!("log = \"info,hookwire_plugin_host=debug\"\n{FAST}");
+    let stamping = |keys: &str| debug.clone() + &stamping_at(guest("policy"), keys, "1");
+    let broker = Broker::start(&stamping("may = [\"refuse\"]\non_failure = \"pass\""));
+    assert_eq!(sees(&broker), "x", "nothing of the answer is done");
+    let line = broker.wait_log("on-publish failed: forbidden-answer");
+    assert!(
+        line.contains("takes `modify`, which `may` does not list"),
+        "{line}"
+    );
+    wait_figure(&broker, "on-publish/failures/forbidden-answer", "1");
+
+    broker.put_in_force(&stamping("may = [\"refuse\"]"));
+    let mut client = Client::connect(&broker, v5("c"));
+    client.subscribe("t", QoS::AtLeastOnce);
+    assert_eq!(
+        client.publish("t", "x", QoS::AtLeastOnce),
+        PublishReason::ImplementationSpecific
+    );
+    client.expect_nothing();
+
+    broker.put_in_force(&stamping("may = [\"modify\"]"));
+    assert_eq!(sees(&broker), "x|1");
+    let compiled = broker.log().count("compiled by");
+    assert_eq!(compiled, 1, "the component is the same: {}", broker.log().story());
+}
+
+#[test]
+fn a_shadow_fails_too_where_it_does_what_it_may_not() {
+    let shadow = stamping_at(guest("policy"), "mode = \"shadow\"\nmay = []", "1");
+    let broker = Broker::start(&(FAST.to_owned() + &shadow));
+    assert_eq!(sees(&broker), "x");
+    wait_figure(&broker, "on-publish/failures/forbidden-answer", "1");
+    wait_figure(&broker, "on-publish/shadow/differed", "1");
 }
 
 // ---- compiling

@@ -18,7 +18,7 @@ fn hostile(keys: &str, config: &str) -> String {
 }
 
 /// What goes wrong at on-publish, with what room, and what the log says.
-const FAILING: [(&str, &str, &str); 9] = [
+const FAILING: [(&str, &str, &str); 10] = [
     ("loop", "", "CPU time"),
     ("slow", "", "CPU time"),
     ("memory", "deadline = \"5s\"", "memory"),
@@ -40,6 +40,11 @@ const FAILING: [(&str, &str, &str); 9] = [
         "invalid-answer",
     ),
     ("invalid_topic", "", "invalid-answer"),
+    (
+        "refuse",
+        "may = [\"admit\", \"allow\", \"modify\"]",
+        "takes `refuse`",
+    ),
 ];
 
 #[test]
@@ -291,9 +296,10 @@ fn a_failing_delivery_policy_lets_messages_be() {
         "invalid_topic",
         "garbage_frame",
         "short_frame",
+        "refuse",
     ] {
         let broker = Broker::start(&hostile(
-            "deadline = \"1s\"\nmemory = \"64MiB\"",
+            "deadline = \"1s\"\nmemory = \"64MiB\"\nmay = [\"admit\", \"allow\", \"modify\"]",
             &format!("behaviour = {{ deliver = \"{behaviour}\" }}"),
         ));
         let witness = Witness::start(&broker, behaviour);

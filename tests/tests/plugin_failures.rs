@@ -112,6 +112,15 @@ fn an_invalid_answer_is_what_the_page_says() {
     });
 }
 
+/// The plugin refuses, which is no failure where it may.
+#[test]
+fn a_forbidden_answer_is_what_the_page_says() {
+    hold_the_page_to(Kind {
+        name: FORBIDDEN_ANSWER,
+        behaviour: "refuse",
+    });
+}
+
 #[test]
 fn a_missing_instance_is_what_the_page_says() {
     hold_the_page_to(Kind {
@@ -122,11 +131,13 @@ fn a_missing_instance_is_what_the_page_says() {
 
 const NO_INSTANCE: &str = "no-instance";
 
+const FORBIDDEN_ANSWER: &str = "forbidden-answer";
+
 fn hold_the_page_to(kind: Kind) {
     let broker = Broker::start(&config(kind, None, 0));
     let mut nonce = 0;
     for row in rows() {
-        if row.hook == "events" && kind.name == "invalid-answer" {
+        if row.hook == "events" && ["invalid-answer", FORBIDDEN_ANSWER].contains(&kind.name) {
             // It has no answer.
             continue;
         }
@@ -170,6 +181,12 @@ fn config(kind: Kind, row: Option<&Row>, nonce: u32) -> String {
     } else {
         "deadline = \"5s\"\ndeadline_slow = \"5s\"\n"
     };
+    // What it does where nothing is to fail.
+    let may = if kind.name == FORBIDDEN_ANSWER {
+        "may = [\"admit\", \"allow\"]\n"
+    } else {
+        ""
+    };
     let behaviour = match row {
         None => String::new(),
         Some(_) if kind.name == NO_INSTANCE => {
@@ -178,7 +195,7 @@ fn config(kind: Kind, row: Option<&Row>, nonce: u32) -> String {
         Some(row) => format!("{} = \"{}\"", row.behaviour(), kind.behaviour),
     };
     let keys = format!(
-        "instances = 1\n{rules}{budgets}grant = {{ publish = [\"flood\"], kv = {{ bytes = \"64KiB\" }} }}"
+        "instances = 1\n{rules}{budgets}{may}grant = {{ publish = [\"flood\"], kv = {{ bytes = \"64KiB\" }} }}"
     );
     let action = row.and_then(|row| row.hook.split_once(": "));
     let action = action.map_or(String::new(), |(_, action)| {

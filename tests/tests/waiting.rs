@@ -203,6 +203,33 @@ fn a_plugin_without_the_grant_does_not_load() {
     );
 }
 
+/// What is asked in a task of its own, and waited for, is held to `may` like everything else.
+#[test]
+fn an_answer_that_was_waited_for_does_no_more_than_it_may() {
+    let server = strict();
+    let keys = format!(
+        "{ASYNC}\nmay = [\"admit\", \"allow\"]\non_failure = {{ authorize = \"pass\", on-publish = \"pass\" }}"
+    );
+    let broker = Broker::start(&asking(&server, &only(&server), &keys, ""));
+    let refused = Client::refused(&broker, v5("ask-denied"));
+    assert_eq!(reason_of(&refused), (ConnectReason::ServerUnavailable, ""));
+
+    let mut client = Client::connect(&broker, v5("client"));
+    client.subscribe("#", QoS::AtLeastOnce);
+    client.publish("ask-denied", "as it is", QoS::AtLeastOnce);
+    assert_eq!(client.receive().payload, "as it is");
+    for (hook, takes) in [
+        ("authenticate", "refuse"),
+        ("authorize", "refuse"),
+        ("on-publish", "refuse"),
+        ("route", "route"),
+    ] {
+        broker.wait_log(&format!(
+            "{hook} failed: forbidden-answer: answered with what takes `{takes}`"
+        ));
+    }
+}
+
 // ---- time
 
 #[test]

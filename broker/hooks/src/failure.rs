@@ -24,6 +24,8 @@ pub enum FailureKind {
     Memory,
     /// It answered something that no hook may answer.
     InvalidAnswer,
+    /// It answered something that the configuration does not let it answer.
+    ForbiddenAnswer,
     /// No instance was free, and none could be made, in time.
     NoInstance,
     /// It was not called: it failed too often, and is left alone for a while.
@@ -32,11 +34,12 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Trap,
         Self::Deadline,
         Self::Memory,
         Self::InvalidAnswer,
+        Self::ForbiddenAnswer,
         Self::NoInstance,
         Self::CircuitOpen,
     ];
@@ -48,6 +51,7 @@ impl FailureKind {
             Self::Deadline => "deadline",
             Self::Memory => "memory",
             Self::InvalidAnswer => "invalid-answer",
+            Self::ForbiddenAnswer => "forbidden-answer",
             Self::NoInstance => "no-instance",
             Self::CircuitOpen => "circuit-open",
         }

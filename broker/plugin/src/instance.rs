@@ -14,12 +14,12 @@ use wasmtime::component::{
 
 use hookwire_hooks::{Failure, FailureKind, PluginPublish};
 
-use crate::LoadError;
 use crate::bindings::hooks;
 use crate::contract;
 use crate::failure;
 use crate::guest::{Budget, Guest};
 use crate::ticker::Meter;
+use crate::{LoadError, Powers};
 
 /// Capacity that the buffer for frames keeps between calls; a rare large run must not hold its memory for ever.
 const FRAME_BYTES_KEPT: usize = 64 << 10;
@@ -69,6 +69,16 @@ impl Instance {
     /// What came of a call. After a failure the instance must not be called again.
     pub(crate) fn finish<R>(&mut self, answer: wasmtime::Result<R>) -> Result<R, Failure> {
         answer.map_err(|error| failure::of_call(&error, self.store.data_mut()))
+    }
+
+    /// An answer that is good in itself, unless it takes what `may` of the configuration does not list. `taken` tells
+    /// what it takes, and is not asked where everything may be.
+    pub(crate) fn permitted<A>(&self, answer: A, taken: impl FnOnce(&A) -> Powers) -> Result<A, Failure> {
+        let may = self.store.data().services.may;
+        if may != Powers::ALL {
+            may.permit(taken(&answer))?;
+        }
+        Ok(answer)
     }
 
     /// The clock of its calls that may wait.

@@ -315,7 +315,7 @@ impl PluginHost {
             self.lasting.lock().entry(spec.name.clone()).or_default().clone(),
             foundation.clone(),
         );
-        let services = Arc::new(services.with_http(http));
+        let services = Arc::new(services.with_may(spec.may).with_http(http));
         let pools = Pools::new(&self.linkers, spec, component, surface, &services)?;
         Ok(LoadedPlugin {
             spec: spec.clone(),

@@ -15,7 +15,7 @@ use crate::rate_limit::Buckets;
 use crate::spectator::Spectator;
 use crate::stats::Counters;
 use crate::ticker::Ticker;
-use crate::{Grants, HostLimits, clock, random};
+use crate::{Grants, HostLimits, Powers, clock, random};
 
 /// The part of a [`PluginHost`](crate::PluginHost) that its plugins keep alive.
 pub(crate) struct Foundation {
@@ -49,6 +49,8 @@ pub(crate) struct Lasting {
 pub(crate) struct Services {
     pub(crate) name: Arc<str>,
     pub(crate) grants: Grants,
+    /// What its answers may do.
+    pub(crate) may: Powers,
     /// What the plugin says.
     pub(crate) journal: Journal,
     /// What the broker says about it; the plugin cannot drown it.
@@ -76,11 +78,16 @@ impl Services {
             incidents: Journal::of_incidents(name.clone(), &foundation.limits),
             name,
             grants,
+            may: Powers::ALL,
             counters: Counters::default(),
             lasting,
             http: None,
             foundation,
         }
+    }
+
+    pub(crate) fn with_may(self, may: Powers) -> Self {
+        Self { may, ..self }
     }
 
     pub(crate) fn with_http(self, http: Option<Arc<Http>>) -> Self {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hookwire_hooks::FailureRules;
 use hookwire_protocol::TopicFilter;
 
-use crate::{BreakerSettings, HttpOrigin};
+use crate::{BreakerSettings, HttpOrigin, Powers};
 
 /// Where a component comes from.
 #[derive(Clone, PartialEq, Eq)]
@@ -174,6 +174,8 @@ pub struct PluginSpec {
     pub mode: Mode,
     /// Message hooks see only these topics, whatever the plugin asks for; empty: all.
     pub topics: Vec<TopicFilter>,
+    /// What its answers may do; one that does more is a failure.
+    pub may: Powers,
     /// What a failure means at each hook.
     pub on_failure: FailureRules,
     /// CPU time of one call about an access, a subscription, a message, a delivery or a will, unless it may wait.
@@ -224,6 +226,7 @@ impl PluginSpec {
             sha256: None,
             mode: Mode::Enforce,
             topics: Vec::new(),
+            may: Powers::ALL,
             on_failure: FailureRules::default(),
             deadline: Self::DEADLINE,
             deadline_slow: Self::DEADLINE_SLOW,
@@ -246,6 +249,7 @@ impl fmt::Debug for PluginSpec {
             .field("source", &self.source)
             .field("mode", &self.mode)
             .field("topics", &self.topics)
+            .field("may", &self.may)
             .field("on_failure", &self.on_failure)
             .field("deadline", &self.deadline)
             .field("deadline_slow", &self.deadline_slow)

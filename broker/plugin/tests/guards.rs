@@ -10,7 +10,7 @@ use hookwire_hooks::{
 };
 use hookwire_plugin_host::{
     BreakerSettings, CircuitState, CompileSettings, HostSettings, LoadedPlugin, Mode, PluginHost,
-    PluginSource, PluginSpec, PluginState,
+    PluginSource, PluginSpec, PluginState, Power, Powers,
 };
 use hookwire_protocol::{PublishProperties, QoS, TopicName};
 
@@ -43,6 +43,18 @@ const COUNTS: &str = r#"
       (global.set $calls (i32.add (i32.const 1) (global.get $calls)))
       (i32.store (i32.const 512) (i32.const 2043))
       (i32.store (i32.const 516) (i32.const 6))
+      (i32.const 512))
+"#;
+
+/// Drops the first message of a frame that is long, and passes every other message.
+const DROPS: &str = r#"
+    (func (export "batch") (param $frame i32) (param $len i32) (result i32)
+      (i32.store (i32.const 2043) (i32.load (local.get $frame)))
+      (i32.store8 (i32.const 2047) (i32.load8_u offset=4 (local.get $frame)))
+      (i32.store8 (i32.const 2048)
+        (select (i32.const 2) (i32.const 0) (i32.gt_u (local.get $len) (i32.const 350))))
+      (i32.store (i32.const 512) (i32.const 2043))
+      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load offset=1 align=1 (local.get $frame))))
       (i32.const 512))
 "#;
 
@@ -207,6 +219,61 @@ fn calls_are_timed_and_batches_are_measured() {
     assert!(hook.run_ns.sum > 0 && hook.total_ns >= hook.run_ns.sum);
     assert_eq!((hook.batch_messages.count, hook.batch_messages.sum), (2, 15));
     assert!(hook.wait_ns.count <= 3);
+}
+
+#[test]
+fn a_forbidden_answer_in_a_batch_is_the_fault_of_its_message_alone() {
+    let host = host();
+    let everything_but = |kept: Power| Power::ALL.into_iter().filter(|power| *power != kept).collect();
+    let load = |may: Powers| {
+        let mut spec = spec(&[CALM, DROPS]);
+        spec.may = may;
+        host.load(&spec).unwrap()
+    };
+    let (good, evil) = (good(), evil());
+    let run = [&evil, &good, &good];
+
+    let dropping = load(Powers::only(Power::Drop));
+    let verdicts = dropping.on_publish(&run);
+    assert!(
+        matches!(verdicts.others(), [(0, Ok(Verdict::Drop))]),
+        "{verdicts:?}"
+    );
+    assert_eq!(dropping.stats().batch_retries, 0);
+
+    let bounded = load(everything_but(Power::Drop));
+    let verdicts = bounded.on_publish(&run);
+    let [(0, Err(failure))] = verdicts.others() else {
+        panic!("{verdicts:?}")
+    };
+    assert_eq!(failure.kind, FailureKind::ForbiddenAnswer);
+    assert!(failure.detail.contains("takes `drop`"), "{failure}");
+    let stats = bounded.stats();
+    assert_eq!(stats.hooks[0].failures, [(FailureKind::ForbiddenAnswer, 1)]);
+    assert_eq!(stats.hooks[0].verdicts, [("pass", 2)]);
+    assert_eq!((stats.batch_retries, stats.instances.discarded), (1, 2));
+
+    assert!(bounded.on_publish(&[&good, &good]).others().is_empty());
+    assert_eq!(
+        bounded.stats().batch_retries,
+        1,
+        "what passes is not asked about twice"
+    );
+}
+
+/// What bounds a plugin is no part of what it is made of.
+#[test]
+fn another_bound_makes_another_plugin_of_the_same_component() {
+    let host = host();
+    let mut spec = spec(&[CALM, DROPS]);
+    let first = host.load(&spec).unwrap();
+    spec.may = Powers::NONE;
+    let second = host.load(&spec).unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert_eq!(first.digest(), second.digest());
+    assert!(judge(&first, &evil()).is_ok());
+    assert_eq!(kind(&second, &evil()), Some(FailureKind::ForbiddenAnswer));
+    assert_eq!(kind(&second, &good()), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookwire_hooks::{FailureKind, Hook, OnFailure, Plugin};
-use hookwire_plugin_host::{Grants, HookStats, LoadedPlugin, Mode, PluginSpec};
+use hookwire_plugin_host::{Grants, HookStats, LoadedPlugin, Mode, PluginSpec, Power};
 use hookwire_protocol::TopicFilter;
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -103,9 +103,10 @@ fn failed(hook: &HookStats) -> u64 {
 }
 
 /// What it was made of and may do.
-fn describe_spec(plugin: &LoadedPlugin) -> [(&'static str, Value); 7] {
+fn describe_spec(plugin: &LoadedPlugin) -> [(&'static str, Value); 8] {
     let spec = plugin.spec();
     let hooks: Vec<_> = plugin.hooks().iter().map(Hook::as_str).collect();
+    let may: Vec<_> = spec.may.iter().map(Power::as_str).collect();
     let rule = |hook: Hook| {
         let means = failure_means(spec.on_failure.of(hook));
         (hook.as_str().to_owned(), means.into())
@@ -117,6 +118,7 @@ fn describe_spec(plugin: &LoadedPlugin) -> [(&'static str, Value); 7] {
         ("source", format!("{:?}", spec.source).into()),
         ("mode", mode(spec.mode).into()),
         ("hooks", hooks.into()),
+        ("may", may.into()),
         ("grants", describe_grants(&spec.grants)),
         ("topics", filters(&spec.topics)),
         ("on_failure", on_failure.into()),

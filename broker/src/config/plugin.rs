@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
-use hookwire_plugin_host::{BreakerSettings, Grants, Mode, PluginSource, PluginSpec, RetainedGrant};
+use hookwire_plugin_host::{
+    BreakerSettings, Grants, Mode, PluginSource, PluginSpec, Power, Powers, RetainedGrant,
+};
 
 use super::file::open_regular;
 use super::http_grant;
@@ -69,6 +71,7 @@ fn read(
     spec.sha256 = section.take("sha256", sha256);
     section.set("mode", &mut spec.mode, choice(MODES));
     section.set("topics", &mut spec.topics, list("topic filters", topic_filter));
+    section.set("may", &mut spec.may, powers);
     section.set("on_failure", &mut spec.on_failure, failure_rules);
     read_budgets(&mut section, &mut spec);
     section.set("async", &mut spec.may_wait, boolean);
@@ -84,6 +87,21 @@ fn read(
         optional,
         files,
     }
+}
+
+/// None is the tightest bound, so the array may be empty; every bad word in it is complained about.
+fn powers(item: Item<'_>) -> Option<Powers> {
+    let Some(elements) = item.elements() else {
+        return item.refuse("an array of words such as [\"refuse\", \"modify\"]");
+    };
+    let powers: Vec<_> = elements.map(power).collect();
+    powers.into_iter().collect()
+}
+
+fn power(item: Item<'_>) -> Option<Power> {
+    let named = |power: &Power| item.string() == Some(power.as_str());
+    let found = Power::ALL.into_iter().find(named);
+    found.or_else(|| item.refuse(alternatives(Power::ALL.into_iter().map(Power::as_str))))
 }
 
 /// One word for all hooks, or a table with words for some.

@@ -64,7 +64,12 @@ fn a_plugin_that_is_left_alone_can_be_seen() {
 #[test]
 fn it_is_counted_where_a_shadow_differs_from_the_chain() {
     let config = "stamp = \"s\"\nplace = \"none\"\ndeny_prefix = [\"denied/\"]";
-    let shadow = plugin("p", guest("policy"), "mode = \"shadow\"", config);
+    let shadow = plugin(
+        "p",
+        guest("policy"),
+        "mode = \"shadow\"\nmay = [\"refuse\"]",
+        config,
+    );
     let broker = Broker::start(&format!("{ADMIN}{shadow}"));
     let mut client = Client::connect(&broker, v5("c"));
     for topic in ["denied/x", "free/x", "free/x"] {
@@ -84,7 +89,11 @@ fn it_is_counted_where_a_shadow_differs_from_the_chain() {
             ),
         ],
     );
-    assert_eq!(get(&broker, "/v1/plugins/p")["mode"], "shadow");
+    let shown = get(&broker, "/v1/plugins/p");
+    assert_eq!(
+        (&shown["mode"], &shown["may"]),
+        (&json!("shadow"), &json!(["refuse"]))
+    );
     assert_eq!(get(&broker, "/health")["status"], "ok");
 }
 

@@ -11,6 +11,7 @@ use crate::bindings::imports::admission as wit;
 use crate::bindings::imports::types::UserPropertyParam;
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 /// Most topic rules of one client: the broker looks through them at each of its packets.
@@ -26,7 +27,7 @@ pub(crate) async fn ask(
     let function = present(&exports.authenticate)?.func_authenticate();
     let answer = enter(store, function, (credentials(who, &user_properties),)).await;
     let (outcome,) = instance.finish(answer)?;
-    Ok(authentication(outcome)?)
+    instance.permitted(authentication(outcome)?, powers)
 }
 
 pub(super) fn credentials<'a>(
@@ -52,6 +53,29 @@ pub(crate) fn index(answer: &Authentication) -> VerdictIndex {
         Authentication::Deny(_) => 2,
         Authentication::Unavailable => 3,
     }
+}
+
+fn powers(answer: &Authentication) -> Powers {
+    match answer {
+        Authentication::Next => Powers::NONE,
+        Authentication::Allow(grant) => powers_of_grant(grant),
+        Authentication::Deny(denial) => powers_of_denial(denial),
+        Authentication::Unavailable => Powers::only(Power::Refuse),
+    }
+}
+
+/// Where a grant lets the client do something, nobody else is asked about that.
+pub(super) fn powers_of_grant(grant: &Grant) -> Powers {
+    let admits = Powers::only(Power::Admit);
+    let allows = grant.superuser || grant.rules.iter().any(|(allow, ..)| *allow);
+    if allows { admits.with(Power::Allow) } else { admits }
+}
+
+pub(super) fn powers_of_denial(denial: &Denial) -> Powers {
+    Powers::only(match denial.server_reference {
+        Some(_) => Power::Redirect,
+        None => Power::Refuse,
+    })
 }
 
 fn authentication(outcome: Outcome) -> Result<Authentication, Invalid> {

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use hookwire_hooks::{Credentials, EnhancedStep, Failure};
 
-use super::authenticate::{credentials, denial, grant};
+use super::authenticate::{credentials, denial, grant, powers_of_denial, powers_of_grant};
 use super::convert::{self, Invalid};
 use crate::bindings::hooks::authenticate_enhanced::Step;
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 /// Longest data: what an AUTH can carry. The state is kept for a client that may never answer, so it has the same bound.
@@ -26,7 +27,7 @@ pub(crate) async fn begin(
     let function = present(&exports.authenticate_enhanced)?.func_begin();
     let answer = enter(store, function, (method, data, who)).await;
     let (answer,) = instance.finish(answer)?;
-    Ok(step(answer)?)
+    instance.permitted(step(answer)?, powers)
 }
 
 pub(crate) async fn proceed(
@@ -40,7 +41,7 @@ pub(crate) async fn proceed(
     let function = present(&exports.authenticate_enhanced)?.func_proceed();
     let answer = enter(store, function, (method, data, state)).await;
     let (answer,) = instance.finish(answer)?;
-    Ok(step(answer)?)
+    instance.permitted(step(answer)?, powers)
 }
 
 pub(crate) fn index(step: &EnhancedStep) -> VerdictIndex {
@@ -49,6 +50,16 @@ pub(crate) fn index(step: &EnhancedStep) -> VerdictIndex {
         EnhancedStep::Challenge { .. } => 1,
         EnhancedStep::Allow { .. } => 2,
         EnhancedStep::Deny(_) => 3,
+    }
+}
+
+/// A challenge makes a client prove something, as only those should who may admit it then.
+fn powers(step: &EnhancedStep) -> Powers {
+    match step {
+        EnhancedStep::Next => Powers::NONE,
+        EnhancedStep::Challenge { .. } => Powers::only(Power::Admit),
+        EnhancedStep::Allow { grant, .. } => powers_of_grant(grant),
+        EnhancedStep::Deny(denial) => powers_of_denial(denial),
     }
 }
 

@@ -8,6 +8,7 @@ use super::convert::{self, Invalid};
 use crate::bindings::hooks::authorize as wit;
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 pub(crate) async fn ask(
@@ -26,10 +27,11 @@ pub(crate) async fn ask(
     let function = present(&exports.authorize)?.func_authorize();
     let answer = enter(store, function, (question,)).await;
     let (answer,) = instance.finish(answer)?;
-    Ok(AccessAnswer {
+    let answer = AccessAnswer {
         decision: decision(answer.decision)?,
         cache_for: Duration::from_millis(answer.cache_ms.into()),
-    })
+    };
+    instance.permitted(answer, powers)
 }
 
 pub(crate) fn index(answer: &AccessAnswer) -> VerdictIndex {
@@ -38,6 +40,15 @@ pub(crate) fn index(answer: &AccessAnswer) -> VerdictIndex {
         AccessDecision::Allow => 1,
         AccessDecision::Deny(_) => 2,
         AccessDecision::Disconnect(_) => 3,
+    }
+}
+
+fn powers(answer: &AccessAnswer) -> Powers {
+    match answer.decision {
+        AccessDecision::Next => Powers::NONE,
+        AccessDecision::Allow => Powers::only(Power::Allow),
+        AccessDecision::Deny(_) => Powers::only(Power::Refuse),
+        AccessDecision::Disconnect(_) => Powers::only(Power::Disconnect),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::bindings::hooks::deliver as wit;
 use crate::delivery_frame;
 use crate::guest::Budget;
 use crate::instance::{Instance, exported};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 /// Asks about one delivery.
@@ -25,7 +26,7 @@ pub(crate) fn ask(
         let source = convert::source(message.source);
         exported(&exports.deliver)?.call_deliver(store, parcel.recipient.0, source, view.param())
     })?;
-    Ok(decision(answer)?)
+    instance.permitted(decision(answer)?, powers)
 }
 
 /// Asks about many deliveries in one call. A message that this plugin publishes meanwhile is an answer to the one that comes
@@ -43,7 +44,8 @@ pub(crate) fn ask_batch(
         exported(&exports.deliver_batch)?.call_deliver_batch(store, &question)
     });
     instance.keep_frame(question);
-    Ok(delivery_frame::decode(answer?, parcels.len())?)
+    let decisions = delivery_frame::decode(answer?, parcels.len())?;
+    Ok(instance.permitted(decisions, |decisions| decisions.iter().map(powers).collect())?)
 }
 
 pub(crate) fn index(answer: &DeliverDecision) -> VerdictIndex {
@@ -51,6 +53,14 @@ pub(crate) fn index(answer: &DeliverDecision) -> VerdictIndex {
         DeliverDecision::Pass => 0,
         DeliverDecision::Replace(_) => 1,
         DeliverDecision::Drop => 2,
+    }
+}
+
+fn powers(answer: &DeliverDecision) -> Powers {
+    match answer {
+        DeliverDecision::Pass => Powers::NONE,
+        DeliverDecision::Replace(_) => Powers::only(Power::Modify),
+        DeliverDecision::Drop => Powers::only(Power::Drop),
     }
 }
 

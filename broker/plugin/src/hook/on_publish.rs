@@ -10,6 +10,7 @@ use crate::bindings::imports::types as wit;
 use crate::frame;
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 /// Longest throttling; the contract says so.
@@ -28,7 +29,7 @@ pub(crate) async fn ask(
     let parameters = (convert::source(message.source), view.param());
     let answer = enter(store, function, parameters).await;
     let (answer,) = instance.finish(answer)?;
-    Ok(verdict(answer)?)
+    instance.permitted(verdict(answer)?, powers)
 }
 
 /// Asks about many messages in one call. A message that this plugin publishes meanwhile is an answer to the one that
@@ -52,7 +53,8 @@ pub(crate) async fn ask_batch(
     let answer = instance.finish(answer);
     instance.keep_frame(question);
     let (answer,) = answer?;
-    Ok(frame::decode(answer, messages.len())?)
+    let verdicts = frame::decode(answer, messages.len())?;
+    Ok(instance.permitted(verdicts, powers_of_run)?)
 }
 
 pub(crate) fn index(answer: &Verdict) -> VerdictIndex {
@@ -64,6 +66,26 @@ pub(crate) fn index(answer: &Verdict) -> VerdictIndex {
         Verdict::Disconnect(_) => 4,
         Verdict::Throttle(_) => 5,
     }
+}
+
+fn powers(answer: &Verdict) -> Powers {
+    match answer {
+        Verdict::Pass => Powers::NONE,
+        Verdict::Replace(_) => Powers::only(Power::Modify),
+        Verdict::Drop => Powers::only(Power::Drop),
+        Verdict::Reject(_) => Powers::only(Power::Refuse),
+        Verdict::Disconnect(_) => Powers::only(Power::Disconnect),
+        Verdict::Throttle(_) => Powers::only(Power::Delay),
+    }
+}
+
+/// Messages that pass take nothing, and are not looked at.
+fn powers_of_run(verdicts: &Verdicts) -> Powers {
+    let others = verdicts.others().iter();
+    others
+        .filter_map(|(_, answer)| answer.as_ref().ok())
+        .map(powers)
+        .collect()
 }
 
 fn verdict(verdict: wit::Verdict) -> Result<Verdict, Invalid> {

@@ -9,6 +9,7 @@ use super::convert::{self, Invalid};
 use crate::bindings::hooks::on_subscribe as wit;
 use crate::guest::Budget;
 use crate::instance::{Instance, exported};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 pub(crate) fn ask(
@@ -29,7 +30,7 @@ pub(crate) fn ask(
     let answer = instance.call(budget, |exports, store| {
         exported(&exports.on_subscribe)?.call_on_subscribe(store, client.0, question)
     })?;
-    Ok(decision(answer)?)
+    instance.permitted(decision(answer)?, powers)
 }
 
 pub(crate) fn index(answer: &SubscribeDecision) -> VerdictIndex {
@@ -38,6 +39,14 @@ pub(crate) fn index(answer: &SubscribeDecision) -> VerdictIndex {
         SubscribeDecision::Replace(_) => 1,
         SubscribeDecision::WithoutRetained => 2,
         SubscribeDecision::Reject(_) => 3,
+    }
+}
+
+fn powers(answer: &SubscribeDecision) -> Powers {
+    match answer {
+        SubscribeDecision::Pass => Powers::NONE,
+        SubscribeDecision::Replace(_) | SubscribeDecision::WithoutRetained => Powers::only(Power::Rewrite),
+        SubscribeDecision::Reject(_) => Powers::only(Power::Refuse),
     }
 }
 

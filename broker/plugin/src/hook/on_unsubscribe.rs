@@ -8,6 +8,7 @@ use super::on_subscribe::filter;
 use crate::bindings::hooks::on_unsubscribe as wit;
 use crate::guest::Budget;
 use crate::instance::{Instance, exported};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 pub(crate) fn ask(
@@ -23,7 +24,7 @@ pub(crate) fn ask(
     let answer = instance.call(budget, |exports, store| {
         exported(&exports.on_unsubscribe)?.call_on_unsubscribe(store, client.0, question)
     })?;
-    Ok(decision(answer)?)
+    instance.permitted(decision(answer)?, powers)
 }
 
 pub(crate) fn index(answer: &UnsubscribeDecision) -> VerdictIndex {
@@ -31,6 +32,14 @@ pub(crate) fn index(answer: &UnsubscribeDecision) -> VerdictIndex {
         UnsubscribeDecision::Pass => 0,
         UnsubscribeDecision::Replace(_) => 1,
         UnsubscribeDecision::Reject(_) => 2,
+    }
+}
+
+fn powers(answer: &UnsubscribeDecision) -> Powers {
+    match answer {
+        UnsubscribeDecision::Pass => Powers::NONE,
+        UnsubscribeDecision::Replace(_) => Powers::only(Power::Rewrite),
+        UnsubscribeDecision::Reject(_) => Powers::only(Power::Refuse),
     }
 }
 

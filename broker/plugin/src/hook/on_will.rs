@@ -8,6 +8,7 @@ use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::hooks::on_will as wit;
 use crate::guest::Budget;
 use crate::instance::{Instance, exported};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 /// Longest delay; the contract says so.
@@ -37,7 +38,7 @@ pub(crate) fn ask(
             view.param(),
         )
     })?;
-    Ok(decision(answer)?)
+    instance.permitted(decision(answer)?, powers)
 }
 
 pub(crate) fn index(answer: &WillDecision) -> VerdictIndex {
@@ -46,6 +47,15 @@ pub(crate) fn index(answer: &WillDecision) -> VerdictIndex {
         WillDecision::Replace(_) => 1,
         WillDecision::Suppress => 2,
         WillDecision::Delay(_) => 3,
+    }
+}
+
+fn powers(answer: &WillDecision) -> Powers {
+    match answer {
+        WillDecision::Publish => Powers::NONE,
+        WillDecision::Replace(_) => Powers::only(Power::Modify),
+        WillDecision::Suppress => Powers::only(Power::Drop),
+        WillDecision::Delay(_) => Powers::only(Power::Delay),
     }
 }
 

@@ -6,6 +6,7 @@ use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::hooks::route as wit;
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
+use crate::power::{Power, Powers};
 use crate::stats::VerdictIndex;
 
 /// Most copies of one message: each is routed like a message of its own, so many would multiply the traffic.
@@ -45,14 +46,22 @@ pub(crate) async fn ask(
     let parameters = (convert::source(message.source), view.param(), offered);
     let answer = enter(store, function, parameters).await;
     let (decision,) = instance.finish(answer)?;
-    match decision {
-        wit::Decision::Default => Ok(None),
-        wit::Decision::Change(change) => Ok(Some(routing(change, recipients)?)),
-    }
+    let routing = match decision {
+        wit::Decision::Default => None,
+        wit::Decision::Change(change) => Some(routing(change, recipients)?),
+    };
+    instance.permitted(routing, powers)
 }
 
 pub(crate) fn index(answer: &Option<Routing>) -> VerdictIndex {
     usize::from(answer.is_some())
+}
+
+fn powers(answer: &Option<Routing>) -> Powers {
+    match answer {
+        None => Powers::NONE,
+        Some(_) => Powers::only(Power::Route),
+    }
 }
 
 fn keys(clients: &[ClientKey]) -> Vec<u64> {

@@ -3,7 +3,7 @@ use std::env;
 use std::time::Duration;
 
 use hookwire_hooks::{FailureRules, Hook, OnFailure};
-use hookwire_plugin_host::{BreakerSettings, Mode, PluginSource};
+use hookwire_plugin_host::{BreakerSettings, Mode, PluginSource, Power, Powers};
 use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
@@ -167,6 +167,8 @@ fn every_key() {
     assert_eq!(first.spec.source, PluginSource::Path(folder.path("p.wasm")));
     assert_eq!(first.spec.sha256.unwrap()[..3], [0x01, 0xab, 0xcd]);
     assert_eq!(first.spec.topics, [filter("a/#"), filter("b/+")]);
+    assert_eq!(first.spec.may, Powers::only(Power::Admit).with(Power::Drop));
+    assert_eq!(second.spec.may, Powers::ALL);
     assert_eq!(
         first.spec.on_failure,
         FailureRules::everywhere(OnFailure::Disconnect)
@@ -423,6 +425,7 @@ name = "first"
 path = "p.wasm"
 sha256 = "01ABcd0000000000000000000000000000000000000000000000000000000000"
 topics = ["a/#", "b/+"]
+may = ["drop", "admit"]
 on_failure = "disconnect"
 deadline = "41ms"
 deadline_slow = "42ms"
@@ -500,6 +503,13 @@ fn a_plugin_config_is_an_object_whatever_stands_in_it() {
     assert_eq!(config(""), json!({}));
     assert_eq!(config("config = {}"), json!({}));
     assert_eq!(config("config = { file = \"x\" }"), json!({ "file": "x" }));
+}
+
+/// It is what a plugin is given that only looks on.
+#[test]
+fn a_plugin_may_be_let_do_nothing() {
+    let text = "[[plugin]]\nname = \"a\"\nbundled = \"acl\"\nmay = []";
+    assert_eq!(parse(text).unwrap().plugins[0].spec.may, Powers::NONE);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn complaints(text: &str) -> Vec<String> {
 
 const TOP: &str = "secrets, log, sys_interval, data_dir, shutdown_timeout, store, limits, listener, session, takeover, ban, flapping, \
      redirect, authorization, admin, plugins, plugin";
-const PLUGIN: &str = "name, optional, path, bundled, sha256, mode, topics, on_failure, deadline, deadline_slow, memory, \
+const PLUGIN: &str = "name, optional, path, bundled, sha256, mode, topics, may, on_failure, deadline, deadline_slow, memory, \
                       instances, instances_slow, async, breaker, grant, config";
 
 /// What a plugin needs, in three lines, so that what is wrong stands on line 4.
@@ -289,6 +289,14 @@ fn words() {
     refused(
         "[authorization]\ndefault = true",
         r#"2: authorization.default: expected "allow" or "deny", found a boolean"#,
+    );
+    refused(
+        plugin("may = \"modify\""),
+        r#"4: plugin.0.may: expected an array of words such as ["refuse", "modify"], found "modify""#,
+    );
+    refused(
+        plugin("may = [\"modify\", \"replace\"]"),
+        r#"4: plugin.0.may.1: expected "admit", "allow", "refuse", "redirect", "disconnect", "modify", "rewrite", "drop", "route" or "delay", found "replace""#,
     );
     refused(
         plugin("on_failure = \"ignore\""),

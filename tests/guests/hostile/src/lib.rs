@@ -200,6 +200,7 @@ impl AuthenticateEnhanced for Hostile {
                 mount_point: Some(INVALID_TOPIC.to_owned()),
                 ..Grant::default()
             },
+            Some(Behaviour::Refuse) => return Step::deny(ConnectReason::NotAuthorized),
             _ => Grant::default(),
         };
         Step::Allow { grant, data: None }
