@@ -127,14 +127,14 @@ impl Publication {
         self.interest.is_none_or(|hooks| hooks.contains(hook))
     }
 
-    fn is_for(&self, plugin: &dyn Plugin) -> bool {
+    /// Whether nothing but its topic could keep it from a plugin.
+    fn may_be_judged_by(&self, plugin: &dyn Plugin) -> bool {
         self.fate == Fate::Pass
             && self.may_be_wanted(Hook::OnPublish)
             && self
                 .origin
                 .as_deref()
                 .is_none_or(|origin| origin != plugin.name())
-            && plugin.wants_topic(Hook::OnPublish, &self.message.topic)
     }
 }
 
@@ -577,9 +577,25 @@ fn is_any_wanted(run: &[Publication]) -> bool {
         .any(|publication| publication.may_be_wanted(Hook::OnPublish))
 }
 
-/// Which messages of a run a plugin wants to see.
+/// The places of the messages of a run that a plugin wants to see. Neighbours of one topic are asked for once.
 fn wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
-    (0..run.len()).filter(|&at| run[at].is_for(plugin)).collect()
+    let mut wanted = Vec::with_capacity(run.len());
+    let mut last: Option<(&TopicName, bool)> = None;
+    for (at, publication) in run.iter().enumerate() {
+        if !publication.may_be_judged_by(plugin) {
+            continue;
+        }
+        let topic = &publication.message.topic;
+        let wants = match last {
+            Some((other, wants)) if other == topic => wants,
+            _ => plugin.wants_topic(Hook::OnPublish, topic),
+        };
+        last = Some((topic, wants));
+        if wants {
+            wanted.push(at);
+        }
+    }
+    wanted
 }
 
 fn apply(plugin: &dyn Plugin, run: &mut [Publication], wanted: &[usize], verdicts: Verdicts) {

@@ -369,8 +369,13 @@ impl LoadedPlugin {
             Ok(answers) => {
                 self.run_length.in_time(run.len());
                 self.counters(Hook::OnPublish).messages(run.len());
-                self.counters(Hook::OnPublish)
-                    .verdicts(answers.iter().flatten().map(on_publish::index));
+                let others = answers.others().iter();
+                let answered = others.filter_map(|(_, answer)| answer.as_ref().ok());
+                self.counters(Hook::OnPublish).verdicts_beside(
+                    on_publish::index(&Verdict::Pass),
+                    answers.len() - answers.others().len(),
+                    answered.map(on_publish::index),
+                );
                 verdicts.append(answers);
             }
             Err(BatchFailure {

@@ -331,9 +331,20 @@ impl HookCounters {
         self.verdicts[index].fetch_add(1, Relaxed);
     }
 
-    /// Counts many answers with one access each, for batches.
+    /// Counts many answers with one access for each kind, for batches.
     pub(crate) fn verdicts(&self, indices: impl Iterator<Item = VerdictIndex>) {
+        self.verdicts_beside(0, 0, indices);
+    }
+
+    /// The same, and so many of one kind that need not be looked at.
+    pub(crate) fn verdicts_beside(
+        &self,
+        usual: VerdictIndex,
+        usual_count: usize,
+        indices: impl Iterator<Item = VerdictIndex>,
+    ) {
         let mut counts = [0_u64; VERDICTS_MAX];
+        counts[usual] = usual_count as u64;
         for index in indices {
             counts[index] += 1;
         }
