@@ -204,7 +204,7 @@ impl Broker {
             (
                 session.terms().qos_max,
                 session.is_subscribed(&text),
-                session.subscription_count(),
+                session.asked_count(),
                 waiting + session.replayed_besides(&text),
             )
         };
@@ -299,6 +299,8 @@ impl Broker {
     ) -> bool {
         let text = full_text(filter);
         let (is_new, replaced) = {
+            // What is asked for and what is kept for it are there together after a restart.
+            let _whole = self.whole();
             let mut session = client.session();
             let replaced = session.rewrite(&full_text(asked), &text);
             (session.subscribe(text.clone(), options, id), replaced)
@@ -406,11 +408,13 @@ impl Broker {
         let text = full_text(&meant);
         let unsubscribed = if meant == asked {
             client.session().unsubscribe(&text)
+        let whole = self.whole();
         } else {
             client.session().unsubscribe_kept(&text)
         };
         Ok(match unsubscribed {
             Unsubscribed::Ended(kept) => {
+        drop(whole);
                 self.remove(client, kept);
                 UnsubscribeReason::Success
             }

@@ -189,6 +189,15 @@ impl Session {
     }
 
     /// A QoS 2 message that the client has; PUBREL is due. In the order in which they were sent.
+
+    /// A filter of the client that is recorded as kept in the shape of another. False if there is no such subscription.
+    pub fn restore_rewrite(&mut self, asked: ByteString, kept: ByteString) -> bool {
+        let is_kept = self.subscriptions.contains_key(&kept);
+        if is_kept {
+            self.rewrites.restore(asked, kept);
+        }
+        is_kept
+    }
     pub fn restore_release(&mut self, id: PacketId) {
         self.outbound.restore_release(id);
     }

@@ -308,7 +308,8 @@ impl Session {
     pub fn end(&mut self) {
         self.ended = true;
         if let Some(journal) = self.journal.take() {
-            journal.end(self.subscriptions.keys(), self.inbound.unreleased());
+            let rewritten = self.rewrites.all().map(|(asked, _)| asked);
+            journal.end(self.subscriptions.keys(), rewritten, self.inbound.unreleased());
         }
         self.outbound.end();
         self.subscriptions.clear();

@@ -97,6 +97,7 @@ impl Recovery<'_> {
         self.queues()?;
         self.exchanges()?;
         self.finish_sessions();
+        self.rewrites()?;
         self.restore_wills(wills)?;
         self.bans()
     }
@@ -257,6 +258,22 @@ impl Recovery<'_> {
     // ---- messages
 
     fn queues(&mut self) -> Result<(), StoreError> {
+    fn rewrites(&mut self) -> Result<(), StoreError> {
+        self.each(Space::Rewrite, |recovery, key, kept| {
+            let (number, asked) = keys::split(key).ok_or(Unreadable)?;
+            let [asked, kept] =
+                [asked.to_vec(), kept].map(|text| String::from_utf8(text).map(ByteString::from));
+            let (asked, kept) = (asked.map_err(|_| Unreadable)?, kept.map_err(|_| Unreadable)?);
+            let restored = recovery.sessions.get(&number);
+            let is_restored =
+                restored.is_some_and(|restored| restored.client.session().restore_rewrite(asked, kept));
+            if !is_restored {
+                recovery.remove(Space::Rewrite, key);
+            }
+            Ok(())
+        })
+    }
+
         let store = self.store();
         let (mut bodies, mut left_over) = (Vec::new(), Vec::new());
         self.each(Space::Queue, |recovery, key, value| {
