@@ -267,7 +267,11 @@ impl Broker {
 
     /// Tells those who keep a setting of their own.
     fn apply_settings(&self) {
-        self.0.router.set_overlapping(self.settings().session.overlapping);
+        let settings = self.settings();
+        self.0.router.set_overlapping(settings.session.overlapping);
+        if !settings.session.check_retain_source {
+            self.0.retained_sources.clear();
+        }
     }
 
     /// What it counts about itself.

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{ClientKey, Source, WillCause};
@@ -20,7 +21,9 @@ use crate::broker::timers::Due;
 use crate::broker::{Broker, Settings};
 use crate::clock;
 use crate::router::Subscription;
-use crate::session::journal::records::{WillRecord, decode_number, decode_subscription, outline_retained};
+use crate::session::journal::records::{
+    StoredRetained, WillRecord, decode_number, decode_source, decode_subscription, outline_retained,
+};
 use crate::session::journal::{Entry, Place, SessionRecord, Unreadable, keys};
 use crate::session::{Away, DueWill, QueueLimits, Session, Terms};
 
@@ -360,21 +363,48 @@ impl Recovery<'_> {
     /// Messages stay where they are: what they are about is looked at, and no more.
     fn retained(&mut self) -> Result<(), StoreError> {
         let broker = self.broker;
+        let is_checked = broker.settings().session.check_retain_source;
+        let mut publishers = HashMap::new();
         broker.0.router.restore_retained(|retained| {
             self.each(Space::Retained, |recovery, key, value| {
-                let (topic, outline) = outline_retained(value, recovery.now)?;
+                let StoredRetained {
+                    topic,
+                    outline,
+                    source,
+                } = outline_retained(value, recovery.now)?;
                 if topic.as_str().as_bytes() != key {
                     return Err(Unreadable);
                 }
                 if outline.expires_at.is_some_and(|at| at <= recovery.now) {
                     recovery.remove(Space::Retained, key);
                 } else {
-                    retained.keep_outline(&topic, outline);
+                    let copy = retained.keep_outline(&topic, outline);
                     recovery.found.retained += 1;
+                    if let (Some(copy), Some(source)) = (copy, source.filter(|_| is_checked)) {
+                        let standing = recovery.publisher(&mut publishers, source)?;
+                        let sources = &broker.0.retained_sources;
+                        sources.note(topic, copy, standing, recovery.now);
+                    }
                 }
                 Ok(())
             })
         })
+    }
+
+    /// Who published a retained message. Those of one connection share what is known of it, as they did before.
+    fn publisher(
+        &self,
+        publishers: &mut HashMap<Bytes, Standing>,
+        source: Bytes,
+    ) -> Result<Standing, Unreadable> {
+        if let Some(standing) = publishers.get(&source) {
+            return Ok(standing.clone());
+        }
+        let owner = decode_source(&source)?;
+        let standing = standing_of(owner, self.broker.fresh_key()).ok_or(Unreadable)?;
+        // Not the record that it is a part of.
+        publishers.insert(Bytes::copy_from_slice(&source), standing.clone());
+        Ok(standing)
     }
 
     /// Numbers of new ones follow.

@@ -77,24 +77,39 @@ impl Store for Gate {
 }
 
 /// A broker over this store, with what is in it. The clock runs: the store has a thread of its own, which no pause stops.
-fn broker_over(store: Arc<dyn Store>) -> Broker {
+pub(super) fn broker_over(store: Arc<dyn Store>) -> Broker {
     broker_that_keeps(store, 1 << 20)
 }
 
 /// The same with so many bytes of retained messages in memory.
 pub(super) fn broker_that_keeps(store: Arc<dyn Store>, retained_bytes: usize) -> Broker {
+    broker_with_store(store, retained_bytes, |_| {})
+}
+
+/// The same, configured.
+pub(super) fn broker_with_store(
+    store: Arc<dyn Store>,
+    retained_bytes: usize,
+    change: impl FnOnce(&mut Config),
+) -> Broker {
+    let mut config = Config::default();
+    change(&mut config);
+    let broker = unrecovered(store, retained_bytes, &config);
+    broker.recover(clock::now()).expect("a good store");
+    let serving = broker.clone();
+    tokio::spawn(async move { serving.serve().await });
+    broker
+}
+
+/// The same with nothing of what is in the store.
+pub(super) fn unrecovered(store: Arc<dyn Store>, retained_bytes: usize, config: &Config) -> Broker {
     let settings = CommitterSettings {
         durability: Durability::Always,
         bytes_max: u64::MAX,
         free_bytes_min: 1,
     };
     let committer = Committer::start(store, settings).expect("a thread");
-    let settings = Settings::from(&Config::default());
-    let broker = Broker::with_store(settings, Arc::new(committer), retained_bytes).expect("threads");
-    broker.recover(clock::now()).expect("a good store");
-    let serving = broker.clone();
-    tokio::spawn(async move { serving.serve().await });
-    broker
+    Broker::with_store(Settings::from(config), Arc::new(committer), retained_bytes).expect("threads")
 }
 
 pub(super) fn lasting(client_id: &str) -> Connect {
@@ -105,7 +120,7 @@ pub(super) fn lasting(client_id: &str) -> Connect {
 }
 
 /// A session that waits for messages to `t`, its client away.
-async fn away(broker: &Broker, client_id: &str, qos: QoS) {
+pub(super) async fn away(broker: &Broker, client_id: &str, qos: QoS) {
     let (mut peer, _) = Peer::connect_with(broker, lasting(client_id)).await;
     peer.subscribe_at("t", qos).await;
     peer.disconnect(DisconnectReason::NormalDisconnection).await;
@@ -383,14 +398,7 @@ async fn a_record_that_cannot_be_read_stops_the_start_instead_of_being_left_out(
         vec![1, 2, 3],
     );
     store.commit(&batch, true).expect("commits");
-    let settings = CommitterSettings {
-        durability: Durability::Always,
-        bytes_max: u64::MAX,
-        free_bytes_min: 1,
-    };
-    let committer = Committer::start(store, settings).expect("a thread");
-    let settings = Settings::from(&Config::default());
-    let broker = Broker::with_store(settings, Arc::new(committer), 0).expect("threads");
+    let broker = unrecovered(store, 0, &Config::default());
     let error = broker.recover(clock::now()).expect_err("is damaged");
     assert!(
         error.to_string().contains("0000000000000000 of session"),

@@ -321,7 +321,7 @@ fn replace(broker: &Broker, topic_name: &str, payload: &str) {
     let limits = broker.settings().retained_limits();
     let message = admin_message(topic_name, payload);
     let replaced = broker.0.router.retain(&message, &limits, |replacement| {
-        broker.record_retained(&message, replacement);
+        broker.record_retained(&message, None, replacement);
     });
     replaced.expect("room");
 }

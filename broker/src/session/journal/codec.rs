@@ -85,6 +85,15 @@ impl Decoder {
         self.array().map(u8::from_be_bytes)
     }
 
+    /// Whether this byte is the next one; it is taken then.
+    pub(super) fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.0.first() == Some(&byte);
+        if is_next {
+            let _ = self.0.split_to(1);
+        }
+        is_next
+    }
+
     pub(super) fn u32(&mut self) -> Result<u32, Unreadable> {
         self.array().map(u32::from_be_bytes)
     }

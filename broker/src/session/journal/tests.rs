@@ -84,8 +84,16 @@ fn records_are_read_as_they_were_written() {
         let read = decode_subscription(encode_subscription(options, Some(21)));
         assert_eq!(read, Ok((options, Some(21))));
     }
-    let read = decode_retained(encode_retained(&sent()), clock::now()).expect("reads");
-    assert_eq!(format!("{read:?}"), format!("{:?}", sent()));
+    for source in [None, Some(owner())] {
+        let record = encode_retained(&sent(), source.as_ref());
+        let read = decode_retained(record.clone(), clock::now()).expect("reads");
+        assert_eq!(format!("{read:?}"), format!("{:?}", sent()));
+        let outlined = outline_retained(record, clock::now()).expect("reads");
+        let read = outlined
+            .source
+            .map(|source| decode_source(&source).expect("reads"));
+        assert_eq!(format!("{read:?}"), format!("{source:?}"));
+    }
 }
 
 #[test]
