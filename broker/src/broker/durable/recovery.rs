@@ -15,7 +15,7 @@ use hookwire_protocol::{PacketId, QoS, SharedFilter, Version};
 use hookwire_store::{Key, Space, Store, StoreError};
 
 use super::kept::will_key;
-use super::{Durable, standing_of, unreadable};
+use super::{Durable, ReadError, standing_of, unreadable};
 use crate::broker::client::{Client, Standing};
 use crate::broker::timers::Due;
 use crate::broker::{Broker, Settings};
@@ -109,7 +109,7 @@ impl Recovery<'_> {
     fn each(
         &mut self,
         space: Space,
-        mut step: impl FnMut(&mut Self, &[u8], Vec<u8>) -> Result<(), Unreadable>,
+        mut step: impl FnMut(&mut Self, &[u8], Vec<u8>) -> Result<(), ReadError>,
     ) -> Result<(), StoreError> {
         let mut failed = None;
         self.store().scan(
@@ -117,8 +117,8 @@ impl Recovery<'_> {
             &[],
             &mut |key, value| match step(self, key, value.to_vec()) {
                 Ok(()) => ControlFlow::Continue(()),
-                Err(Unreadable) => {
-                    failed = Some(unreadable(space, key));
+                Err(unread) => {
+                    failed = Some(unread.of(space, key));
                     ControlFlow::Break(())
                 }
             },
@@ -141,7 +141,7 @@ impl Recovery<'_> {
                 .0
                 .next_session
                 .fetch_max(number + 1, std::sync::atomic::Ordering::Relaxed);
-            recovery.session(number, record)
+            Ok(recovery.session(number, record)?)
         })
     }
 
@@ -310,10 +310,10 @@ impl Recovery<'_> {
         place: Place,
         entry: Entry,
         store: &dyn Store,
-    ) -> Result<(), Unreadable> {
+    ) -> Result<(), ReadError> {
         let mut session = restored.client.session();
         if entry.flags.is_shared() {
-            let content = |key: Key| store.get(Space::Message, &key).ok().flatten();
+            let content = |key: Key| store.get(Space::Message, &key).map_err(ReadError::from);
             session.restore_message(place, entry.complete(content, self.now)?);
         } else {
             let expires_at = (entry.expires_ms > 0).then(|| clock::instant_of(entry.expires_ms, self.now));
@@ -373,7 +373,7 @@ impl Recovery<'_> {
                     source,
                 } = outline_retained(value, recovery.now)?;
                 if topic.as_str().as_bytes() != key {
-                    return Err(Unreadable);
+                    return Err(Unreadable.into());
                 }
                 if outline.expires_at.is_some_and(|at| at <= recovery.now) {
                     recovery.remove(Space::Retained, key);

@@ -10,6 +10,7 @@ mod paths;
 mod peer;
 pub(crate) mod policy;
 mod pressure;
+mod reads;
 mod restored;
 mod retained;
 mod rights;
