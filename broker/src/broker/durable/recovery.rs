@@ -97,10 +97,10 @@ impl Recovery<'_> {
         let wills = self.read_wills()?;
         self.sessions()?;
         self.subscriptions()?;
+        self.rewrites()?;
         self.queues()?;
         self.exchanges()?;
         self.finish_sessions();
-        self.rewrites()?;
         self.restore_wills(wills)?;
         self.bans()
     }
@@ -258,9 +258,6 @@ impl Recovery<'_> {
         })
     }
 
-    // ---- messages
-
-    fn queues(&mut self) -> Result<(), StoreError> {
     fn rewrites(&mut self) -> Result<(), StoreError> {
         self.each(Space::Rewrite, |recovery, key, kept| {
             let (number, asked) = keys::split(key).ok_or(Unreadable)?;
@@ -277,6 +274,9 @@ impl Recovery<'_> {
         })
     }
 
+    // ---- messages
+
+    fn queues(&mut self) -> Result<(), StoreError> {
         let store = self.store();
         let (mut bodies, mut left_over) = (Vec::new(), Vec::new());
         self.each(Space::Queue, |recovery, key, value| {
@@ -442,10 +442,11 @@ impl Recovery<'_> {
             .get(client_id)
             .map(|client| client.key());
         let key = kept.unwrap_or_else(|| self.broker.fresh_key());
+        let latest = self.now + self.broker.settings().session.will_delay_max;
         let due = DueWill {
             client: key,
             cause: record.cause,
-            due_at: clock::instant_of(record.due_at_ms, self.now),
+            due_at: clock::instant_of(record.due_at_ms, self.now).min(latest),
             message: hookwire_hooks::Message {
                 source: Source::Will(key),
                 ..record.message

@@ -435,3 +435,44 @@ async fn a_clock_that_was_set_back_keeps_nothing_for_longer_than_it_was_to_last(
     again.do_what_is_due_at(clock::now() + std::time::Duration::from_secs(3601));
     assert_eq!(again.clients().len(), 0);
 }
+
+/// The same for a will that a policy has held back: it is bound to no session whose end it would be due at.
+#[tokio::test]
+async fn a_will_waits_no_longer_than_wills_may_whatever_the_clock_says() {
+    use crate::session::journal::records::WillRecord;
+    let store = Arc::new(Memory::default());
+    let broker = broker_over(Arc::clone(&store) as Arc<dyn Store>);
+    let mut connect = lasting("panel");
+    let mut left = super::peer::will("gone");
+    left.delay_interval_secs = 60;
+    connect.will = Some(left);
+    let (panel, _) = Peer::connect_with(&broker, connect).await;
+    panel.disconnect(DisconnectReason::DisconnectWithWill).await;
+    broker.close_store();
+    let mut changed = Batch::default();
+    store
+        .scan(Space::Will, &[], &mut |key, value| {
+            let mut record = WillRecord::decode(value.to_vec()).expect("a will");
+            record.due_at_ms += 365 * 24 * 3600 * 1000;
+            changed.put(Space::Will, hookwire_store::Key::from_slice(key), record.encode());
+            std::ops::ControlFlow::Continue(())
+        })
+        .expect("scans");
+    assert_eq!(changed.len(), 1);
+    // Its session is over, so that only its own time counts.
+    store
+        .scan(Space::Session, &[], &mut |key, _| {
+            changed.delete(Space::Session, hookwire_store::Key::from_slice(key));
+            std::ops::ControlFlow::Continue(())
+        })
+        .expect("scans");
+    store.commit(&changed, true).expect("commits");
+    let again = broker_over(Arc::new(store.after_crash()));
+    let mut watcher = Peer::connect(&again, "watcher").await;
+    watcher.subscribe("gone").await;
+    let longest = again.settings().session.will_delay_max;
+    again.do_what_is_due_at(clock::now() + longest / 2);
+    watcher.hears_nothing().await;
+    again.do_what_is_due_at(clock::now() + longest);
+    assert_eq!(watcher.message().await.0, "gone");
+}
