@@ -1,5 +1,6 @@
 //! Rights: what a grant says, what the chain says, and which answers hold for a while.
 
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
@@ -81,6 +82,16 @@ impl Rights {
             superuser,
             rules: rules.collect::<Option<_>>()?,
         })
+    }
+
+    /// The same for all of whom a grant says nothing: most clients share it.
+    pub(super) fn into_shared(self) -> Arc<Self> {
+        static PLAIN: LazyLock<Arc<Rights>> = LazyLock::new(Arc::default);
+        if self.is_plain() {
+            Arc::clone(&PLAIN)
+        } else {
+            Arc::new(self)
+        }
     }
 
     /// Whether every access has to be asked about.

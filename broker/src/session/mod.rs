@@ -97,8 +97,8 @@ pub struct Terms {
     pub expiry_max: Duration,
     /// Prefix of all its topics.
     pub mount_point: Option<ByteString>,
-    /// The will.
-    pub will: Option<PendingWill>,
+    /// The will. Apart, since most sessions have none.
+    pub will: Option<Box<PendingWill>>,
     /// Bytes that may wait to be written.
     pub outbox_bytes_max: usize,
     /// What may wait for room in the window, or for the client to come back.

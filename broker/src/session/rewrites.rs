@@ -6,9 +6,12 @@ use hashbrown::HashMap;
 /// Who takes note of what a filter is kept as, or that the client asks for it no more.
 pub(super) type Note<'a> = dyn FnMut(&str, Option<&str>) + 'a;
 
-/// Only subscriptions that a policy had a part in are here.
+/// Only subscriptions that a policy had a part in are here. Most sessions have none, which takes a word.
 #[derive(Debug, Default)]
-pub(super) struct Rewrites {
+pub(super) struct Rewrites(Option<Box<Tables>>);
+
+#[derive(Debug, Default, PartialEq)]
+struct Tables {
     kept_by_asked: HashMap<ByteString, ByteString>,
     /// How many filters of the client mean one that is kept.
     askers: HashMap<ByteString, usize>,
@@ -17,17 +20,18 @@ pub(super) struct Rewrites {
 impl Rewrites {
     /// What is kept for a filter of the client.
     pub(super) fn kept(&self, asked: &str) -> Option<&ByteString> {
-        self.kept_by_asked.get(asked)
+        self.0.as_ref()?.kept_by_asked.get(asked)
     }
 
     /// What the client has asked for, and what is kept for it.
     pub(super) fn all(&self) -> impl Iterator<Item = (&ByteString, &ByteString)> {
-        self.kept_by_asked.iter()
+        self.0.iter().flat_map(|tables| tables.kept_by_asked.iter())
     }
 
     /// How many filters the client has asked for beyond those that are kept.
     pub(super) fn surplus(&self) -> usize {
-        self.kept_by_asked.len() - self.askers.len()
+        let tables = self.0.as_ref();
+        tables.map_or(0, |tables| tables.kept_by_asked.len() - tables.askers.len())
     }
 
     /// What was noted before the broker was started.
@@ -37,7 +41,9 @@ impl Rewrites {
 
     /// Whether what is kept is there because of filters that are remembered here.
     pub(super) fn is_made_of_others(&self, kept: &str) -> bool {
-        self.askers.contains_key(kept)
+        self.0
+            .as_ref()
+            .is_some_and(|tables| tables.askers.contains_key(kept))
     }
 
     /// A filter of the client is kept as another one, or as itself. Tells which one nobody asks for any more, since the client asked for
@@ -49,8 +55,8 @@ impl Rewrites {
         is_subscribed: impl Fn(&str) -> bool,
         note: &mut Note<'_>,
     ) -> Option<ByteString> {
-        let is_plain = asked == kept && !self.askers.contains_key(kept);
-        if is_plain && !self.kept_by_asked.contains_key(asked) {
+        let is_plain = asked == kept && !self.is_made_of_others(kept);
+        if is_plain && self.kept(asked).is_none() {
             return None;
         }
         if self.kept(asked) == Some(kept) {
@@ -58,7 +64,7 @@ impl Rewrites {
         }
         for plain in [asked, kept] {
             // What was kept as it was asked for, until now.
-            if is_subscribed(plain) && !self.askers.contains_key(plain) {
+            if is_subscribed(plain) && !self.is_made_of_others(plain) {
                 self.insert(plain, plain, note);
             }
         }
@@ -69,8 +75,9 @@ impl Rewrites {
 
     fn insert(&mut self, asked: &ByteString, kept: &ByteString, note: &mut Note<'_>) {
         note(asked, Some(kept));
-        self.kept_by_asked.insert(asked.clone(), kept.clone());
-        *self.askers.entry(kept.clone()).or_default() += 1;
+        let tables = self.0.get_or_insert_default();
+        tables.kept_by_asked.insert(asked.clone(), kept.clone());
+        *tables.askers.entry(kept.clone()).or_default() += 1;
     }
 
     /// The client asks for a filter no more. Tells what was kept for it, if nothing else asks for that.
@@ -80,26 +87,34 @@ impl Rewrites {
     }
 
     fn take(&mut self, asked: &str) -> Option<ByteString> {
-        let kept = self.kept_by_asked.remove(asked)?;
-        let left = self.askers.get_mut(&kept)?;
+        let tables = self.0.as_mut()?;
+        let kept = tables.kept_by_asked.remove(asked)?;
+        let left = tables.askers.get_mut(&kept)?;
         *left -= 1;
         if *left > 0 {
             return None;
         }
-        self.askers.remove(&kept);
+        tables.askers.remove(&kept);
+        self.shrink();
         Some(kept)
+    }
+
+    fn shrink(&mut self) {
+        self.0.take_if(|tables| tables.kept_by_asked.is_empty());
     }
 
     /// What is kept ends, whoever asked for it.
     pub(super) fn end(&mut self, kept: &str, note: &mut Note<'_>) {
-        if self.askers.remove(kept).is_some() {
-            self.kept_by_asked.retain(|asked, other| {
+        let Some(tables) = self.0.as_mut() else { return };
+        if tables.askers.remove(kept).is_some() {
+            tables.kept_by_asked.retain(|asked, other| {
                 let stays = &**other != kept;
                 if !stays {
                     note(asked, None);
                 }
                 stays
             });
+            self.shrink();
         }
     }
 }
@@ -130,8 +145,7 @@ mod tests {
             for (asked, kept) in notes {
                 restored.restore(asked.clone().into(), kept.clone().into());
             }
-            assert_eq!(restored.kept_by_asked, rewrites.kept_by_asked);
-            assert_eq!(restored.askers, rewrites.askers);
+            assert_eq!(restored.0, rewrites.0);
             done
         }
 

@@ -82,7 +82,7 @@ fn source_of(standing: &Standing, topic: &TopicName) -> Owner {
     let rights = standing.rights.about(Action::Publish, topic);
     owner_of(&Standing {
         facts: Arc::clone(&standing.facts),
-        rights: Arc::new(rights),
+        rights: rights.into_shared(),
     })
 }
 

@@ -192,7 +192,7 @@ pub(super) fn owner_of(standing: &Standing) -> Owner {
 fn standing_of(owner: Owner, key: ClientKey) -> Option<Standing> {
     let rights = Rights::restored(owner.superuser, owner.rules)?;
     Some(Standing {
-        rights: Arc::new(rights),
+        rights: rights.into_shared(),
         facts: Arc::new(ClientFacts {
             key,
             client_id: owner.client_id,

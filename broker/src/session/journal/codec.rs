@@ -116,7 +116,9 @@ impl Decoder {
     }
 
     pub(super) fn text(&mut self) -> Result<ByteString, Unreadable> {
-        ByteString::try_from(self.bytes()?).map_err(|_| Unreadable)
+        let text = ByteString::try_from(self.bytes()?).map_err(|_| Unreadable)?;
+        // With memory of its own: it may be kept for long, and the record is not.
+        Ok(ByteString::from(&*text))
     }
 
     pub(super) fn option<T>(
