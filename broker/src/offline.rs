@@ -158,8 +158,8 @@ fn import(folder: &Path) -> anyhow::Result<()> {
 fn check_format(line: &str) -> anyhow::Result<()> {
     let head: Value = serde_json::from_str(line).context("not an export of a store")?;
     match head.get("hookwire-store").and_then(Value::as_u64) {
-        Some(found) if found == u64::from(FORMAT) => Ok(()),
-        Some(found) => bail!("an export of format {found}, this version reads {FORMAT}"),
+        Some(found) if (1..=u64::from(FORMAT)).contains(&found) => Ok(()),
+        Some(found) => bail!("an export of format {found}, this version reads formats up to {FORMAT}"),
         None => bail!("not an export of a store"),
     }
 }

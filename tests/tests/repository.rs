@@ -293,3 +293,23 @@ fn every_example_for_authors_is_compiled() {
         }
     }
 }
+
+/// The clock that people set may jump by a year. Sessions, wills, messages and bans go by one that does not; the other is looked
+/// at in one file, for what is stored and shown.
+#[test]
+fn only_the_clock_asks_what_time_it_is() {
+    let asks = |path: &PathBuf| {
+        code(path)
+            .iter()
+            .any(|(_, line)| line.contains("SystemTime::now"))
+    };
+    let asking: Vec<_> = files(&repository().join("broker"), "rs")
+        .into_iter()
+        .filter(asks)
+        .collect();
+    let clocks = ["broker/plugin/src/clock.rs", "broker/src/clock.rs"].map(|file| repository().join(file));
+    assert_eq!(
+        asking.iter().collect::<std::collections::BTreeSet<_>>(),
+        clocks.iter().collect()
+    );
+}

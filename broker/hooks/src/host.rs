@@ -38,6 +38,14 @@ pub struct KeptEntry {
     pub ends: Option<Instant>,
 }
 
+/// What was asked for is kept, and could not be read: nobody can say what it is, and least of all that it is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unread(
+    /// Why, for people.
+    pub String,
+);
+
 /// The broker, as plugins see it. Calls must not block: they are made in the middle of a hook.
 pub trait Host: Send + Sync {
     /// Facts about a connection; `None` when it is not known any more.
@@ -56,15 +64,21 @@ pub trait Host: Send + Sync {
     fn reauthorize(&self, key: ClientKey) -> bool;
 
     /// The retained message of a topic, with what is left of its time.
-    fn retained(&self, topic: &TopicName) -> Option<Message>;
+    ///
+    /// # Errors
+    /// There is one, and it cannot be read.
+    fn retained(&self, topic: &TopicName) -> Result<Option<Message>, Unread>;
 
     /// So many of the retained messages that a filter matches, in the order of their topics; those behind the topic `after`.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
     fn retained_matching(
         &self,
         filter: &TopicFilter,
         after: Option<&str>,
         amount: RetainedAmount,
-    ) -> Vec<Message>;
+    ) -> Result<Vec<Message>, Unread>;
 
     /// Whether there is room for a retained message.
     fn has_room_to_retain(&self, message: &Message) -> bool;
@@ -74,8 +88,11 @@ pub trait Host: Send + Sync {
     fn keep(&self, _plugin: &str, _key: &str, _entry: Option<KeptEntry>) {}
 
     /// The entries that were kept for a plugin.
-    fn kept(&self, _plugin: &str) -> Vec<(String, KeptEntry)> {
-        Vec::new()
+    ///
+    /// # Errors
+    /// They cannot all be read.
+    fn kept(&self, _plugin: &str) -> Result<Vec<(String, KeptEntry)>, Unread> {
+        Ok(Vec::new())
     }
 
     /// What stands for the world around plugins; none: the world itself.
@@ -109,12 +126,17 @@ impl Host for NoHost {
         false
     }
 
-    fn retained(&self, _: &TopicName) -> Option<Message> {
-        None
+    fn retained(&self, _: &TopicName) -> Result<Option<Message>, Unread> {
+        Ok(None)
     }
 
-    fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: RetainedAmount) -> Vec<Message> {
-        Vec::new()
+    fn retained_matching(
+        &self,
+        _: &TopicFilter,
+        _: Option<&str>,
+        _: RetainedAmount,
+    ) -> Result<Vec<Message>, Unread> {
+        Ok(Vec::new())
     }
 
     fn has_room_to_retain(&self, _: &Message) -> bool {

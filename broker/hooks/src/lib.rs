@@ -36,7 +36,7 @@ pub use deliver::{DeliverDecision, Parcel};
 pub use enhanced::{EnhancedOutcome, EnhancedStep, Exchange};
 pub use event::{DropCause, Event, EventClass, EventKind};
 pub use failure::{Failure, FailureKind, FailureRules, OnFailure};
-pub use host::{Host, KeptEntry, NoHost, PluginPublish, RetainedAmount};
+pub use host::{Host, KeptEntry, NoHost, PluginPublish, RetainedAmount, Unread};
 pub use message::{Message, Source};
 pub use plugin::{Hook, HookSet, Pending, Plugin};
 pub use publish::{Rejection, Replacement, Verdict};

@@ -176,6 +176,12 @@ pub enum LoadError {
         /// Why.
         reason: String,
     },
+    /// It has a durable store, which cannot be read: it would begin with an empty one.
+    #[error("its durable kv cannot be read: {reason}")]
+    KvUnread {
+        /// Why.
+        reason: String,
+    },
     /// The plugin refuses its configuration.
     #[error("the plugin refuses its configuration: {}", list(problems))]
     ConfigRefused {

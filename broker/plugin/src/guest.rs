@@ -218,7 +218,7 @@ pub(crate) mod tests {
             ticker: Arc::new(ticker),
             executor: Arc::new(Executor::start().unwrap()),
         });
-        let services = Services::new("test", grants, Arc::new(Lasting::default()), foundation);
+        let services = Services::new("test", grants, Arc::new(Lasting::default()), foundation).unwrap();
         let mut guest = Guest::new(Arc::new(services), 1 << 20, false);
         guest.begin(Budget::new(Duration::from_millis(5)));
         guest

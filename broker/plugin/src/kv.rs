@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookwire_hooks::{Host, KeptEntry};
+use hookwire_hooks::{Host, KeptEntry, Unread};
 use parking_lot::Mutex;
 
 /// Longest key, bytes: a key names something, it does not hold it.
@@ -113,12 +113,15 @@ impl From<KeptEntry> for Entry {
 impl Kv {
     /// From now on changes survive the process. What was kept is there again; where there is a newer value, that stays and
     /// is kept.
-    pub(crate) fn keep_with(&self, plugin: &Arc<str>, broker: &Arc<dyn Host>) {
+    ///
+    /// # Errors
+    /// What was kept cannot be read. Nothing is kept then.
+    pub(crate) fn keep_with(&self, plugin: &Arc<str>, broker: &Arc<dyn Host>) -> Result<(), Unread> {
         let mut entries = self.entries.lock();
         if entries.keeper.is_some() {
-            return;
+            return Ok(());
         }
-        for (key, kept) in broker.kept(plugin) {
+        for (key, kept) in broker.kept(plugin)? {
             if !entries.by_key.contains_key(key.as_str()) {
                 entries.insert(key.into(), kept.into());
             }
@@ -130,6 +133,7 @@ impl Kv {
         for (key, entry) in &entries.by_key {
             entries.keep(key, Some(entry));
         }
+        Ok(())
     }
 
     pub(crate) fn get(&self, key: &str, now: Instant) -> Option<Vec<u8>> {
@@ -514,12 +518,17 @@ mod tests {
             false
         }
 
-        fn retained(&self, _: &TopicName) -> Option<Message> {
-            None
+        fn retained(&self, _: &TopicName) -> Result<Option<Message>, Unread> {
+            Ok(None)
         }
 
-        fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: RetainedAmount) -> Vec<Message> {
-            Vec::new()
+        fn retained_matching(
+            &self,
+            _: &TopicFilter,
+            _: Option<&str>,
+            _: RetainedAmount,
+        ) -> Result<Vec<Message>, Unread> {
+            Ok(Vec::new())
         }
 
         fn has_room_to_retain(&self, _: &Message) -> bool {
@@ -534,11 +543,15 @@ mod tests {
             }
         }
 
-        fn kept(&self, plugin: &str) -> Vec<(String, KeptEntry)> {
+        fn kept(&self, plugin: &str) -> Result<Vec<(String, KeptEntry)>, Unread> {
+            if plugin == "unreadable" {
+                return Err(Unread("for the test".to_owned()));
+            }
             let notes = self.0.lock();
             let own = notes.iter().filter(|((of, _), _)| of == plugin);
-            own.map(|((_, key), entry)| (key.clone(), entry.clone()))
-                .collect()
+            Ok(own
+                .map(|((_, key), entry)| (key.clone(), entry.clone()))
+                .collect())
         }
     }
 
@@ -549,7 +562,7 @@ mod tests {
         let broker: Arc<dyn Host> = notes.clone();
         let kv = Kv::default();
         put(&kv, "before", b"1", None, now).unwrap();
-        kv.keep_with(&name, &broker);
+        kv.keep_with(&name, &broker).unwrap();
         put(&kv, "a", b"2", Some(SECOND), now).unwrap();
         put(&kv, "b", b"3", None, now).unwrap();
         assert!(kv.delete("b", now));
@@ -558,7 +571,7 @@ mod tests {
 
         let again = Kv::default();
         put(&again, "before", b"newer", None, now).unwrap();
-        again.keep_with(&name, &broker);
+        again.keep_with(&name, &broker).unwrap();
         assert_eq!(again.get("before", now).unwrap(), b"newer");
         assert_eq!(again.get("a", now).unwrap(), b"2");
         assert_eq!(again.get("a", now + SECOND), None, "its time goes on");
@@ -569,8 +582,18 @@ mod tests {
         assert_eq!(newer.value, b"newer");
 
         let other = Kv::default();
-        other.keep_with(&Arc::from("another"), &broker);
+        other.keep_with(&Arc::from("another"), &broker).unwrap();
         assert_eq!(other.size(), (0, 0));
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_is_no_empty_store() {
+        let (now, notes) = (clock(), Arc::new(Notes::default()));
+        let broker: Arc<dyn Host> = notes.clone();
+        let kv = Kv::default();
+        put(&kv, "a", b"1", None, now).unwrap();
+        kv.keep_with(&Arc::from("unreadable"), &broker).unwrap_err();
+        assert!(notes.0.lock().is_empty(), "nothing is written over what is there");
     }
 
     fn clock() -> Instant {

@@ -15,7 +15,7 @@ use crate::rate_limit::Buckets;
 use crate::spectator::Spectator;
 use crate::stats::Counters;
 use crate::ticker::Ticker;
-use crate::{Grants, HostLimits, Powers, clock, random};
+use crate::{Grants, HostLimits, LoadError, Powers, clock, random};
 
 /// The part of a [`PluginHost`](crate::PluginHost) that its plugins keep alive.
 pub(crate) struct Foundation {
@@ -68,12 +68,15 @@ impl Services {
         grants: Grants,
         lasting: Arc<Lasting>,
         foundation: Arc<Foundation>,
-    ) -> Self {
+    ) -> Result<Self, LoadError> {
         let name: Arc<str> = name.into();
         if grants.kv_durable {
-            lasting.kv.keep_with(&name, &foundation.broker);
+            let kept = lasting.kv.keep_with(&name, &foundation.broker);
+            kept.map_err(|unread| LoadError::KvUnread {
+                reason: unread.to_string(),
+            })?;
         }
-        Self {
+        Ok(Self {
             journal: Journal::of_plugin(name.clone(), &foundation.limits),
             incidents: Journal::of_incidents(name.clone(), &foundation.limits),
             name,
@@ -83,7 +86,7 @@ impl Services {
             lasting,
             http: None,
             foundation,
-        }
+        })
     }
 
     pub(crate) fn with_may(self, may: Powers) -> Self {

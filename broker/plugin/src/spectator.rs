@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish, RetainedAmount, Surroundings};
+use hookwire_hooks::{
+    ClientFacts, ClientKey, Host, Message, PluginPublish, RetainedAmount, Surroundings, Unread,
+};
 use hookwire_protocol::{TopicFilter, TopicName};
 
 /// Answers questions as the broker does, and swallows the rest. The answers are those of a broker that obeys, so that a
@@ -30,7 +32,7 @@ impl Host for Spectator {
         self.0.client(key).is_some()
     }
 
-    fn retained(&self, topic: &TopicName) -> Option<Message> {
+    fn retained(&self, topic: &TopicName) -> Result<Option<Message>, Unread> {
         self.0.retained(topic)
     }
 
@@ -39,7 +41,7 @@ impl Host for Spectator {
         filter: &TopicFilter,
         after: Option<&str>,
         amount: RetainedAmount,
-    ) -> Vec<Message> {
+    ) -> Result<Vec<Message>, Unread> {
         self.0.retained_matching(filter, after, amount)
     }
 
@@ -82,7 +84,7 @@ mod tests {
             panic!("a shadow has rights looked at again")
         }
 
-        fn retained(&self, topic: &TopicName) -> Option<Message> {
+        fn retained(&self, topic: &TopicName) -> Result<Option<Message>, Unread> {
             NoHost.retained(topic)
         }
 
@@ -91,7 +93,7 @@ mod tests {
             filter: &TopicFilter,
             after: Option<&str>,
             amount: RetainedAmount,
-        ) -> Vec<Message> {
+        ) -> Result<Vec<Message>, Unread> {
             NoHost.retained_matching(filter, after, amount)
         }
 

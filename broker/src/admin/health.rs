@@ -57,6 +57,12 @@ fn problems(admin: &Admin) -> Vec<String> {
             "the store has failed: nothing is kept any more; look after the disk and start again".to_owned(),
         ),
     }
+    match admin.broker().store_reads_failed() {
+        None | Some(0) => {}
+        Some(count) => problems.push(format!(
+            "records could not be read {count} times, since they are damaged or the disk fails: the log names them"
+        )),
+    }
     let policy = admin.policy().status();
     if policy.refusal.is_some() {
         problems

@@ -231,6 +231,11 @@ fn store(text: &mut Exposition, report: &StoreReport) {
             "Bytes of those.",
             report.bytes_written,
         ),
+        (
+            "hookwire_store_reads_failed_total",
+            "Records that could not be read.",
+            report.reads_failed,
+        ),
     ] {
         text.one(name, Kind::Counter, help, value);
     }

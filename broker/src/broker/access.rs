@@ -1,5 +1,6 @@
 //! Rights: what a grant says, what the chain says, and which answers hold for a while.
 
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
@@ -49,6 +50,15 @@ impl Rights {
         })
     }
 
+    /// As much of them as decides about one topic: whatever is asked about it, the answer is the same.
+    pub(super) fn about(&self, action: Action, topic: &TopicName) -> Self {
+        let decides = |rule: &&TopicRule| concerns(rule.action, action) && rule.filter.matches(topic);
+        Self {
+            superuser: self.superuser,
+            rules: self.rules.iter().find(decides).cloned().into_iter().collect(),
+        }
+    }
+
     /// What they consist of, for the store.
     pub(super) fn parts(&self) -> (bool, Vec<(bool, RuleAction, ByteString)>) {
         let rules = self.rules.iter().map(|rule| {
@@ -72,6 +82,16 @@ impl Rights {
             superuser,
             rules: rules.collect::<Option<_>>()?,
         })
+    }
+
+    /// The same for all of whom a grant says nothing: most clients share it.
+    pub(super) fn into_shared(self) -> Arc<Self> {
+        static PLAIN: LazyLock<Arc<Rights>> = LazyLock::new(Arc::default);
+        if self.is_plain() {
+            Arc::clone(&PLAIN)
+        } else {
+            Arc::new(self)
+        }
     }
 
     /// Whether every access has to be asked about.
@@ -343,6 +363,25 @@ mod tests {
                 None,
                 "client id {evil:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_decides_about_one_topic_decides_it_the_same() {
+        let all = [
+            (false, RuleAction::Both, "a/secret"),
+            (true, RuleAction::Publish, "a/#"),
+            (true, RuleAction::Subscribe, "b/+"),
+            (false, RuleAction::Both, "b/#"),
+        ];
+        let whole = rights(&all, "c1");
+        for topic in ["a/secret", "a/x", "b/x", "b/x/y", "c"] {
+            for action in [Action::Publish, Action::Deliver] {
+                let name = TopicName::new(topic).expect("a topic");
+                let part = whole.about(action, &name);
+                assert_eq!(ask(&part, action, topic), ask(&whole, action, topic), "{topic}");
+                assert!(part.rules.len() <= 1, "{topic}");
+            }
         }
     }
 }

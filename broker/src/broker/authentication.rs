@@ -178,7 +178,7 @@ impl Broker {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
             refused(Denial::new(ConnectReason::ImplementationSpecific))
         })?;
-        let rights = Arc::new(rights);
+        let rights = rights.into_shared();
         // Under the lock that a takeover holds: after one, the rights are another's to set.
         let by_id = self.0.registry.lock();
         if connected.client.key() == connected.key {

@@ -140,3 +140,15 @@ impl Subscriber for Arc<Client> {
         session.inflight() + session.queued()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hundred thousand of them wait for their clients in memory: what few of them have is behind a pointer.
+    #[test]
+    fn a_session_has_no_room_for_what_few_have() {
+        let bytes = size_of::<Client>();
+        assert!(bytes <= 1040, "{bytes}");
+    }
+}

@@ -151,7 +151,7 @@ impl Broker {
             Denial::new(ConnectReason::ImplementationSpecific)
         })?;
         let standing = Standing {
-            rights: Arc::new(rights),
+            rights: rights.into_shared(),
             facts: Arc::new(ClientFacts {
                 key,
                 client_id: identity.client_id.clone(),

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, KeptEntry, Message, PluginPublish, RetainedAmount};
+use hookwire_hooks::{
+    ClientFacts, ClientKey, Host, KeptEntry, Message, PluginPublish, RetainedAmount, Unread,
+};
 use hookwire_protocol::{TopicFilter, TopicName};
+use hookwire_store::StoreError;
 use parking_lot::RwLock;
 
 use super::{Broker, emission};
@@ -69,10 +72,13 @@ impl Host for PluginAccess {
         })
     }
 
-    fn retained(&self, topic: &TopicName) -> Option<Message> {
+    fn retained(&self, topic: &TopicName) -> Result<Option<Message>, Unread> {
+        let Some(broker) = self.broker() else {
+            return Ok(None);
+        };
         let now = clock::now();
-        let message = self.broker()?.retained_message(topic, now)?;
-        Some(message.with_time_left(now))
+        let message = broker.retained_message(topic, now).map_err(unread)?;
+        Ok(message.map(|message| message.with_time_left(now)))
     }
 
     fn retained_matching(
@@ -80,13 +86,14 @@ impl Host for PluginAccess {
         filter: &TopicFilter,
         after: Option<&str>,
         amount: RetainedAmount,
-    ) -> Vec<Message> {
+    ) -> Result<Vec<Message>, Unread> {
         let Some(broker) = self.broker() else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let now = clock::now();
         let found = broker.retained_messages(filter, after, amount, now);
-        found.iter().map(|message| message.with_time_left(now)).collect()
+        let found = found.map_err(unread)?;
+        Ok(found.iter().map(|message| message.with_time_left(now)).collect())
     }
 
     fn has_room_to_retain(&self, message: &Message) -> bool {
@@ -105,8 +112,13 @@ impl Host for PluginAccess {
         }
     }
 
-    fn kept(&self, plugin: &str) -> Vec<(String, KeptEntry)> {
+    fn kept(&self, plugin: &str) -> Result<Vec<(String, KeptEntry)>, Unread> {
         self.broker()
-            .map_or_else(Vec::new, |broker| broker.kept_entries(plugin))
+            .map_or_else(|| Ok(Vec::new()), |broker| broker.kept_entries(plugin))
+            .map_err(unread)
     }
+}
+
+fn unread(error: StoreError) -> Unread {
+    Unread(error.to_string())
 }

@@ -267,7 +267,11 @@ impl Broker {
 
     /// Tells those who keep a setting of their own.
     fn apply_settings(&self) {
-        self.0.router.set_overlapping(self.settings().session.overlapping);
+        let settings = self.settings();
+        self.0.router.set_overlapping(settings.session.overlapping);
+        if !settings.session.check_retain_source {
+            self.0.retained_sources.clear();
+        }
     }
 
     /// What it counts about itself.
@@ -341,12 +345,13 @@ impl Broker {
         }
     }
 
-    /// Does what is due by this time: session expiry, delayed wills.
+    /// Does what is due by this time: session expiry, delayed wills, reads that failed.
     pub fn do_what_is_due_at(&self, now: Instant) {
         while let Some(due) = self.0.timers.pop(now) {
             match due {
                 Due::SessionExpiry { client_id, key } => self.expire(now, &client_id, key),
                 Due::Will { client_id, key } => self.release_will(now, &client_id, key),
+                Due::Read(owed) => self.read_again(*owed),
             }
         }
     }

@@ -30,7 +30,7 @@ use super::publisher::{Answer, Own, Publisher};
 use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
 use crate::config::Mqtt3Rejected;
 use crate::metrics::Limit;
-use crate::router::{Matches, Recipient, RetainedFull, Subscriber};
+use crate::router::{Matches, Recipient, Replacement, RetainedFull, Subscriber};
 use crate::session::Violation;
 
 /// What a run of messages is judged and routed by.
@@ -537,8 +537,15 @@ impl Broker {
             self.0.metrics.limits.reached(Limit::StoreBytesMax);
             return None;
         }
+        let is_checked = round.settings.session.check_retain_source;
+        let source = self.source_to_note(message, is_checked);
         let mut commit = 0;
-        let record = |replacement| commit = self.record_retained(message, replacement);
+        let record = |replacement: Replacement| {
+            if is_checked {
+                self.note_retained(message, replacement.now.as_ref(), source.as_ref(), round.now);
+            }
+            commit = self.record_retained(message, source.as_ref(), replacement);
+        };
         let limits = round.settings.retained_limits();
         let kept = self.0.router.retain(message, &limits, record);
         if let Err(full) = kept {
@@ -548,7 +555,6 @@ impl Broker {
             });
             return None;
         }
-        self.note_retained(message, round.settings.session.check_retain_source);
         Some(commit)
     }
 

@@ -102,6 +102,7 @@ impl Broker {
             changes,
             bytes_written,
             bytes_used,
+            reads_failed: self.store_reads_failed()?,
         })
     }
 

@@ -22,7 +22,7 @@ use crate::clock;
 use crate::config::Features;
 use crate::metrics::Limit;
 use crate::router::{Subscriber, Subscription};
-use crate::session::{Replayed, SubscriptionIds, Unsubscribed, Violation};
+use crate::session::{Replayed, RetainedCopy, SubscriptionIds, Unsubscribed, Violation};
 
 /// A subscription that was made, and the retained messages that it brings.
 struct Made {
@@ -204,7 +204,7 @@ impl Broker {
             (
                 session.terms().qos_max,
                 session.is_subscribed(&text),
-                session.subscription_count(),
+                session.asked_count(),
                 waiting + session.replayed_besides(&text),
             )
         };
@@ -299,6 +299,8 @@ impl Broker {
     ) -> bool {
         let text = full_text(filter);
         let (is_new, replaced) = {
+            // What is asked for and what is kept for it are there together after a restart.
+            let _whole = self.whole();
             let mut session = client.session();
             let replaced = session.rewrite(&full_text(asked), &text);
             (session.subscribe(text.clone(), options, id), replaced)
@@ -350,14 +352,16 @@ impl Broker {
         mut brought: Vec<Replayed>,
         now: Instant,
     ) -> Vec<Replayed> {
-        let mut retain = |is_good: &dyn Fn(&Message) -> bool| {
-            brought.retain(|replayed| replayed.message.as_deref().is_none_or(is_good));
+        let mut retain = |is_good: &dyn Fn(&Arc<RetainedCopy>, &Message) -> bool| {
+            brought.retain(|Replayed { copy, message }| {
+                message.as_deref().is_none_or(|message| is_good(copy, message))
+            });
         };
         if chain.wants_access(Action::Deliver) || client.is_restricted() {
-            retain(&|message| self.may_receive(chain, client, message, now));
+            retain(&|_, message| self.may_receive(chain, client, message, now));
         }
         if self.settings().session.check_retain_source && chain.has(Hook::Authorize) {
-            retain(&|message| self.source_is_good(chain, message, now));
+            retain(&|copy, message| self.source_is_good(chain, copy, message, now));
         }
         self.judge_replay(chain, client, brought, now)
     }
@@ -404,11 +408,13 @@ impl Broker {
             UnsubscribeOutcome::Disconnect => return Err(closed_by_failure()),
         };
         let text = full_text(&meant);
+        let whole = self.whole();
         let unsubscribed = if meant == asked {
             client.session().unsubscribe(&text)
         } else {
             client.session().unsubscribe_kept(&text)
         };
+        drop(whole);
         Ok(match unsubscribed {
             Unsubscribed::Ended(kept) => {
                 self.remove(client, kept);

@@ -1,4 +1,4 @@
-//! What is due later: session expiry and delayed wills. One ordered list and one task, no timer for each
+//! What is due later: session expiry, delayed wills, reads that failed. One ordered list and one task, no timer for each
 //! session.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,10 @@ use hookwire_hooks::ClientKey;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::durable::Owed;
+
 /// Something that is due.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Due {
     /// A session that nobody has resumed since this connection ended.
     SessionExpiry {
@@ -26,6 +28,8 @@ pub(super) enum Due {
         /// The connection that left it.
         key: ClientKey,
     },
+    /// Another attempt to read what could not be read. Apart, since it is large and rare.
+    Read(Box<Owed>),
 }
 
 /// The list.

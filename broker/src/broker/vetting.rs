@@ -88,7 +88,9 @@ impl Broker {
     fn cancel(&self, client: &Arc<Client>, asked: &[ByteString]) -> Vec<ByteString> {
         let mut ended = Vec::new();
         for asked in asked {
+            let whole = self.whole();
             let unsubscribed = client.session().unsubscribe(asked);
+            drop(whole);
             if let Unsubscribed::Ended(kept) = unsubscribed {
                 ended.push(kept.clone());
                 self.remove(client, kept);

@@ -105,9 +105,10 @@ impl Retained {
     }
 
     /// Keeps the outline of a message that a store has.
-    pub fn keep_outline(&mut self, topic: &TopicName, outline: RetainedOutline) {
+    pub fn keep_outline(&mut self, topic: &TopicName, outline: RetainedOutline) -> Option<Arc<RetainedCopy>> {
         let cost = cost(topic, outline.payload_bytes);
-        self.replace(topic, |seat| Some(RetainedCopy::away(outline, cost, seat)));
+        let kept = self.replace(topic, |seat| Some(RetainedCopy::away(outline, cost, seat)));
+        kept.now
     }
 
     fn replace(&mut self, topic: &TopicName, make: impl FnOnce(u32) -> Option<RetainedCopy>) -> Replacement {

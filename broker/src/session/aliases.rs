@@ -27,6 +27,12 @@ pub(super) enum Naming {
 #[derive(Debug, Default)]
 pub(super) struct Aliases {
     max: u16,
+    /// Apart, from the first alias on: most clients take none, and sessions without a connection have none.
+    table: Option<Box<Table>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
     by_topic: HashMap<TopicName, NonZeroU16>,
     slots: Vec<Slot>,
     hand: usize,
@@ -53,10 +59,12 @@ impl Aliases {
         if self.max == 0 || topic.as_str().len() <= SHORT {
             return Naming::Name;
         }
-        self.choose(topic)
+        self.table.get_or_insert_default().choose(self.max, topic)
     }
+}
 
-    fn choose(&mut self, topic: &TopicName) -> Naming {
+impl Table {
+    fn choose(&mut self, max: u16, topic: &TopicName) -> Naming {
         if let Some(&alias) = self.by_topic.get(topic) {
             if let Some(slot) = self.slots.get_mut(place(alias)) {
                 slot.uses = slot.uses.saturating_add(1);
@@ -65,7 +73,7 @@ impl Aliases {
         }
         let fresh = u16::try_from(self.slots.len() + 1)
             .ok()
-            .filter(|&number| number <= self.max)
+            .filter(|&number| number <= max)
             .and_then(NonZeroU16::new);
         match fresh {
             Some(alias) => {

@@ -162,7 +162,7 @@ impl Admission {
             expiry,
             expiry_max,
             mount_point: grant.mount_point.clone(),
-            will: pending_will(connect, grant, qos_max, limits, session)?,
+            will: pending_will(connect, grant, qos_max, limits, session)?.map(Box::new),
             outbox_bytes_max: limits.outbox_bytes_max,
             queue: queue_limits(grant, session),
             queue_qos0: session.queue_qos0,

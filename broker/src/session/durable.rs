@@ -113,15 +113,22 @@ impl Session {
     }
 
     /// What was fetched of [`Session::take_wanted`]; `None` for what the store does not have, or what is not for this client any
-    /// more.
-    pub fn bring_back(&mut self, now: Instant, fetched: Vec<(Place, Option<Delivered>)>) {
-        self.outbound.bring_back(fetched);
+    /// more. Where that is not all of it, the rest is still to come.
+    pub fn bring_back(&mut self, now: Instant, fetched: Vec<(Place, Option<Delivered>)>, is_all: bool) {
+        self.outbound.bring_back(fetched, is_all);
         self.pump(now);
     }
 
-    /// What was fetched of the retained messages of [`Session::take_wanted`], and is for this client still.
-    pub fn bring_back_retained(&mut self, now: Instant, wanted: &[Arc<RetainedCopy>], found: &[Replayed]) {
-        let dropped = self.outbound.bring_back_retained(wanted, found);
+    /// What was fetched of the retained messages of [`Session::take_wanted`], and is for this client still. Where that is not all
+    /// of them, the rest is still to come.
+    pub fn bring_back_retained(
+        &mut self,
+        now: Instant,
+        wanted: &[Arc<RetainedCopy>],
+        found: &[Replayed],
+        is_all: bool,
+    ) {
+        let dropped = self.outbound.bring_back_retained(wanted, found, is_all);
         let denied = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
         self.lost.extend(denied);
         if self.link.is_some() {
@@ -181,6 +188,15 @@ impl Session {
     /// A subscription that is recorded.
     pub fn restore_subscription(&mut self, filter: ByteString, options: SubscriptionOptions) {
         self.subscriptions.insert(filter, options);
+    }
+
+    /// A filter of the client that is recorded as kept in the shape of another. False if there is no such subscription.
+    pub fn restore_rewrite(&mut self, asked: ByteString, kept: ByteString) -> bool {
+        let is_kept = self.subscriptions.contains_key(&kept);
+        if is_kept {
+            self.rewrites.restore(asked, kept);
+        }
+        is_kept
     }
 
     /// A QoS 2 message of the client that waits for its PUBREL.

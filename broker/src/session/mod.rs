@@ -97,8 +97,8 @@ pub struct Terms {
     pub expiry_max: Duration,
     /// Prefix of all its topics.
     pub mount_point: Option<ByteString>,
-    /// The will.
-    pub will: Option<PendingWill>,
+    /// The will. Apart, since most sessions have none.
+    pub will: Option<Box<PendingWill>>,
     /// Bytes that may wait to be written.
     pub outbox_bytes_max: usize,
     /// What may wait for room in the window, or for the client to come back.
@@ -308,7 +308,8 @@ impl Session {
     pub fn end(&mut self) {
         self.ended = true;
         if let Some(journal) = self.journal.take() {
-            journal.end(self.subscriptions.keys(), self.inbound.unreleased());
+            let rewritten = self.rewrites.all().map(|(asked, _)| asked);
+            journal.end(self.subscriptions.keys(), rewritten, self.inbound.unreleased());
         }
         self.outbound.end();
         self.subscriptions.clear();

@@ -714,8 +714,8 @@ impl Outbound {
     }
 
     /// What was fetched; messages that the store does not have are gone.
-    pub(super) fn bring_back(&mut self, fetched: Vec<(Place, Option<Delivered>)>) {
-        self.is_fetching = false;
+    pub(super) fn bring_back(&mut self, fetched: Vec<(Place, Option<Delivered>)>, is_all: bool) {
+        self.is_fetching = !is_all;
         for (place, delivered) in fetched {
             let is_lost = delivered.is_none();
             if self.queue.bring_back(&place, delivered) && is_lost {
@@ -739,8 +739,9 @@ impl Outbound {
         &mut self,
         wanted: &[Arc<RetainedCopy>],
         found: &[Replayed],
+        is_all: bool,
     ) -> Vec<Arc<Message>> {
-        self.is_replay_fetching = false;
+        self.is_replay_fetching = !is_all;
         let replay = self.replays.front_mut();
         replay.map_or_else(Vec::new, |replay| replay.bring_back(wanted, found))
     }

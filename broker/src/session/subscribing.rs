@@ -3,6 +3,7 @@
 use bytestring::ByteString;
 use hookwire_protocol::{QoS, SharedFilter, Suback, SubscriptionOptions, Unsuback};
 
+use super::journal::Journal;
 use super::{Session, Unsubscribed};
 
 impl Session {
@@ -36,6 +37,11 @@ impl Session {
             .collect()
     }
 
+    /// How many filters the client has asked for: several may be kept as one.
+    pub fn asked_count(&self) -> usize {
+        self.subscriptions.len() + self.rewrites.surplus()
+    }
+
     /// How many there are.
     pub fn subscription_count(&self) -> usize {
         self.subscriptions.len()
@@ -58,11 +64,10 @@ impl Session {
     /// A policy keeps `kept` where the client has asked for `asked`. Tells which other subscription that replaces; it is
     /// forgotten. To be called before [`Session::subscribe`].
     pub fn rewrite(&mut self, asked: &ByteString, kept: &ByteString) -> Option<ByteString> {
-        let subscriptions = &self.subscriptions;
-        let replaced = self
-            .rewrites
-            .note(asked, kept, |filter| subscriptions.contains_key(filter))?;
-        self.forget_subscription(&replaced)
+        let is_subscribed = |filter: &str| self.subscriptions.contains_key(filter);
+        let note = noting(self.journal.as_ref(), &mut self.recorded);
+        let replaced = self.rewrites.note(asked, kept, is_subscribed, &mut { note });
+        self.forget_subscription(&replaced?)
     }
 
     /// Forgets the subscription that was made when the client subscribed to this filter.
@@ -70,7 +75,9 @@ impl Session {
         if self.rewrites.kept(asked).is_none() {
             return self.unsubscribe_kept(asked);
         }
-        match self.rewrites.forget(asked) {
+        let note = noting(self.journal.as_ref(), &mut self.recorded);
+        let ended = self.rewrites.forget(asked, &mut { note });
+        match ended {
             Some(kept) => {
                 self.forget_subscription(&kept);
                 Unsubscribed::Ended(kept)
@@ -81,7 +88,8 @@ impl Session {
 
     /// Forgets a subscription as the broker keeps it.
     pub fn unsubscribe_kept(&mut self, kept: &str) -> Unsubscribed {
-        self.rewrites.end(kept);
+        let note = noting(self.journal.as_ref(), &mut self.recorded);
+        self.rewrites.end(kept, &mut { note });
         match self.forget_subscription(kept) {
             Some(kept) => Unsubscribed::Ended(kept),
             None => Unsubscribed::Unknown,
@@ -107,5 +115,14 @@ impl Session {
     pub fn answer_unsubscribe(&mut self, unsuback: &Unsuback) {
         let commit = std::mem::take(&mut self.recorded);
         self.write_when_safe(commit, |version, out| unsuback.encode(version, out));
+    }
+}
+
+/// Records what a filter of the client is kept as; answers wait for the batch that it is in.
+fn noting(journal: Option<&Journal>, recorded: &mut u64) -> impl FnMut(&str, Option<&str>) {
+    move |asked, kept| {
+        if let Some(journal) = journal {
+            *recorded = journal.rewrite(asked, kept).max(*recorded);
+        }
     }
 }

@@ -65,6 +65,8 @@ pub struct StoreReport {
     pub bytes_written: u64,
     /// What it takes on its disk.
     pub bytes_used: u64,
+    /// Reads that have failed since the start.
+    pub reads_failed: u64,
 }
 
 /// Figures of one plugin.

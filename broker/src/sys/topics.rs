@@ -85,6 +85,7 @@ fn own(snapshot: &Snapshot) -> Vec<Report> {
             at("store/changes", store.changes),
             at("store/bytes/written", store.bytes_written),
             at("store/bytes/used", store.bytes_used),
+            at("store/reads/failed", store.reads_failed),
         ]);
     }
     for plugin in &snapshot.plugins {

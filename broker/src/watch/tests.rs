@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use hookwire_hooks::{
     ClientFacts, ClientKey, Hook, HookSet, Host, Matter, Message, Plugin, PluginPublish, RetainedAmount,
-    Source, Verdict,
+    Source, Unread, Verdict,
 };
 use hookwire_plugin_host::recording::{Exchange, Header, Outcome, Reader, VerdictReply};
 use hookwire_protocol::{PublishProperties, QoS, TopicFilter, TopicName, Version};
@@ -189,12 +189,17 @@ impl Host for One {
         false
     }
 
-    fn retained(&self, _: &TopicName) -> Option<Message> {
-        None
+    fn retained(&self, _: &TopicName) -> Result<Option<Message>, Unread> {
+        Ok(None)
     }
 
-    fn retained_matching(&self, _: &TopicFilter, _: Option<&str>, _: RetainedAmount) -> Vec<Message> {
-        Vec::new()
+    fn retained_matching(
+        &self,
+        _: &TopicFilter,
+        _: Option<&str>,
+        _: RetainedAmount,
+    ) -> Result<Vec<Message>, Unread> {
+        Ok(Vec::new())
     }
 
     fn has_room_to_retain(&self, _: &Message) -> bool {

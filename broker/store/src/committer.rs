@@ -105,6 +105,7 @@ struct Written {
     changes: AtomicU64,
     bytes: AtomicU64,
     used: AtomicU64,
+    reads_failed: AtomicU64,
 }
 
 impl fmt::Debug for Committer {
@@ -263,10 +264,26 @@ impl Committer {
             changes,
             bytes,
             used,
+            ..
         } = &self.shared.written;
         let [commits, changes, bytes, used] =
             [commits, changes, bytes, used].map(|count| count.load(Ordering::Relaxed));
         (commits, changes, bytes, used)
+    }
+
+    /// A record that is there could not be read. What is damaged stays so, and only that record is concerned. If it was the
+    /// system, the store has failed, as it has when it cannot write; what was read and what is read later may be believed.
+    pub fn note_failed_read(&self, error: &StoreError) {
+        self.shared.written.reads_failed.fetch_add(1, Ordering::Relaxed);
+        if !error.is_damage() && self.health() != Health::Failed {
+            tracing::error!("the store cannot be read, nothing more is confirmed: {error}");
+            self.shared.fail();
+        }
+    }
+
+    /// Reads that have failed since the start.
+    pub fn reads_failed(&self) -> u64 {
+        self.shared.written.reads_failed.load(Ordering::Relaxed)
     }
 
     /// Writes what is there, and ends the thread. What is recorded later is lost.
@@ -331,6 +348,16 @@ struct Writer<'a> {
     is_unmarked: bool,
 }
 
+/// What the thread has to do next.
+enum Turn {
+    /// This batch is to be written.
+    Write(Taken),
+    /// Something else is due.
+    Look,
+    /// The store has failed where it was read: what was recorded since was given up.
+    Over,
+}
+
 /// A batch that was taken.
 struct Taken {
     batch: Batch,
@@ -360,8 +387,9 @@ impl<'a> Writer<'a> {
     fn work(mut self) -> Result<(), StoreError> {
         loop {
             let is_last = match self.take() {
-                None => false,
-                Some(taken) => {
+                Turn::Over => return Ok(()),
+                Turn::Look => false,
+                Turn::Write(taken) => {
                     let is_last = taken.is_last;
                     self.write(taken)?;
                     is_last
@@ -376,10 +404,10 @@ impl<'a> Writer<'a> {
     }
 
     /// Waits for a batch, or until something else is due.
-    fn take(&self) -> Option<Taken> {
+    fn take(&self) -> Turn {
         {
             let mut open = self.shared.open.lock();
-            while !(open.is_wanted || open.is_closing) {
+            while !(open.is_wanted || open.is_closing || self.shared.has_failed()) {
                 let (wait, is_lazy) = self.patience(open.is_touched);
                 match wait {
                     None => self.shared.wanted.wait(&mut open),
@@ -389,7 +417,7 @@ impl<'a> Writer<'a> {
                             break;
                         }
                         if is_over {
-                            return None;
+                            return Turn::Look;
                         }
                     }
                 }
@@ -398,11 +426,15 @@ impl<'a> Writer<'a> {
         // Whoever records changes that belong together comes to an end first.
         let _cut = self.shared.whole.write();
         let mut open = self.shared.open.lock();
+        // Looked at under the lock under which the batch is given up: it is whole, or it is not taken.
+        if self.shared.has_failed() {
+            return Turn::Over;
+        }
         let number = open.number;
         open.number += 1;
         open.is_touched = false;
         open.is_wanted = false;
-        Some(Taken {
+        Turn::Write(Taken {
             batch: std::mem::take(&mut open.batch),
             number,
             is_last: open.is_closing,
@@ -520,8 +552,16 @@ impl Shared {
         Health::of(self.health.load(Ordering::Acquire))
     }
 
+    fn has_failed(&self) -> bool {
+        self.health() == Health::Failed
+    }
+
+    /// A failure is for good, whatever another thread finds at the same time.
     fn set_health(&self, health: Health) {
-        self.health.store(health as u8, Ordering::Release);
+        let unless_failed = |now| (now != Health::Failed as u8).then_some(health as u8);
+        let _ = self
+            .health
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_failed);
     }
 
     /// Whether there is room for more.
@@ -565,7 +605,11 @@ impl Shared {
 
     fn fail(&self) {
         self.set_health(Health::Failed);
-        self.open.lock().batch = Batch::default();
+        {
+            let mut open = self.open.lock();
+            open.batch = Batch::default();
+            self.wanted.notify_one();
+        }
         let waiting = std::mem::take(&mut *self.waiting.lock());
         for waiter in waiting.into_values().flatten() {
             waiter.settled(false);

@@ -7,9 +7,9 @@ use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checksum::{open, seal};
@@ -17,7 +17,9 @@ use crate::watermark::Watermark;
 use crate::{Batch, Op, Room, Space, Store, StoreError, Visit};
 
 /// The format of records that this version writes.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
+/// The oldest one that it reads.
+const FORMAT_OLDEST: u8 = 1;
 
 const FORMAT_KEY: &[u8] = b"format";
 const COMMIT_KEY: &[u8] = b"commit";
@@ -59,6 +61,9 @@ pub struct Disk {
 struct Engine {
     database: Database,
     spaces: [Keyspace; Space::ALL.len()],
+    /// Its records are of an older format, which they may keep; the next commit makes the store one of ours. Who only looks at it
+    /// leaves it to the version that wrote it.
+    is_older: AtomicBool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -211,13 +216,19 @@ impl Engine {
         let spaces = spaces
             .try_into()
             .map_err(|_| StoreError::Engine("a space is missing".into()))?;
-        Ok(Self { database, spaces })
+        Ok(Self {
+            database,
+            spaces,
+            is_older: AtomicBool::new(false),
+        })
     }
 
     /// Checks the format, or sets it; the number of the last commit.
     fn begin(&self) -> Result<u64, StoreError> {
         match self.get(Space::Meta, FORMAT_KEY)?.as_deref() {
-            Some([FORMAT]) => {}
+            Some([found]) if (FORMAT_OLDEST..=FORMAT).contains(found) => {
+                self.is_older.store(*found < FORMAT, Ordering::Relaxed);
+            }
             Some([found]) => {
                 return Err(StoreError::Format {
                     found: *found,
@@ -240,12 +251,13 @@ impl Engine {
             }
         }
         let mut writing = self.database.batch().durability(Some(PersistMode::SyncAll));
-        writing.insert(
-            self.space(Space::Meta),
-            FORMAT_KEY,
-            seal(Space::Meta, FORMAT_KEY, &[FORMAT]),
-        );
+        self.write_format(&mut writing);
         writing.commit().map_err(of_engine)
+    }
+
+    fn write_format(&self, writing: &mut OwnedWriteBatch) {
+        let format = seal(Space::Meta, FORMAT_KEY, &[FORMAT]);
+        writing.insert(self.space(Space::Meta), FORMAT_KEY, format);
     }
 
     fn commit_number(&self) -> Result<u64, StoreError> {
@@ -279,7 +291,12 @@ impl Engine {
         }
         let number = seal(Space::Meta, COMMIT_KEY, &number.to_be_bytes());
         writing.insert(self.space(Space::Meta), COMMIT_KEY, number);
-        writing.commit().map_err(of_engine)
+        if self.is_older.load(Ordering::Relaxed) {
+            self.write_format(&mut writing);
+        }
+        writing.commit().map_err(of_engine)?;
+        self.is_older.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -59,6 +59,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is a record that is damaged, which reading it again does not mend.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. })
+    }
+
     /// A damaged record.
     pub fn corrupt(space: Space, key: &[u8], reason: &'static str) -> Self {
         let key = key.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -17,11 +17,32 @@ pub enum Fault {
     Sync,
 }
 
-/// A store around another, in which the n-th commit goes wrong.
+/// Which reads go wrong. The record is there, and the system does not give it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFault {
+    /// The next so many, and none after them.
+    Next(u64),
+    /// Of so many about one, until [`Faulty::heal_reads`]. The same ones for the same seed.
+    OneIn {
+        /// Of how many.
+        reads: u64,
+        /// The seed; not zero.
+        seed: u64,
+    },
+}
+
+/// A store around another, in which the n-th commit goes wrong, or a read.
 #[derive(Debug)]
 pub struct Faulty<S> {
     inner: S,
     plan: Mutex<Plan>,
+    reads: Mutex<ReadPlan>,
+}
+
+#[derive(Debug, Default)]
+struct ReadPlan {
+    fault: Option<ReadFault>,
+    failed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +60,23 @@ impl<S> Faulty<S> {
         Self {
             inner,
             plan: Mutex::default(),
+            reads: Mutex::default(),
         }
+    }
+
+    /// Reads go wrong from now on.
+    pub fn fail_reads(&self, fault: ReadFault) {
+        self.reads.lock().fault = Some(fault);
+    }
+
+    /// All reads go well from now on.
+    pub fn heal_reads(&self) {
+        self.reads.lock().fault = None;
+    }
+
+    /// Reads that went wrong.
+    pub fn reads_failed(&self) -> u64 {
+        self.reads.lock().failed
     }
 
     /// The commit after `good` more ones goes wrong.
@@ -60,6 +97,31 @@ impl<S> Faulty<S> {
     /// The store below.
     pub fn inner(&self) -> &S {
         &self.inner
+    }
+}
+
+impl ReadPlan {
+    /// Whether the next read goes well.
+    fn step(&mut self) -> Result<(), StoreError> {
+        let fails = match &mut self.fault {
+            None => false,
+            Some(ReadFault::Next(left)) => {
+                let fails = *left > 0;
+                *left = left.saturating_sub(1);
+                fails
+            }
+            Some(ReadFault::OneIn { reads, seed }) => {
+                *seed ^= *seed << 13;
+                *seed ^= *seed >> 7;
+                *seed ^= *seed << 17;
+                seed.is_multiple_of(*reads)
+            }
+        };
+        if fails {
+            self.failed += 1;
+            return Err(failed("cannot read"));
+        }
+        Ok(())
     }
 }
 
@@ -103,10 +165,12 @@ impl<S: Store> Store for Faulty<S> {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reads.lock().step()?;
         self.inner.get(space, key)
     }
 
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.reads.lock().step()?;
         self.inner.scan(space, from, visit)
     }
 

@@ -28,7 +28,7 @@ pub use batch::{Batch, Key, Op};
 pub use committer::{Committer, CommitterSettings, Durability, Health, Waiter, Whole};
 pub use disk::{DataLoss, Disk, FORMAT};
 pub use error::StoreError;
-pub use faults::{Fault, Faulty};
+pub use faults::{Fault, Faulty, ReadFault};
 pub use memory::Memory;
 pub use space::Space;
 

@@ -26,11 +26,13 @@ pub enum Space {
     Ban = 9,
     /// Stores of plugins.
     Plugin = 10,
+    /// Filters that clients have asked for and that are kept as others.
+    Rewrite = 11,
 }
 
 impl Space {
     /// Each of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Meta,
         Self::Session,
         Self::Subscription,
@@ -42,6 +44,7 @@ impl Space {
         Self::Will,
         Self::Ban,
         Self::Plugin,
+        Self::Rewrite,
     ];
 
     /// Its name on disk and in exports.
@@ -58,6 +61,7 @@ impl Space {
             Self::Will => "will",
             Self::Ban => "ban",
             Self::Plugin => "plugin",
+            Self::Rewrite => "rewrite",
         }
     }
 

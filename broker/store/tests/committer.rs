@@ -175,3 +175,48 @@ fn many_who_wait_share_few_commits() {
     assert_eq!(store.inner().len(), 400);
     assert!(store.commits() <= 400);
 }
+
+#[test]
+fn after_a_read_that_failed_nothing_is_confirmed_any_more_and_what_was_is_there() {
+    for seed in 0..200_u32 {
+        let (store, committer) = started();
+        let committer = Arc::new(committer);
+        let recording = Arc::clone(&committer);
+        let recorder = std::thread::spawn(move || {
+            let mut told = Vec::new();
+            for number in 0..50_u32 {
+                let name = number.to_string();
+                let commit = record(&recording, &name);
+                told.push((name, waiting(&recording, commit)));
+            }
+            told
+        });
+        for _ in 0..seed {
+            std::thread::yield_now();
+        }
+        committer.note_failed_read(&std::io::Error::other("cannot read").into());
+        assert_eq!(committer.health(), Health::Failed);
+        for (name, told) in recorder.join().expect("no panic") {
+            if told.recv_timeout(PATIENCE).expect("settled") {
+                let value = store.get(Space::Queue, name.as_bytes()).expect("reads");
+                assert!(value.is_some(), "{name} was confirmed");
+            }
+        }
+        assert!(!is_safe(&committer, record(&committer, "later")));
+        committer.close();
+        assert_eq!(committer.health(), Health::Failed, "for good");
+        assert_eq!(committer.reads_failed(), 1);
+    }
+}
+
+#[test]
+fn a_damaged_record_is_counted_and_no_failure_of_the_store() {
+    let (_, committer) = started();
+    committer.note_failed_read(&hookwire_store::StoreError::corrupt(
+        Space::Queue,
+        b"a",
+        "for the test",
+    ));
+    assert_eq!((committer.health(), committer.reads_failed()), (Health::Good, 1));
+    assert!(is_safe(&committer, record(&committer, "a")));
+}

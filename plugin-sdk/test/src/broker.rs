@@ -5,7 +5,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookwire_hooks::{ClientFacts, ClientKey, Host, Message, PluginPublish, RetainedAmount, Surroundings};
+use hookwire_hooks::{
+    ClientFacts, ClientKey, Host, Message, PluginPublish, RetainedAmount, Surroundings, Unread,
+};
 use hookwire_protocol::{TopicFilter, TopicName};
 use parking_lot::Mutex;
 
@@ -172,8 +174,8 @@ impl Host for TestBroker {
         is_known
     }
 
-    fn retained(&self, topic: &TopicName) -> Option<Message> {
-        self.0.lock().retained.get(topic.as_str()).cloned()
+    fn retained(&self, topic: &TopicName) -> Result<Option<Message>, Unread> {
+        Ok(self.0.lock().retained.get(topic.as_str()).cloned())
     }
 
     fn retained_matching(
@@ -181,7 +183,7 @@ impl Host for TestBroker {
         filter: &TopicFilter,
         after: Option<&str>,
         amount: RetainedAmount,
-    ) -> Vec<Message> {
+    ) -> Result<Vec<Message>, Unread> {
         let state = self.0.lock();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = state.retained.range::<str, _>((from, Bound::Unbounded));
@@ -192,7 +194,7 @@ impl Host for TestBroker {
             before += topic.len() + message.payload.len();
             is_wanted
         });
-        wanted.map(|(_, message)| message.clone()).collect()
+        Ok(wanted.map(|(_, message)| message.clone()).collect())
     }
 
     fn has_room_to_retain(&self, _message: &Message) -> bool {

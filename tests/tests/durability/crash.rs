@@ -548,3 +548,37 @@ fn whatever_is_killed_what_was_acknowledged_arrives() {
     let checked = broker.setup().store("check", "data");
     assert!(checked.success, "{}", checked.text);
 }
+
+/// Each start begins where the one before was cut off, whatever it had done by then.
+#[test]
+fn a_recovery_that_is_killed_again_and_again_comes_to_its_end() {
+    let mut broker = Broker::start(CONFIG);
+    let mut panel = Client::connect(&broker, lasting("panel"));
+    panel.subscribe("t", QoS::ExactlyOnce);
+    panel.lose();
+    let mut lamp = Client::connect(&broker, v5("lamp"));
+    for number in 0..200 {
+        let filling = "x".repeat(if number % 3 == 0 { 600 } else { 0 });
+        lamp.publish("t", format!("{number} {filling}"), QoS::AtLeastOnce);
+        lamp.retain(&format!("state/{number}"), "on");
+    }
+    broker.kill();
+    for times in 0..20 {
+        // From before anything was opened until it listens.
+        broker.start_and_kill(Duration::from_millis(times * 6));
+    }
+    broker.restart();
+    let mut panel = Client::connect(&broker, lasting("panel"));
+    assert!(panel.connack().session_present);
+    for number in 0..200 {
+        let payload = panel.receive().payload;
+        assert!(payload.starts_with(&format!("{number} ")), "{number}: {payload}");
+    }
+    panel.expect_nothing();
+    let mut reader = Client::connect(&broker, v5("reader"));
+    reader.subscribe("state/#", QoS::AtMostOnce);
+    assert_eq!(reader.receive_all(200).len(), 200);
+    broker.kill();
+    let checked = broker.setup().store("check", "data");
+    assert!(checked.success, "{}", checked.text);
+}

@@ -4,7 +4,7 @@ use hookwire_protocol::{
     ConnectReason, Delivery, Packet, PacketId, Puback, Pubcomp, Publish, PublishReason, Pubrec, Pubrel,
     PubrelReason,
 };
-use hookwire_tests::{Broker, Client, QoS, guest, plugin, publish, v5, will};
+use hookwire_tests::{Broker, Client, QoS, bundled, guest, plugin, publish, v5, will};
 
 use super::{DURABLE, lasting};
 
@@ -192,6 +192,56 @@ fn a_message_of_qos_2_arrives_once_wherever_the_broker_dies() {
         arrived.push(next.payload);
         assert_eq!(arrived, ["once", "another"], "after {dies_after}");
     }
+}
+
+#[test]
+fn a_filter_that_a_policy_made_another_is_the_clients_still() {
+    let rules = "rules = [{ from = \"old/+\", to = \"new/{1}\" }]";
+    let mut broker = Broker::start(&format!("{DURABLE}{}", bundled("topic-rewrite", "", rules)));
+    let mut panel = Client::connect(&broker, lasting("panel"));
+    panel.subscribe("old/1", QoS::AtLeastOnce);
+    panel.subscribe("old/2", QoS::AtLeastOnce);
+    broker.kill_and_restart();
+    let mut panel = Client::connect(&broker, lasting("panel"));
+    let mut lamp = Client::connect(&broker, v5("lamp"));
+    lamp.publish("new/1", "on", QoS::AtLeastOnce);
+    assert_eq!(panel.receive().brief(), ("new/1", "on"));
+    assert!(!panel.unsubscribe("old/1").is_error());
+    broker.kill_and_restart();
+    let mut panel = Client::connect(&broker, lasting("panel"));
+    let mut lamp = Client::connect(&broker, v5("lamp"));
+    lamp.publish("new/1", "off", QoS::AtLeastOnce);
+    lamp.publish("new/2", "off", QoS::AtLeastOnce);
+    assert_eq!(panel.receive().brief(), ("new/2", "off"));
+    panel.expect_nothing();
+    broker.kill();
+    let checked = broker.setup().store("check", "data");
+    assert!(
+        checked.text.contains("rewrite: 1 good records"),
+        "{}",
+        checked.text
+    );
+}
+
+#[test]
+fn who_published_what_is_retained_where_somebody_asks() {
+    let rules = |lamp: &str| format!("rules = [{lamp}{{ allow = \"all\", topic = \"#\" }}]");
+    let config = |rules: &str| {
+        let acl = bundled("acl", "grant = { clients = true }", rules);
+        format!("{DURABLE}[session]\ncheck_retain_source = true\n{acl}")
+    };
+    let mut broker = Broker::start(&config(&rules("")));
+    let mut lamp = Client::connect(&broker, v5("lamp"));
+    lamp.retain("state/1", "on");
+    Client::connect(&broker, v5("oven")).retain("state/2", "on");
+    broker.kill();
+    let denied = "{ deny = \"publish\", topic = \"state/#\", client = \"lamp\" }, ";
+    broker.edit_config(&config(&rules(denied)));
+    broker.restart();
+    let mut reader = Client::connect(&broker, v5("reader"));
+    reader.subscribe("state/#", QoS::AtMostOnce);
+    assert_eq!(reader.receive().topic, "state/2");
+    reader.expect_nothing();
 }
 
 #[test]

@@ -72,6 +72,29 @@ fn a_store_is_exported_and_imported() {
     assert_eq!(reader.receive().payload, "on");
 }
 
+/// What an older version has exported is for this one, too.
+#[test]
+fn an_export_of_the_first_format_is_imported() {
+    let mut broker = killed();
+    let exported = broker.setup().store("export", "data").text;
+    assert!(exported.starts_with("{\"hookwire-store\":2}"), "{exported}");
+    fs::remove_dir_all(broker.folder().join("data")).expect("removes");
+    let older = exported.replacen(":2}", ":1}", 1);
+    let imported = broker.setup().store_with("import", "data", &older);
+    assert!(imported.success, "{}", imported.text);
+    broker.restart();
+    panel_gets_its_message(&broker);
+    broker.kill();
+    fs::remove_dir_all(broker.folder().join("data")).expect("removes");
+    let newer = exported.replacen(":2}", ":3}", 1);
+    let refused = broker.setup().store_with("import", "data", &newer);
+    assert!(
+        !refused.success && refused.text.contains("an export of format 3"),
+        "{}",
+        refused.text
+    );
+}
+
 #[test]
 fn a_store_whose_last_commits_are_gone_is_not_opened_unless_somebody_says_so() {
     let mut broker = Broker::start(DURABLE);

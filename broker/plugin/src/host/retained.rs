@@ -21,7 +21,8 @@ impl Host for Guest {
         if !self.readable().iter().any(|granted| granted.matches(&topic)) {
             return Err(Error::NotGranted);
         }
-        let Some(message) = self.services.foundation.broker.retained(&topic) else {
+        let message = self.services.foundation.broker.retained(&topic);
+        let Some(message) = message.map_err(|_| Error::Unreadable)? else {
             return Ok(None);
         };
         if !self.may_read(&message) {
@@ -69,6 +70,7 @@ impl Host for Guest {
             bytes: bytes_max.saturating_sub(self.retained_bytes_read),
         };
         let found = broker.retained_matching(&filter, cursor.as_deref(), amount);
+        let found = found.map_err(|_| Error::Unreadable)?;
         let mut messages = Vec::new();
         for message in found.iter().take(wanted) {
             if !self.may_read(message) {
@@ -151,7 +153,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use hookwire_hooks::{ClientFacts, ClientKey, Host as Broker, PluginPublish, Source};
+    use hookwire_hooks::{ClientFacts, ClientKey, Host as Broker, PluginPublish, Source, Unread};
     use hookwire_protocol::{PublishProperties, QoS};
 
     use super::*;
@@ -195,9 +197,11 @@ mod tests {
             false
         }
 
-        fn retained(&self, topic: &TopicName) -> Option<Message> {
-            let bytes = self.0.get(topic.as_str())?;
-            Some(kept(topic.as_str(), *bytes))
+        fn retained(&self, topic: &TopicName) -> Result<Option<Message>, Unread> {
+            match self.0.get(topic.as_str()) {
+                Some(&UNREADABLE) => Err(Unread("for the test".to_owned())),
+                bytes => Ok(bytes.map(|bytes| kept(topic.as_str(), *bytes))),
+            }
         }
 
         fn retained_matching(
@@ -205,18 +209,25 @@ mod tests {
             filter: &TopicFilter,
             after: Option<&str>,
             amount: RetainedAmount,
-        ) -> Vec<Message> {
+        ) -> Result<Vec<Message>, Unread> {
+            if self.0.values().any(|bytes| *bytes == UNREADABLE) {
+                return Err(Unread("for the test".to_owned()));
+            }
             let behind = |topic: &str| after.is_none_or(|after| topic > after);
             let all = self.0.iter().map(|(topic, bytes)| kept(topic, *bytes));
-            all.filter(|message| filter.matches(&message.topic) && behind(message.topic.as_str()))
+            Ok(all
+                .filter(|message| filter.matches(&message.topic) && behind(message.topic.as_str()))
                 .take(amount.count)
-                .collect()
+                .collect())
         }
 
         fn has_room_to_retain(&self, message: &Message) -> bool {
             !message.topic.as_str().starts_with("full")
         }
     }
+
+    /// As many bytes has a message that cannot be read.
+    const UNREADABLE: usize = usize::MAX;
 
     fn filters(texts: &[&str]) -> Vec<TopicFilter> {
         texts
@@ -250,6 +261,7 @@ mod tests {
             Error::TopicFilterInvalid => "topic-filter-invalid",
             Error::QuotaExceeded => "quota-exceeded",
             Error::NotInThisHook => "not-in-this-hook",
+            Error::Unreadable => "unreadable",
         }
     }
 
@@ -296,6 +308,14 @@ mod tests {
         assert_eq!(find(&mut guest, "+/1", 10, None), Err("not-granted"));
         assert_eq!(find(&mut guest, "a/#/b", 10, None), Err("topic-filter-invalid"));
         assert_eq!(find(&mut guest, "a/+", 10, None), Ok((vec!["a/1".into()], None)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_said_to_be_absent() {
+        let mut guest = reader(&[("a/1", UNREADABLE), ("a/2", 10)], HostLimits::default());
+        assert_eq!(get(&mut guest, "a/1"), Err("unreadable"));
+        assert_eq!(find(&mut guest, "a/#", 10, None), Err("unreadable"));
+        assert_eq!(get(&mut guest, "a/2"), Ok(Some(10)));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Retained messages, wills that wait, and bans, as records.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytestring::ByteString;
-use hookwire_hooks::{Message, WillDelays};
+use hookwire_hooks::{Action, Message, WillDelays};
+use hookwire_protocol::TopicName;
 use hookwire_store::{Key, Space};
 
 use super::owner_of;
@@ -12,17 +14,24 @@ use crate::broker::client::Standing;
 use crate::clock;
 use crate::router::Replacement;
 use crate::session::DueWill;
-use crate::session::journal::records::{WillRecord, encode_number, encode_retained};
+use crate::session::journal::records::{Owner, WillRecord, encode_number, encode_retained};
 
 impl Broker {
     /// A message was retained, or what was is cleared; the batch that this is in.
-    pub(in crate::broker) fn record_retained(&self, message: &Message, replacement: Replacement) -> u64 {
+    /// `source` published it, where that is to be known after a restart.
+    pub(in crate::broker) fn record_retained(
+        &self,
+        message: &Message,
+        source: Option<&Standing>,
+        replacement: Replacement,
+    ) -> u64 {
         let Some(durable) = self.durable() else { return 0 };
         let key = Key::from_slice(message.topic.as_str().as_bytes());
         let commit = if message.payload.is_empty() {
             durable.committer.delete(Space::Retained, key)
         } else {
-            let record = encode_retained(message);
+            let source = source.map(|standing| source_of(standing, &message.topic));
+            let record = encode_retained(message, source.as_ref());
             durable.committer.put(Space::Retained, key, record)
         };
         durable.settle_retained(replacement, commit);
@@ -66,6 +75,15 @@ impl Broker {
             durable.committer.put(Space::Ban, key, until_ms);
         }
     }
+}
+
+/// Of the rights only what decides about the topic, so that it is small however many rules there are.
+fn source_of(standing: &Standing, topic: &TopicName) -> Owner {
+    let rights = standing.rights.about(Action::Publish, topic);
+    owner_of(&Standing {
+        facts: Arc::clone(&standing.facts),
+        rights: rights.into_shared(),
+    })
 }
 
 pub(super) fn will_key(number: u64) -> Key {

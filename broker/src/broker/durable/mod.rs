@@ -6,6 +6,7 @@
 mod fetcher;
 mod kept;
 mod plugins;
+mod reading;
 mod recovery;
 mod replays;
 mod resident;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hookwire_hooks::{ClientFacts, ClientKey, Message};
-use hookwire_store::{Committer, Health, StoreError, Whole};
+use hookwire_store::{Committer, Health, Whole};
 
 use super::client::{Client, Standing};
 use super::{Broker, Rights};
@@ -26,6 +27,8 @@ use crate::session::Wanted;
 use crate::session::journal::Ledger;
 use crate::session::journal::records::Owner;
 use fetcher::Fetcher;
+pub(super) use reading::Owed;
+use reading::{ReadError, unreadable};
 pub use recovery::Recovered;
 use replays::Replays;
 use resident::Resident;
@@ -47,7 +50,7 @@ impl Durable {
     pub(super) fn new(committer: Arc<Committer>, retained_bytes_max: usize) -> std::io::Result<Self> {
         Ok(Self {
             ledger: Arc::new(Ledger::new(Arc::clone(&committer), 1)),
-            fetcher: Fetcher::start(Arc::clone(committer.store()))?,
+            fetcher: Fetcher::start(Arc::clone(&committer))?,
             replays: Replays::start()?,
             resident: Resident::new(retained_bytes_max),
             committer,
@@ -144,15 +147,27 @@ impl Broker {
         }
     }
 
+    /// Reads that have failed since the start; `None` where there is no store.
+    pub fn store_reads_failed(&self) -> Option<u64> {
+        self.durable().map(|durable| durable.committer.reads_failed())
+    }
+
     /// Fetches what only the store has of the messages that a client gets next.
     pub fn fetch(&self, client: &Arc<Client>, wanted: Wanted) {
+        self.order(client, wanted, 0);
+    }
+
+    /// The same for what could not be read so often before.
+    fn order(&self, client: &Arc<Client>, wanted: Wanted, failures: u32) {
         let Some(durable) = self.durable() else { return };
         let Wanted { queued, retained } = wanted;
         if !queued.is_empty() {
-            durable.fetcher.fetch(self, Arc::clone(client), queued);
+            durable.fetcher.fetch(self, Arc::clone(client), queued, failures);
         }
         if !retained.is_empty() {
-            durable.replays.fetch(self, Arc::clone(client), retained);
+            durable
+                .replays
+                .fetch(self, Arc::clone(client), retained, failures);
         }
     }
 }
@@ -177,7 +192,7 @@ pub(super) fn owner_of(standing: &Standing) -> Owner {
 fn standing_of(owner: Owner, key: ClientKey) -> Option<Standing> {
     let rights = Rights::restored(owner.superuser, owner.rules)?;
     Some(Standing {
-        rights: Arc::new(rights),
+        rights: rights.into_shared(),
         facts: Arc::new(ClientFacts {
             key,
             client_id: owner.client_id,
@@ -189,9 +204,4 @@ fn standing_of(owner: Owner, key: ClientKey) -> Option<Standing> {
             attributes: owner.attributes,
         }),
     })
-}
-
-/// For logs.
-fn unreadable(space: hookwire_store::Space, key: &[u8]) -> StoreError {
-    StoreError::corrupt(space, key, "not a record of this version")
 }

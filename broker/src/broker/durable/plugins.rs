@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use hookwire_hooks::KeptEntry;
-use hookwire_store::{Key, Space};
+use hookwire_store::{Key, Space, StoreError};
 
 use super::unreadable;
 use crate::broker::Broker;
@@ -22,13 +22,19 @@ impl Broker {
         };
     }
 
-    /// The entries of a plugin. What cannot be read is left out, and said.
-    pub(in crate::broker) fn kept_entries(&self, plugin: &str) -> Vec<(String, KeptEntry)> {
+    /// The entries of a plugin.
+    ///
+    /// # Errors
+    /// One of them cannot be read: without it the others are another store.
+    pub(in crate::broker) fn kept_entries(
+        &self,
+        plugin: &str,
+    ) -> Result<Vec<(String, KeptEntry)>, StoreError> {
         let Some(durable) = self.durable() else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let (prefix, now) = (prefix(plugin), clock::now());
-        let mut kept = Vec::new();
+        let (mut kept, mut damaged) = (Vec::new(), None);
         let scanned = durable
             .committer
             .store()
@@ -41,14 +47,15 @@ impl Broker {
                     (Ok(_), Ok(None)) => {
                         durable.committer.delete(Space::Plugin, Key::from_slice(record));
                     }
-                    _ => tracing::error!(plugin, "an entry is lost: {}", unreadable(Space::Plugin, record)),
+                    _ => {
+                        damaged = Some(unreadable(Space::Plugin, record));
+                        return ControlFlow::Break(());
+                    }
                 }
                 ControlFlow::Continue(())
             });
-        if let Err(error) = scanned {
-            tracing::error!(plugin, "entries are lost: {error}");
-        }
-        kept
+        let whole = scanned.and_then(|()| damaged.map_or(Ok(kept), Err));
+        whole.inspect_err(|error| durable.note_failed_read(error))
     }
 }
 

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use hashbrown::HashMap;
 use hookwire_hooks::{ClientKey, Source, WillCause};
@@ -14,13 +15,15 @@ use hookwire_protocol::{PacketId, QoS, SharedFilter, Version};
 use hookwire_store::{Key, Space, Store, StoreError};
 
 use super::kept::will_key;
-use super::{Durable, standing_of, unreadable};
+use super::{Durable, ReadError, standing_of, unreadable};
 use crate::broker::client::{Client, Standing};
 use crate::broker::timers::Due;
 use crate::broker::{Broker, Settings};
 use crate::clock;
 use crate::router::Subscription;
-use crate::session::journal::records::{WillRecord, decode_number, decode_subscription, outline_retained};
+use crate::session::journal::records::{
+    StoredRetained, WillRecord, decode_number, decode_source, decode_subscription, outline_retained,
+};
 use crate::session::journal::{Entry, Place, SessionRecord, Unreadable, keys};
 use crate::session::{Away, DueWill, QueueLimits, Session, Terms};
 
@@ -94,6 +97,7 @@ impl Recovery<'_> {
         let wills = self.read_wills()?;
         self.sessions()?;
         self.subscriptions()?;
+        self.rewrites()?;
         self.queues()?;
         self.exchanges()?;
         self.finish_sessions();
@@ -105,7 +109,7 @@ impl Recovery<'_> {
     fn each(
         &mut self,
         space: Space,
-        mut step: impl FnMut(&mut Self, &[u8], Vec<u8>) -> Result<(), Unreadable>,
+        mut step: impl FnMut(&mut Self, &[u8], Vec<u8>) -> Result<(), ReadError>,
     ) -> Result<(), StoreError> {
         let mut failed = None;
         self.store().scan(
@@ -113,8 +117,8 @@ impl Recovery<'_> {
             &[],
             &mut |key, value| match step(self, key, value.to_vec()) {
                 Ok(()) => ControlFlow::Continue(()),
-                Err(Unreadable) => {
-                    failed = Some(unreadable(space, key));
+                Err(unread) => {
+                    failed = Some(unread.of(space, key));
                     ControlFlow::Break(())
                 }
             },
@@ -137,7 +141,7 @@ impl Recovery<'_> {
                 .0
                 .next_session
                 .fetch_max(number + 1, std::sync::atomic::Ordering::Relaxed);
-            recovery.session(number, record)
+            Ok(recovery.session(number, record)?)
         })
     }
 
@@ -254,6 +258,22 @@ impl Recovery<'_> {
         })
     }
 
+    fn rewrites(&mut self) -> Result<(), StoreError> {
+        self.each(Space::Rewrite, |recovery, key, kept| {
+            let (number, asked) = keys::split(key).ok_or(Unreadable)?;
+            let [asked, kept] =
+                [asked.to_vec(), kept].map(|text| String::from_utf8(text).map(ByteString::from));
+            let (asked, kept) = (asked.map_err(|_| Unreadable)?, kept.map_err(|_| Unreadable)?);
+            let restored = recovery.sessions.get(&number);
+            let is_restored =
+                restored.is_some_and(|restored| restored.client.session().restore_rewrite(asked, kept));
+            if !is_restored {
+                recovery.remove(Space::Rewrite, key);
+            }
+            Ok(())
+        })
+    }
+
     // ---- messages
 
     fn queues(&mut self) -> Result<(), StoreError> {
@@ -290,10 +310,10 @@ impl Recovery<'_> {
         place: Place,
         entry: Entry,
         store: &dyn Store,
-    ) -> Result<(), Unreadable> {
+    ) -> Result<(), ReadError> {
         let mut session = restored.client.session();
         if entry.flags.is_shared() {
-            let content = |key: Key| store.get(Space::Message, &key).ok().flatten();
+            let content = |key: Key| store.get(Space::Message, &key).map_err(ReadError::from);
             session.restore_message(place, entry.complete(content, self.now)?);
         } else {
             let expires_at = (entry.expires_ms > 0).then(|| clock::instant_of(entry.expires_ms, self.now));
@@ -343,21 +363,48 @@ impl Recovery<'_> {
     /// Messages stay where they are: what they are about is looked at, and no more.
     fn retained(&mut self) -> Result<(), StoreError> {
         let broker = self.broker;
+        let is_checked = broker.settings().session.check_retain_source;
+        let mut publishers = HashMap::new();
         broker.0.router.restore_retained(|retained| {
             self.each(Space::Retained, |recovery, key, value| {
-                let (topic, outline) = outline_retained(value, recovery.now)?;
+                let StoredRetained {
+                    topic,
+                    outline,
+                    source,
+                } = outline_retained(value, recovery.now)?;
                 if topic.as_str().as_bytes() != key {
-                    return Err(Unreadable);
+                    return Err(Unreadable.into());
                 }
                 if outline.expires_at.is_some_and(|at| at <= recovery.now) {
                     recovery.remove(Space::Retained, key);
                 } else {
-                    retained.keep_outline(&topic, outline);
+                    let copy = retained.keep_outline(&topic, outline);
                     recovery.found.retained += 1;
+                    if let (Some(copy), Some(source)) = (copy, source.filter(|_| is_checked)) {
+                        let standing = recovery.publisher(&mut publishers, source)?;
+                        let sources = &broker.0.retained_sources;
+                        sources.note(topic, copy, standing, recovery.now);
+                    }
                 }
                 Ok(())
             })
         })
+    }
+
+    /// Who published a retained message. Those of one connection share what is known of it, as they did before.
+    fn publisher(
+        &self,
+        publishers: &mut HashMap<Bytes, Standing>,
+        source: Bytes,
+    ) -> Result<Standing, Unreadable> {
+        if let Some(standing) = publishers.get(&source) {
+            return Ok(standing.clone());
+        }
+        let owner = decode_source(&source)?;
+        let standing = standing_of(owner, self.broker.fresh_key()).ok_or(Unreadable)?;
+        // Not the record that it is a part of.
+        publishers.insert(Bytes::copy_from_slice(&source), standing.clone());
+        Ok(standing)
     }
 
     /// Numbers of new ones follow.
@@ -395,10 +442,11 @@ impl Recovery<'_> {
             .get(client_id)
             .map(|client| client.key());
         let key = kept.unwrap_or_else(|| self.broker.fresh_key());
+        let latest = self.now + self.broker.settings().session.will_delay_max;
         let due = DueWill {
             client: key,
             cause: record.cause,
-            due_at: clock::instant_of(record.due_at_ms, self.now),
+            due_at: clock::instant_of(record.due_at_ms, self.now).min(latest),
             message: hookwire_hooks::Message {
                 source: Source::Will(key),
                 ..record.message

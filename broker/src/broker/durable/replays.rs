@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use hookwire_hooks::{Chain, ClientKey};
+use hookwire_store::StoreError;
 use parking_lot::MutexGuard;
 
+use super::Owed;
 use crate::broker::Broker;
 use crate::broker::client::Client;
 use crate::clock;
-use crate::session::{Replayed, RetainedCopy, Session};
+use crate::session::{Replayed, RetainedCopy, Session, Wanted};
 
 /// So often policies are asked about the same messages: one that has itself forgotten whenever it is asked is not asked for
 /// ever.
@@ -23,17 +25,25 @@ struct Order {
     broker: Broker,
     client: Arc<Client>,
     wanted: Vec<Arc<RetainedCopy>>,
+    /// How often reading it has failed before.
+    failures: u32,
     /// It ends with this order, and not before the next one was given.
-    _under_way: UnderWay,
+    under_way: UnderWay,
 }
 
 /// Counts an order for as long as it lives.
-struct UnderWay(Arc<AtomicUsize>);
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<AtomicUsize>);
 
 impl UnderWay {
     fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(count))
+    }
+
+    /// Another order of the same kind.
+    fn again(&self) -> Self {
+        Self::new(&self.0)
     }
 }
 
@@ -67,12 +77,19 @@ impl Replays {
         })
     }
 
-    pub(super) fn fetch(&self, broker: &Broker, client: Arc<Client>, wanted: Vec<Arc<RetainedCopy>>) {
+    pub(super) fn fetch(
+        &self,
+        broker: &Broker,
+        client: Arc<Client>,
+        wanted: Vec<Arc<RetainedCopy>>,
+        failures: u32,
+    ) {
         let order = Order {
             broker: broker.clone(),
             client,
             wanted,
-            _under_way: UnderWay::new(&self.under_way),
+            failures,
+            under_way: UnderWay::new(&self.under_way),
         };
         // The thread lives as long as we do.
         let _ = self.orders.send(order);
@@ -135,7 +152,7 @@ impl Order {
             "retained messages are not sent: the broker panicked over them"
         );
         // They would be asked for again, with the same outcome.
-        let without = || self.bring_back(self.client.session(), &[]);
+        let without = || self.bring_back(self.client.session(), &self.wanted, &[]);
         if catch_unwind(AssertUnwindSafe(without)).is_err() {
             tracing::error!("and those behind them are not sent either");
         }
@@ -145,26 +162,62 @@ impl Order {
         if self.client.session().has_ended() {
             return;
         }
-        let read = self.wanted.iter().filter_map(|copy| {
-            let now = clock::now();
-            if copy.is_superseded() || copy.is_expired(now) {
-                return None;
+        let (mut read, mut done) = (Vec::new(), 0);
+        for copy in &self.wanted {
+            match self.read(copy) {
+                Ok(replayed) => read.extend(replayed),
+                Err(error) => {
+                    self.try_later(done, &error);
+                    break;
+                }
             }
-            let message = self.broker.read_retained(copy, now)?;
-            Some(Replayed {
-                copy: Arc::clone(copy),
-                message: Some(message),
-            })
-        });
-        let read: Vec<_> = read.collect();
+            done += 1;
+        }
         let (session, found) = judged(&self.broker, &self.client, &read);
-        self.bring_back(session, &found);
+        self.bring_back(session, self.wanted.get(..done).unwrap_or_default(), &found);
     }
 
-    fn bring_back(&self, mut session: MutexGuard<'_, Session>, found: &[Replayed]) {
+    /// `None` if it is not to be sent any more, or damaged, which was said. The error is for one that may be read another time.
+    fn read(&self, copy: &Arc<RetainedCopy>) -> Result<Option<Replayed>, StoreError> {
+        let now = clock::now();
+        if copy.is_superseded() || copy.is_expired(now) {
+            return Ok(None);
+        }
+        let message = match self.broker.read_retained(copy, now) {
+            Err(error) if !error.is_damage() => return Err(error),
+            read => read.ok().flatten(),
+        };
+        Ok(message.map(|message| Replayed {
+            copy: Arc::clone(copy),
+            message: Some(message),
+        }))
+    }
+
+    /// From this one on. What comes behind the first that cannot be read has to wait for it anyway.
+    fn try_later(&self, from: usize, error: &StoreError) {
+        let owed = Owed {
+            client: Arc::clone(&self.client),
+            wanted: Wanted {
+                retained: self.wanted.iter().skip(from).cloned().collect(),
+                ..Wanted::default()
+            },
+            failures: self.failures.saturating_add(1),
+            under_way: Some(self.under_way.again()),
+        };
+        self.broker.read_later(owed, error);
+    }
+
+    /// Of what was wanted, so many of the first were looked for, and these found.
+    fn bring_back(
+        &self,
+        mut session: MutexGuard<'_, Session>,
+        looked_for: &[Arc<RetainedCopy>],
+        found: &[Replayed],
+    ) {
         // Reads and policies have taken their time.
         let now = clock::now();
-        session.bring_back_retained(now, &self.wanted, found);
+        let is_all = looked_for.len() == self.wanted.len();
+        session.bring_back_retained(now, looked_for, found, is_all);
         let link = session.link().cloned();
         // A connection asks for the next ones itself.
         let more = link.is_none().then(|| session.take_wanted());

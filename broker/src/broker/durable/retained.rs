@@ -14,44 +14,54 @@ use crate::session::RetainedCopy;
 use crate::session::journal::records::decode_retained;
 
 impl Broker {
-    /// A retained message, read from the store if it is not in memory; `None` if it is not retained any more, or cannot be
-    /// read, which is said. May wait for a disk.
+    /// A retained message, read from the store if it is not in memory; `None` if it is not retained any more. May wait for a
+    /// disk.
+    ///
+    /// # Errors
+    /// It is retained and cannot be read, which was said and counted.
     pub(in crate::broker) fn read_retained(
         &self,
         copy: &Arc<RetainedCopy>,
         now: Instant,
-    ) -> Option<Arc<Message>> {
+    ) -> Result<Option<Arc<Message>>, StoreError> {
         if let Some(message) = copy.message() {
-            return Some(message);
+            return Ok(Some(message));
         }
-        let durable = self.durable()?;
-        let topic = self.0.router.topic_of(copy)?;
+        let (Some(durable), Some(topic)) = (self.durable(), self.0.router.topic_of(copy)) else {
+            return Ok(None);
+        };
         let read = read(&**durable.committer.store(), &topic, copy, now);
         // Whoever replaces it says so before the store hears of it. So what was read is what was meant, unless it was said.
         if copy.is_superseded() {
-            return None;
+            return Ok(None);
         }
         match read {
             Ok(message) => {
                 let message = Arc::new(message);
                 durable.resident.load(copy, &message, &durable.committer);
-                Some(message)
+                Ok(Some(message))
             }
             Err(error) => {
                 tracing::error!("a retained message cannot be read: {error}");
-                None
+                durable.note_failed_read(&error);
+                Err(error)
             }
         }
     }
 
     /// The retained message of a topic.
+    ///
+    /// # Errors
+    /// It cannot be read.
     pub(in crate::broker) fn retained_message(
         &self,
         topic: &TopicName,
         now: Instant,
-    ) -> Option<Arc<Message>> {
-        let copy = self.0.router.retained_of(topic, now)?;
-        self.read_present(topic, copy, now)
+    ) -> Result<Option<Arc<Message>>, StoreError> {
+        match self.0.router.retained_of(topic, now) {
+            Some(copy) => self.read_present(topic, copy, now),
+            None => Ok(None),
+        }
     }
 
     /// The retained message of a topic that had this one a moment ago.
@@ -60,25 +70,31 @@ impl Broker {
         topic: &TopicName,
         mut copy: Arc<RetainedCopy>,
         now: Instant,
-    ) -> Option<Arc<Message>> {
+    ) -> Result<Option<Arc<Message>>, StoreError> {
         loop {
-            let message = self.read_retained(&copy, now);
+            let message = self.read_retained(&copy, now)?;
             if message.is_some() || !copy.is_superseded() {
-                return message;
+                return Ok(message);
             }
             // Another one has taken its place while it was read: that one it is.
-            copy = self.0.router.retained_of(topic, now)?;
+            match self.0.router.retained_of(topic, now) {
+                Some(another) => copy = another,
+                None => return Ok(None),
+            }
         }
     }
 
     /// So many of the retained messages that a filter matches, in the order of their topics; those behind the topic `after`.
+    ///
+    /// # Errors
+    /// One of them cannot be read: a list without it would say that it is not there.
     pub(in crate::broker) fn retained_messages(
         &self,
         filter: &TopicFilter,
         after: Option<&str>,
         amount: RetainedAmount,
         now: Instant,
-    ) -> Vec<Arc<Message>> {
+    ) -> Result<Vec<Arc<Message>>, StoreError> {
         let count = amount.count;
         let (mut found, mut bytes) = (Vec::new(), 0);
         let mut last = after.map(|after| ByteString::from(after.to_owned()));
@@ -87,17 +103,17 @@ impl Broker {
             let is_last = page.len() < count;
             for (topic, copy) in page {
                 if found.len() == count || bytes > amount.bytes {
-                    return found;
+                    return Ok(found);
                 }
-                if let Some(message) = self.read_present(&topic, copy, now) {
+                if let Some(message) = self.read_present(&topic, copy, now)? {
                     bytes += topic.as_str().len() + message.payload.len();
                     found.push(message);
                 }
                 last = Some(topic.into_byte_string());
             }
-            // What could not be read leaves a gap that those behind it fill: whoever gets fewer takes it for the end.
+            // What has gone meanwhile leaves a gap that those behind it fill: whoever gets fewer takes it for the end.
             if is_last || found.len() == count {
-                return found;
+                return Ok(found);
             }
         }
     }

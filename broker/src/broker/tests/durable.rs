@@ -77,24 +77,39 @@ impl Store for Gate {
 }
 
 /// A broker over this store, with what is in it. The clock runs: the store has a thread of its own, which no pause stops.
-fn broker_over(store: Arc<dyn Store>) -> Broker {
+pub(super) fn broker_over(store: Arc<dyn Store>) -> Broker {
     broker_that_keeps(store, 1 << 20)
 }
 
 /// The same with so many bytes of retained messages in memory.
 pub(super) fn broker_that_keeps(store: Arc<dyn Store>, retained_bytes: usize) -> Broker {
+    broker_with_store(store, retained_bytes, |_| {})
+}
+
+/// The same, configured.
+pub(super) fn broker_with_store(
+    store: Arc<dyn Store>,
+    retained_bytes: usize,
+    change: impl FnOnce(&mut Config),
+) -> Broker {
+    let mut config = Config::default();
+    change(&mut config);
+    let broker = unrecovered(store, retained_bytes, &config);
+    broker.recover(clock::now()).expect("a good store");
+    let serving = broker.clone();
+    tokio::spawn(async move { serving.serve().await });
+    broker
+}
+
+/// The same with nothing of what is in the store.
+pub(super) fn unrecovered(store: Arc<dyn Store>, retained_bytes: usize, config: &Config) -> Broker {
     let settings = CommitterSettings {
         durability: Durability::Always,
         bytes_max: u64::MAX,
         free_bytes_min: 1,
     };
     let committer = Committer::start(store, settings).expect("a thread");
-    let settings = Settings::from(&Config::default());
-    let broker = Broker::with_store(settings, Arc::new(committer), retained_bytes).expect("threads");
-    broker.recover(clock::now()).expect("a good store");
-    let serving = broker.clone();
-    tokio::spawn(async move { serving.serve().await });
-    broker
+    Broker::with_store(Settings::from(config), Arc::new(committer), retained_bytes).expect("threads")
 }
 
 pub(super) fn lasting(client_id: &str) -> Connect {
@@ -105,7 +120,7 @@ pub(super) fn lasting(client_id: &str) -> Connect {
 }
 
 /// A session that waits for messages to `t`, its client away.
-async fn away(broker: &Broker, client_id: &str, qos: QoS) {
+pub(super) async fn away(broker: &Broker, client_id: &str, qos: QoS) {
     let (mut peer, _) = Peer::connect_with(broker, lasting(client_id)).await;
     peer.subscribe_at("t", qos).await;
     peer.disconnect(DisconnectReason::NormalDisconnection).await;
@@ -383,14 +398,7 @@ async fn a_record_that_cannot_be_read_stops_the_start_instead_of_being_left_out(
         vec![1, 2, 3],
     );
     store.commit(&batch, true).expect("commits");
-    let settings = CommitterSettings {
-        durability: Durability::Always,
-        bytes_max: u64::MAX,
-        free_bytes_min: 1,
-    };
-    let committer = Committer::start(store, settings).expect("a thread");
-    let settings = Settings::from(&Config::default());
-    let broker = Broker::with_store(settings, Arc::new(committer), 0).expect("threads");
+    let broker = unrecovered(store, 0, &Config::default());
     let error = broker.recover(clock::now()).expect_err("is damaged");
     assert!(
         error.to_string().contains("0000000000000000 of session"),
@@ -426,4 +434,45 @@ async fn a_clock_that_was_set_back_keeps_nothing_for_longer_than_it_was_to_last(
     assert_eq!(again.clients().len(), 1);
     again.do_what_is_due_at(clock::now() + std::time::Duration::from_secs(3601));
     assert_eq!(again.clients().len(), 0);
+}
+
+/// The same for a will that a policy has held back: it is bound to no session whose end it would be due at.
+#[tokio::test]
+async fn a_will_waits_no_longer_than_wills_may_whatever_the_clock_says() {
+    use crate::session::journal::records::WillRecord;
+    let store = Arc::new(Memory::default());
+    let broker = broker_over(Arc::clone(&store) as Arc<dyn Store>);
+    let mut connect = lasting("panel");
+    let mut left = super::peer::will("gone");
+    left.delay_interval_secs = 60;
+    connect.will = Some(left);
+    let (panel, _) = Peer::connect_with(&broker, connect).await;
+    panel.disconnect(DisconnectReason::DisconnectWithWill).await;
+    broker.close_store();
+    let mut changed = Batch::default();
+    store
+        .scan(Space::Will, &[], &mut |key, value| {
+            let mut record = WillRecord::decode(value.to_vec()).expect("a will");
+            record.due_at_ms += 365 * 24 * 3600 * 1000;
+            changed.put(Space::Will, hookwire_store::Key::from_slice(key), record.encode());
+            std::ops::ControlFlow::Continue(())
+        })
+        .expect("scans");
+    assert_eq!(changed.len(), 1);
+    // Its session is over, so that only its own time counts.
+    store
+        .scan(Space::Session, &[], &mut |key, _| {
+            changed.delete(Space::Session, hookwire_store::Key::from_slice(key));
+            std::ops::ControlFlow::Continue(())
+        })
+        .expect("scans");
+    store.commit(&changed, true).expect("commits");
+    let again = broker_over(Arc::new(store.after_crash()));
+    let mut watcher = Peer::connect(&again, "watcher").await;
+    watcher.subscribe("gone").await;
+    let longest = again.settings().session.will_delay_max;
+    again.do_what_is_due_at(clock::now() + longest / 2);
+    watcher.hears_nothing().await;
+    again.do_what_is_due_at(clock::now() + longest);
+    assert_eq!(watcher.message().await.0, "gone");
 }

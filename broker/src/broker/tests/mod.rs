@@ -10,6 +10,8 @@ mod paths;
 mod peer;
 pub(crate) mod policy;
 mod pressure;
+mod reads;
+mod restored;
 mod retained;
 mod rights;
 mod runs;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hookwire_hooks::{Message, RetainedAmount, Source};
 use hookwire_protocol::{PublishTopic, QoS, TopicFilter};
-use hookwire_store::{Batch, Key, Memory, Room, Space, Store, StoreError, Visit};
+use hookwire_store::{Batch, Health, Key, Memory, Room, Space, Store, StoreError, Visit};
 use parking_lot::Mutex;
 
 use super::durable::{broker_that_keeps, lasting, until};
@@ -218,7 +218,17 @@ async fn a_damaged_record_is_not_sent_and_the_others_are() {
     others.remove("r/1");
     assert_eq!(heard(&mut peer, 2).await, others);
     let now = clock::now();
-    assert!(broker.retained_message(&topic("r/1"), now).is_none());
+    // Nobody is told that there is none.
+    let error = broker
+        .retained_message(&topic("r/1"), now)
+        .expect_err("is damaged");
+    assert!(error.is_damage(), "{error}");
+    let filter = TopicFilter::new("r/+").expect("a filter");
+    broker
+        .retained_messages(&filter, None, at_most(9), now)
+        .expect_err("one is damaged");
+    assert_eq!(broker.store_reads_failed(), Some(3));
+    assert_eq!(broker.store_health(), Some(Health::Good), "the others are good");
 }
 
 fn at_most(count: usize) -> RetainedAmount {
@@ -236,6 +246,7 @@ async fn a_list_ends_with_the_first_message_that_is_too_much() {
     for (bytes, count) in [(0, 1), (11, 3), (12, 4), (1000, 9)] {
         let amount = RetainedAmount { count: 9, bytes };
         let found = broker.retained_messages(&filter, None, amount, clock::now());
+        let found = found.expect("all can be read");
         assert_eq!(found.len(), count, "{bytes}");
     }
 }
@@ -245,10 +256,13 @@ async fn plugins_find_what_only_the_store_has() {
     let broker = broker_that_keeps(Arc::new(store_with(30).await), 0);
     let now = clock::now();
     let payload = |message: Arc<Message>| String::from_utf8_lossy(&message.payload).into_owned();
-    let found = broker.retained_message(&topic("r/7"), now);
+    let found = broker
+        .retained_message(&topic("r/7"), now)
+        .expect("it can be read");
     assert_eq!(found.map(payload).as_deref(), Some("7"));
     let filter = TopicFilter::new("r/+").expect("a filter");
     let found = broker.retained_messages(&filter, Some("r/2"), at_most(3), now);
+    let found = found.expect("all can be read");
     let payloads: Vec<_> = found.into_iter().map(payload).collect();
     assert_eq!(payloads, ["20", "21", "22"]);
 }
@@ -321,26 +335,25 @@ fn replace(broker: &Broker, topic_name: &str, payload: &str) {
     let limits = broker.settings().retained_limits();
     let message = admin_message(topic_name, payload);
     let replaced = broker.0.router.retain(&message, &limits, |replacement| {
-        broker.record_retained(&message, replacement);
+        broker.record_retained(&message, None, replacement);
     });
     replaced.expect("room");
 }
 
 #[tokio::test]
-async fn a_list_has_no_gap_where_something_changes_or_cannot_be_read() {
-    let inner = store_with(6).await;
-    let mut damaged = Batch::default();
-    for key in [b"r/1", b"r/2"] {
-        damaged.put(Space::Retained, Key::from_slice(key), vec![1, 2, 3]);
-    }
-    let store = Meddled::new(inner, b"r/3");
+async fn a_list_has_no_gap_where_something_changes() {
+    let store = Meddled::new(store_with(6).await, b"r/1");
     let broker = broker_that_keeps(Arc::clone(&store) as Arc<dyn Store>, 0);
-    store.commit(&damaged, true).expect("commits");
     let meddling = broker.clone();
-    store.meanwhile(move || replace(&meddling, "r/3", "new"));
+    store.meanwhile(move || {
+        replace(&meddling, "r/1", "");
+        replace(&meddling, "r/2", "");
+        replace(&meddling, "r/3", "new");
+    });
     let filter = TopicFilter::new("r/+").expect("a filter");
     let list = |after| -> Vec<_> {
         let found = broker.retained_messages(&filter, after, at_most(3), clock::now());
+        let found = found.expect("all can be read");
         let payload = |message: Arc<Message>| String::from_utf8_lossy(&message.payload).into_owned();
         found.into_iter().map(payload).collect()
     };
@@ -367,7 +380,8 @@ async fn a_message_that_is_read_back_is_its_publishers() {
         !copy.is_loaded()
     })
     .await;
-    let read = broker.read_retained(&copy, now).expect("the store has it");
+    let read = broker.read_retained(&copy, now).expect("the store can be read");
+    let read = read.expect("it is retained");
     let publisher = broker.clients().first().expect("it is connected").key();
     assert_eq!(read.source, Source::Client(publisher));
 }
@@ -385,8 +399,10 @@ async fn memory_is_for_what_is_asked_for() {
             .expect("it is retained")
     };
     for n in 1..MANY {
-        assert!(broker.retained_message(&topic("r/0"), now).is_some());
-        assert!(broker.retained_message(&topic(&format!("r/{n}")), now).is_some());
+        for name in ["r/0".to_owned(), format!("r/{n}")] {
+            let read = broker.retained_message(&topic(&name), now);
+            assert!(read.expect("it can be read").is_some());
+        }
         assert!(n < 2 || copy("r/0").is_loaded(), "{n}");
     }
     let loaded = (0..MANY).filter(|n| copy(&format!("r/{n}")).is_loaded()).count();
@@ -415,6 +431,7 @@ async fn a_message_that_is_too_large_for_memory_pushes_out_nothing() {
         assert!(copy(&format!("r/{n}")).is_loaded(), "{n}");
     }
     let read = broker.retained_message(&topic("large"), clock::now());
-    assert_eq!(read.expect("the store has it").payload.len(), 4_000);
+    let read = read.expect("it can be read").expect("it is retained");
+    assert_eq!(read.payload.len(), 4_000);
     assert!(!large.is_loaded());
 }

@@ -20,7 +20,7 @@ fn subscriber(decide: impl Fn(SubscribeRequest) -> SubscribeDecision + Send + Sy
 }
 
 /// Makes `to` of `from`.
-fn rewrite(broker: &Broker, from: &'static str, to: &'static str) {
+pub(super) fn rewrite(broker: &Broker, from: &'static str, to: &'static str) {
     let decide = move |request: SubscribeRequest| {
         if request.filter.to_string() != from {
             return SubscribeDecision::Pass;
@@ -33,7 +33,7 @@ fn rewrite(broker: &Broker, from: &'static str, to: &'static str) {
     install(broker, vec![subscriber(decide)]);
 }
 
-async fn unsubscribe(peer: &mut Peer, filter: &str) -> UnsubscribeReason {
+pub(super) async fn unsubscribe(peer: &mut Peer, filter: &str) -> UnsubscribeReason {
     peer.send(Packet::Unsubscribe(Unsubscribe {
         packet_id: id(8),
         user_properties: Vec::new(),
@@ -232,6 +232,29 @@ async fn the_bound_of_subscriptions_counts_what_is_kept() {
         "the same again"
     );
     assert_eq!(peer.subscribe("b").await, SubscribeReason::QuotaExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bound_of_subscriptions_counts_each_filter_that_is_kept_as_the_same() {
+    let broker = broker_with(|config| config.session.subscriptions_max = 2);
+    let into_one = |request: SubscribeRequest| {
+        SubscribeDecision::Replace(Box::new(SubscribeRequest {
+            filter: SharedFilter::parse("one").expect("a filter"),
+            ..request
+        }))
+    };
+    install(&broker, vec![subscriber(into_one)]);
+    let mut peer = Peer::connect(&broker, "c").await;
+    for (filter, expected) in [
+        ("a", SubscribeReason::GrantedQos1),
+        ("b", SubscribeReason::GrantedQos1),
+        ("c", SubscribeReason::QuotaExceeded),
+        ("a", SubscribeReason::GrantedQos1),
+    ] {
+        assert_eq!(peer.subscribe(filter).await, expected, "{filter}");
+    }
+    assert_eq!(unsubscribe(&mut peer, "b").await, UnsubscribeReason::Success);
+    assert_eq!(peer.subscribe("c").await, SubscribeReason::GrantedQos1);
 }
 
 #[tokio::test(start_paused = true)]

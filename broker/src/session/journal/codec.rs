@@ -85,6 +85,15 @@ impl Decoder {
         self.array().map(u8::from_be_bytes)
     }
 
+    /// Whether this byte is the next one; it is taken then.
+    pub(super) fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.0.first() == Some(&byte);
+        if is_next {
+            let _ = self.0.split_to(1);
+        }
+        is_next
+    }
+
     pub(super) fn u32(&mut self) -> Result<u32, Unreadable> {
         self.array().map(u32::from_be_bytes)
     }
@@ -107,7 +116,9 @@ impl Decoder {
     }
 
     pub(super) fn text(&mut self) -> Result<ByteString, Unreadable> {
-        ByteString::try_from(self.bytes()?).map_err(|_| Unreadable)
+        let text = ByteString::try_from(self.bytes()?).map_err(|_| Unreadable)?;
+        // With memory of its own: it may be kept for long, and the record is not.
+        Ok(ByteString::from(&*text))
     }
 
     pub(super) fn option<T>(

@@ -24,7 +24,7 @@ pub fn packet(session: u64, id: PacketId) -> Key {
     key
 }
 
-/// One of its subscriptions.
+/// One of its subscriptions, or a filter that its client has asked for.
 pub fn subscription(session: u64, filter: &str) -> Key {
     let mut key = self::session(session);
     key.extend_from_slice(filter.as_bytes());

@@ -223,14 +223,16 @@ impl Entry {
     }
 
     /// All of it; `content` is the message that it refers to, if it does.
-    pub fn complete(
+    pub fn complete<E: From<Unreadable>>(
         self,
-        content: impl FnOnce(Key) -> Option<Vec<u8>>,
+        content: impl FnOnce(Key) -> Result<Option<Vec<u8>>, E>,
         now: std::time::Instant,
-    ) -> Result<Delivered, Unreadable> {
+    ) -> Result<Delivered, E> {
         let Self { flags, mut rest, .. } = self;
         let count = rest.u8()?;
-        let subscription_ids = (0..count).map(|_| rest.u32()).collect::<Result<_, _>>()?;
+        let subscription_ids = (0..count)
+            .map(|_| rest.u32())
+            .collect::<Result<_, Unreadable>>()?;
         let shared = if flags.is_shared() {
             let text = rest.text()?;
             let filter = hookwire_protocol::SharedFilter::parse(text).map_err(|_| Unreadable)?;
@@ -241,7 +243,7 @@ impl Entry {
         let mut message = match self.body {
             None => message::decode(rest)?,
             Some(body) => {
-                let content = content(keys::body(body)).ok_or(Unreadable)?;
+                let content = content(keys::body(body))?.ok_or(Unreadable)?;
                 message::decode(Decoder::new(content))?
             }
         };

@@ -37,8 +37,7 @@ pub(super) fn decode(mut record: Decoder) -> Result<Message, Unreadable> {
     let properties = record.bytes()?;
     Ok(Message {
         source: Source::Client(NOBODY),
-        // Not a part of the record that it would keep in memory.
-        topic: topic.detached(),
+        topic,
         qos: qos(flags & 3)?,
         retain: flags & 4 > 0,
         properties: decode_properties(&properties)?,

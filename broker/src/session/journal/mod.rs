@@ -124,6 +124,18 @@ impl Journal {
         self.committer().delete(Space::Subscription, key)
     }
 
+    /// A filter of the client is kept as another one, or is no more.
+    pub(super) fn rewrite(&self, asked: &str, kept: Option<&str>) -> u64 {
+        let key = keys::subscription(self.session, asked);
+        match kept {
+            Some(kept) => {
+                let record = kept.as_bytes().to_vec();
+                self.committer().put(Space::Rewrite, key, record)
+            }
+            None => self.committer().delete(Space::Rewrite, key),
+        }
+    }
+
     /// What the session is.
     pub(super) fn keep(&self, record: &SessionRecord) -> u64 {
         self.committer()
@@ -134,6 +146,7 @@ impl Journal {
     pub(super) fn end(
         &self,
         filters: impl Iterator<Item = impl AsRef<str>>,
+        rewritten: impl Iterator<Item = impl AsRef<str>>,
         received: impl Iterator<Item = PacketId>,
     ) {
         self.committer().record(|batch| {
@@ -143,6 +156,9 @@ impl Journal {
                     Space::Subscription,
                     keys::subscription(self.session, filter.as_ref()),
                 );
+            }
+            for asked in rewritten {
+                batch.delete(Space::Rewrite, keys::subscription(self.session, asked.as_ref()));
             }
             for id in received {
                 batch.delete(Space::Received, keys::packet(self.session, id));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{KeptEntry, Message, RuleAction, WillCause, WillDelays};
 use hookwire_protocol::{RetainHandling, SubscriptionOptions, TopicName, Version};
@@ -202,28 +203,64 @@ pub fn decode_subscription(value: Vec<u8>) -> Result<(SubscriptionOptions, Optio
     Ok((options, Some(id).filter(|&id| id > 0)))
 }
 
-/// A retained message, as it is stored.
-pub fn encode_retained(message: &Message) -> Vec<u8> {
+/// A retained message, as it is stored, and who published it where that is to be known.
+pub fn encode_retained(message: &Message, source: Option<&Owner>) -> Vec<u8> {
     let mut record = Encoder::with_room(16 + message::encoded_len(message));
     record.u64(message::expiry(message));
+    if let Some(source) = source {
+        let mut owner = Encoder::with_room(256);
+        source.encode(&mut owner);
+        record.u8(SOURCE).bytes(&owner.finish());
+    }
     message::encode(message, &mut record);
     record.finish()
 }
 
-/// What [`encode_retained`] has written.
-pub fn decode_retained(value: Vec<u8>, now: Instant) -> Result<Message, Unreadable> {
+/// Follows the expiry of a retained message whose publisher is known. No message begins with it.
+const SOURCE: u8 = 8;
+
+/// What [`encode_retained`] has written; who published it is still as it is stored.
+fn take_retained(value: Vec<u8>, now: Instant) -> Result<(Message, Option<Bytes>), Unreadable> {
     let mut record = Decoder::new(value);
     let expires_ms = record.u64()?;
+    let source = record.skip(SOURCE).then(|| record.bytes()).transpose()?;
     let mut message = message::decode(record)?;
     message.expires_at = message::expires_at(&message, expires_ms, now);
-    Ok(message)
+    Ok((message, source))
+}
+
+/// The message that [`encode_retained`] has written.
+pub fn decode_retained(value: Vec<u8>, now: Instant) -> Result<Message, Unreadable> {
+    take_retained(value, now).map(|(message, _)| message)
 }
 
 /// What [`encode_retained`] has written, but for the content.
-pub fn outline_retained(value: Vec<u8>, now: Instant) -> Result<(TopicName, RetainedOutline), Unreadable> {
-    let message = decode_retained(value, now)?;
-    let outline = RetainedOutline::of(&message);
-    Ok((message.topic, outline))
+#[derive(Debug)]
+pub struct StoredRetained {
+    /// Its topic.
+    pub topic: TopicName,
+    /// What need not be read of it.
+    pub outline: RetainedOutline,
+    /// Who published it, for [`decode_source`].
+    pub source: Option<Bytes>,
+}
+
+/// What [`encode_retained`] has written, but for the content.
+pub fn outline_retained(value: Vec<u8>, now: Instant) -> Result<StoredRetained, Unreadable> {
+    let (message, source) = take_retained(value, now)?;
+    Ok(StoredRetained {
+        outline: RetainedOutline::of(&message),
+        topic: message.topic,
+        source,
+    })
+}
+
+/// Who published a retained message.
+pub fn decode_source(source: &[u8]) -> Result<Owner, Unreadable> {
+    let mut record = Decoder::new(source.to_vec());
+    let owner = Owner::decode(&mut record)?;
+    record.finish()?;
+    Ok(owner)
 }
 
 /// An entry of a plugin's store, as it is stored.

@@ -84,8 +84,16 @@ fn records_are_read_as_they_were_written() {
         let read = decode_subscription(encode_subscription(options, Some(21)));
         assert_eq!(read, Ok((options, Some(21))));
     }
-    let read = decode_retained(encode_retained(&sent()), clock::now()).expect("reads");
-    assert_eq!(format!("{read:?}"), format!("{:?}", sent()));
+    for source in [None, Some(owner())] {
+        let record = encode_retained(&sent(), source.as_ref());
+        let read = decode_retained(record.clone(), clock::now()).expect("reads");
+        assert_eq!(format!("{read:?}"), format!("{:?}", sent()));
+        let outlined = outline_retained(record, clock::now()).expect("reads");
+        let read = outlined
+            .source
+            .map(|source| decode_source(&source).expect("reads"));
+        assert_eq!(format!("{read:?}"), format!("{source:?}"));
+    }
 }
 
 #[test]
@@ -101,4 +109,45 @@ fn a_record_that_is_cut_or_too_long_is_not_read() {
     assert!(SessionRecord::decode([&whole[..], &[0]].concat()).is_err());
     assert_eq!(decode_number(vec![1; 9]), Err(Unreadable));
     assert_eq!(decode_subscription(vec![3, 0, 0, 0, 0]), Err(Unreadable), "QoS 3");
+}
+
+/// As the first format has them; later ones may only add to them.
+#[test]
+fn records_of_the_first_format_are_read() {
+    let retained = [
+        &[0; 8][..],   // expires at: never
+        &[1 | 4],      // QoS 1, retain
+        &[0, 0, 0, 3], // topic
+        b"a/b",
+        &[0, 0, 0, 0], // properties
+        b"on",
+    ];
+    let outlined = outline_retained(retained.concat(), clock::now()).expect("reads");
+    assert_eq!(
+        (outlined.topic.as_str(), outlined.outline.payload_bytes),
+        ("a/b", 2)
+    );
+    assert!(outlined.source.is_none());
+    let read = decode_retained(retained.concat(), clock::now()).expect("reads");
+    assert_eq!(
+        (&read.payload[..], read.qos, read.retain),
+        (&b"on"[..], QoS::AtLeastOnce, true)
+    );
+}
+
+/// Clocks of machines jump. What was to last a while lasts no longer than that.
+#[test]
+fn a_message_lasts_no_longer_than_its_interval_whatever_the_clock_says() {
+    let brief = PublishPropertyValues {
+        message_expiry_interval_secs: Some(60),
+        ..PublishPropertyValues::default()
+    };
+    let message = Message {
+        expires_at: Some(clock::now() + Duration::from_secs(365 * 24 * 3600)),
+        properties: PublishProperties::from(brief),
+        ..sent()
+    };
+    let now = clock::now();
+    let read = decode_retained(encode_retained(&message, None), now).expect("reads");
+    assert_eq!(read.expires_at, Some(now + Duration::from_secs(60)));
 }

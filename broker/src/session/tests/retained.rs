@@ -146,7 +146,7 @@ fn large_retained_messages_are_not_fetched_far_ahead() {
         let wanted = rig.session.take_wanted().retained;
         assert_eq!(wanted.len(), ahead);
         let found = found(&wanted, QoS::AtLeastOnce);
-        rig.session.bring_back_retained(rig.now, &wanted, &found);
+        rig.session.bring_back_retained(rig.now, &wanted, &found, true);
         assert!(rig.session.take_wanted().is_empty(), "what waits counts");
         let on_its_way = rig.publish();
         rig.puback(on_its_way.delivery.packet_id().expect("an identifier"));
@@ -178,7 +178,7 @@ fn retained_messages_that_the_store_has_are_fetched_ahead_and_come_in_order() {
     copies[1].supersede();
     // The store does not have it, or it is not for this client.
     found.remove(2);
-    rig.session.bring_back_retained(rig.now, &wanted, &found);
+    rig.session.bring_back_retained(rig.now, &wanted, &found, true);
     let expected = (0..128).filter(|n| ![1, 2].contains(n));
     assert_eq!(
         rig.payloads(),
@@ -195,7 +195,7 @@ fn what_the_store_has_waits_for_a_client_that_went_as_far_as_there_is_room() {
     let wanted = rig.session.take_wanted().retained;
     assert_eq!(wanted.len(), 128);
     let found = found(&wanted, QoS::AtLeastOnce);
-    rig.session.bring_back_retained(rig.now, &wanted, &found);
+    rig.session.bring_back_retained(rig.now, &wanted, &found, true);
     assert_eq!(rig.session.queued(), 2);
     let dropped = rig.session.take_lost().len() + rig.session.take_dropped_unread().len();
     assert_eq!(dropped, 198, "counted");
@@ -229,13 +229,13 @@ fn what_is_left_of_a_subscription_that_was_taken_away_comes_if_another_covers_it
             message: Some(Arc::new(message(topic))),
         });
     let named: Vec<_> = named.collect();
-    rig.session.bring_back_retained(rig.now, &wanted, &named);
+    rig.session.bring_back_retained(rig.now, &wanted, &named, true);
     assert_eq!(rig.payloads(), ["b/1"]);
     let denied = rig.session.take_lost();
     assert_eq!(denied.len(), 2, "counted");
     assert!(denied.iter().all(|lost| lost.cause == DropCause::Denied));
     let wanted = rig.session.take_wanted().retained;
     let found = found(&wanted, QoS::AtMostOnce);
-    rig.session.bring_back_retained(rig.now, &wanted, &found);
+    rig.session.bring_back_retained(rig.now, &wanted, &found, true);
     assert_eq!(rig.payloads(), ["0"], "it is another one's");
 }
