@@ -167,7 +167,7 @@ impl Broker {
     /// # Errors
     /// The grant is for somebody else: a session does not change hands on a live connection.
     pub fn renew(&self, connected: &mut Connected, grant: &Grant, now: Instant) -> Result<(), Stop> {
-        let facts = connected.client.standing().facts;
+        let facts = Arc::clone(&connected.standing.facts);
         if grant.username.is_some() && grant.username != facts.username {
             return Err(refused(Denial {
                 text: Some(ANOTHER_USER),
@@ -178,17 +178,17 @@ impl Broker {
             tracing::warn!(%filter, "a plugin granted a rule whose topic filter is not valid");
             refused(Denial::new(ConnectReason::ImplementationSpecific))
         })?;
-        let rights = rights.into_shared();
+        let standing = Standing {
+            rights: rights.into_shared(),
+            facts,
+        };
         // Under the lock that a takeover holds: after one, the rights are another's to set.
         let by_id = self.0.registry.lock();
         if connected.client.key() == connected.key {
-            connected.client.stand(Standing {
-                rights: Arc::clone(&rights),
-                facts,
-            });
+            connected.client.stand(standing.clone());
         }
         drop(by_id);
-        connected.rights = rights;
+        connected.standing = standing;
         connected.expires_at = grant.expires_in.map(|left| now + left);
         Ok(())
     }

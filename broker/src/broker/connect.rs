@@ -58,8 +58,8 @@ pub struct Connected {
     /// Its CONNACK, until the connection's task has taken over from the session what is to be written: whoever takes the session over
     /// before that is not the first to speak. [MQTT-3.2.0-1]
     pub greeting: Option<Bytes>,
-    /// What it may do.
-    pub rights: Arc<Rights>,
+    /// Who it is, and what it may do.
+    pub standing: Standing,
     /// Its keep alive.
     pub keep_alive: KeepAlive,
     /// When its admission ends.
@@ -229,7 +229,7 @@ impl Broker {
             client,
             link,
             greeting: Some(greeting.freeze()),
-            rights: standing.rights,
+            standing,
             keep_alive: KeepAlive::new(keep_alive_secs, now),
             expires_at: candidate.expires_in.map(|left| now + left),
             packet_bytes_max: candidate.packet_bytes_max,

@@ -11,7 +11,7 @@ use hookwire_protocol::SharedFilter;
 
 use super::Broker;
 use super::access;
-use super::client::Client;
+use super::client::{Client, Standing};
 use super::publish::Round;
 use super::publisher::Publisher;
 use crate::config::QueueOverflow;
@@ -311,18 +311,22 @@ impl Broker {
         message: &Message,
         now: Instant,
     ) -> (AccessDecision, Option<Basis>) {
-        let asked = Access {
+        // Who it is, is looked at behind the lock: with what is forgotten when it is somebody else, so are answers about whom it was.
+        let mut memo = client.deliveries.lock();
+        let mut asked = Access {
             client: client.key(),
             action: Action::Deliver,
             topic: message.topic.as_str(),
             qos: message.qos,
             retain: message.retain,
         };
-        let mut memo = client.deliveries.lock();
-        // Who it is, is looked at behind the lock: with what is forgotten when it is somebody else, so are answers about whom it was.
         let (decision, basis) = match memo.get(chain.generation(), &asked, now) {
             Some(decision) => (decision, Some(Basis::Memory)),
-            None => access::decide_on_basis(chain, &client.standing().rights, &mut memo, &asked, now),
+            None => {
+                let Standing { facts, rights } = client.standing();
+                asked.client = facts.key;
+                access::decide_on_basis(chain, &rights, &mut memo, &asked, now)
+            }
         };
         drop(memo);
         self.tell_decided(&asked, basis, &decision, chain.generation());

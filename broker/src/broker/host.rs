@@ -37,7 +37,7 @@ impl Broker {
     pub(super) fn facts(&self, key: ClientKey) -> Option<Arc<ClientFacts>> {
         match self.0.registry.by_key(key) {
             Some(client) => Some(client.standing().facts).filter(|facts| facts.key == key),
-            None => self.0.sessionless.read().get(&key).cloned(),
+            None => self.0.sessionless.read().facts(key),
         }
     }
 }

@@ -40,10 +40,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use bytestring::ByteString;
-use hashbrown::HashMap;
-use hookwire_hooks::{
-    Chain, ClientFacts, ClientKey, Defaults, Event, EventClass, EventKind, Hook, PluginPublish,
-};
+use hookwire_hooks::{Chain, ClientKey, Defaults, Event, EventClass, EventKind, Hook, PluginPublish};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -76,6 +73,7 @@ use memory::Memory;
 use registry::Registry;
 use retained_sources::RetainedSources;
 use timers::{Due, Timers};
+use vetting::Sessionless;
 use wills::HeldWills;
 
 /// Messages of plugins that may wait to be published; beyond it they are refused.
@@ -148,7 +146,7 @@ struct Shared {
     retained_sources: RetainedSources,
     /// Clients that policies are being asked about and that have no session: not yet, at CONNECT, or no more, when
     /// a will is published.
-    sessionless: RwLock<HashMap<ClientKey, Arc<ClientFacts>>>,
+    sessionless: RwLock<Sessionless>,
     timers: Timers,
     fights: FightWatch,
     flapping: FlappingWatch,

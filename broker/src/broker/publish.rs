@@ -24,7 +24,7 @@ use hookwire_protocol::{
 };
 
 use super::access;
-use super::client::Client;
+use super::client::{Client, Standing};
 use super::deliver::Addressee;
 use super::publisher::{Answer, Own, Publisher};
 use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
@@ -73,7 +73,7 @@ struct Audience<'a> {
 pub(super) struct Author {
     pub(super) client: Arc<Client>,
     pub(super) key: ClientKey,
-    pub(super) rights: Arc<Rights>,
+    pub(super) standing: Standing,
     pub(super) version: Version,
 }
 
@@ -82,7 +82,7 @@ impl Author {
         Self {
             client: Arc::clone(&connected.client),
             key: connected.key,
-            rights: Arc::clone(&connected.rights),
+            standing: connected.standing.clone(),
             version: connected.version,
         }
     }
@@ -172,10 +172,11 @@ impl Broker {
     ) -> Result<Duration, Stop> {
         let author = Author::of(connected);
         let taken = take(&author, publisher, packets);
+        publisher.remember_author(round, &author);
         self.tell_run(publisher);
         judge_format(round, publisher);
         publisher.keep_up(author.client.answers_epoch());
-        self.authorize_run(round, &author.rights, publisher);
+        self.authorize_run(round, &author.standing.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
             publisher.note_interests(round.chain);
             round.chain.on_publish(&mut publisher.run);
@@ -397,7 +398,7 @@ impl Broker {
         begin(&mut message, round.now);
         let placed = if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             Placed::TooLarge
-        } else if self.retain(round, &message).is_some() {
+        } else if self.retain(round, &message, None).is_some() {
             Placed::Retained
         } else {
             Placed::NoRoom
@@ -483,7 +484,7 @@ impl Broker {
             return Placed::Withheld;
         }
         if message.retain {
-            let Some(commit) = self.retain(round, &message) else {
+            let Some(commit) = self.retain(round, &message, publisher.author.as_ref()) else {
                 return Placed::NoRoom;
             };
             publisher.commit = publisher.commit.max(commit);
@@ -526,8 +527,8 @@ impl Broker {
         Placed::Routed
     }
 
-    /// The batch with which it is safe, or 0; `None` when there is no room.
-    fn retain(&self, round: &Round<'_>, message: &Message) -> Option<u64> {
+    /// The batch with which it is safe, or 0; `None` when there is no room. `author` publishes it, where that is to be remembered.
+    fn retain(&self, round: &Round<'_>, message: &Message, author: Option<&Standing>) -> Option<u64> {
         let grows = !message.payload.is_empty();
         if grows && self.0.memory.is_full() {
             self.0.metrics.limits.reached(Limit::MemoryMax);
@@ -538,13 +539,13 @@ impl Broker {
             return None;
         }
         let is_checked = round.settings.session.check_retain_source;
-        let source = self.source_to_note(message, is_checked);
+        let source = author.filter(|_| grows && is_checked);
         let mut commit = 0;
         let record = |replacement: Replacement| {
             if is_checked {
-                self.note_retained(message, replacement.now.as_ref(), source.as_ref(), round.now);
+                self.note_retained(message, replacement.now.as_ref(), source, round.now);
             }
-            commit = self.record_retained(message, source.as_ref(), replacement);
+            commit = self.record_retained(message, source, replacement);
         };
         let limits = round.settings.retained_limits();
         let kept = self.0.router.retain(message, &limits, record);

@@ -35,7 +35,7 @@ impl Broker {
         let chain = self.chain();
         chain.waits_for_messages()
             || (chain.waits_for_access(Action::Publish)
-                && !access::is_free(&chain, &connected.rights, Action::Publish))
+                && !access::is_free(&chain, &connected.standing.rights, Action::Publish))
     }
 
     /// As [`Broker::publish_run`], in a task of its own: a client that leaves does not take back what it has published.
@@ -67,6 +67,7 @@ impl Broker {
         let taken = take(author, &mut publisher, &mut packets);
         self.tell_run(&publisher);
         let round = Round::new(&chain, &settings, clock::now());
+        publisher.remember_author(&round, author);
         judge_format(&round, &mut publisher);
         publisher.keep_up(author.client.answers_epoch());
         self.authorize_run_waiting(&round, author, &mut publisher).await;
@@ -81,7 +82,7 @@ impl Broker {
     }
 
     async fn authorize_run_waiting(&self, round: &Round<'_>, author: &Author, publisher: &mut Publisher) {
-        let is_free = access::is_free(round.chain, &author.rights, Action::Publish);
+        let is_free = access::is_free(round.chain, &author.standing.rights, Action::Publish);
         let Publisher {
             run, access: memo, ..
         } = publisher;
@@ -90,7 +91,7 @@ impl Broker {
                 *fate = refused(None);
             } else if !is_free && let Some(asked) = asked_of(message) {
                 let (decision, basis) =
-                    access::decide_waiting(round.chain, &author.rights, memo, &asked).await;
+                    access::decide_waiting(round.chain, &author.standing.rights, memo, &asked).await;
                 self.tell_decided(&asked, basis, &decision, round.chain.generation());
                 obey(fate, decision);
             }

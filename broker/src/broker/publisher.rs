@@ -9,9 +9,9 @@ use hookwire_protocol::{Delivery, PublishReason, TopicName};
 
 use super::access::AccessMemo;
 use super::bundle::Bundle;
-use super::client::Client;
+use super::client::{Client, Standing};
 use super::deliver::Addressee;
-use super::publish::are_of_one_topic;
+use super::publish::{Author, Round, are_of_one_topic};
 use crate::router::{Matches, Memo};
 use crate::session::{Link, Novelty, Taken};
 
@@ -33,6 +33,8 @@ pub struct Publisher {
     pub(super) respite: Duration,
     /// Connections that have output and have not been woken yet.
     pub(super) dirty: Vec<Arc<Link>>,
+    /// Who publishes, where that is to be remembered.
+    pub(super) author: Option<Standing>,
     /// What is judged and on its way to the same recipients.
     pub(super) bundle: Bundle,
     /// What it is sent of its own messages, once they are answered.
@@ -84,6 +86,12 @@ impl Publisher {
             .interests
             .recall(chain.generation(), topic, || chain.interest_in(topic));
         *hooks
+    }
+
+    /// Takes note of who publishes, for what it has retained: when that is done it may have gone, or be somebody else.
+    pub(super) fn remember_author(&mut self, round: &Round<'_>, author: &Author) {
+        let is_asked_for = round.settings.session.check_retain_source;
+        self.author = is_asked_for.then(|| author.standing.clone());
     }
 
     /// Takes note of what policies want of the messages that came in.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hashbrown::HashMap;
-use hookwire_hooks::{Access, AccessDecision, Action, Chain, Message, Source};
+use hookwire_hooks::{Access, AccessDecision, Action, Chain, Message};
 use hookwire_protocol::TopicName;
 use parking_lot::Mutex;
 
@@ -75,16 +75,6 @@ impl ByTopic {
 }
 
 impl Broker {
-    /// Who publishes a message that is to be retained, if that is to be remembered.
-    pub(super) fn source_to_note(&self, message: &Message, is_checked: bool) -> Option<Standing> {
-        match message.source {
-            Source::Client(key) if is_checked && !message.payload.is_empty() => {
-                self.0.registry.by_key(key).map(|client| client.standing())
-            }
-            _ => None,
-        }
-    }
-
     /// Takes note of who published what is retained now, before anybody else changes it.
     pub(super) fn note_retained(
         &self,

@@ -15,7 +15,7 @@ use hookwire_protocol::{
 };
 
 use super::access::{self, AccessMemo};
-use super::client::Client;
+use super::client::{Client, Standing};
 use super::publish::Stop;
 use super::{Broker, Connected, Rights};
 use crate::clock;
@@ -50,7 +50,7 @@ impl Broker {
     pub fn waits_to_subscribe(&self, connected: &Connected) -> bool {
         let chain = self.chain();
         chain.waits_for_access(Action::Subscribe)
-            && !access::is_free(&chain, &connected.rights, Action::Subscribe)
+            && !access::is_free(&chain, &connected.standing.rights, Action::Subscribe)
     }
 
     /// Asks the policies about the filters of a SUBSCRIBE, one after the other; what they say is for
@@ -61,7 +61,10 @@ impl Broker {
         subscribe: &Subscribe,
     ) -> impl Future<Output = Consulted> + Send + use<> {
         let broker = self.clone();
-        let (client, rights) = (Arc::clone(&connected.client), Arc::clone(&connected.rights));
+        let (client, rights) = (
+            Arc::clone(&connected.client),
+            Arc::clone(&connected.standing.rights),
+        );
         let filters = subscribe.filters.clone();
         async move {
             loop {
@@ -117,7 +120,7 @@ impl Broker {
         let Connected {
             client,
             key,
-            rights,
+            standing: Standing { rights, .. },
             version,
             ..
         } = connected;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytestring::ByteString;
-use hashbrown::HashSet;
-use hookwire_hooks::{Access, AccessDecision, Action, Chain, ClientKey, DropCause, Message};
+use hashbrown::{HashMap, HashSet};
+use hookwire_hooks::{Access, AccessDecision, Action, Chain, ClientFacts, ClientKey, DropCause, Message};
 use hookwire_protocol::{SharedFilter, TopicFilter, TopicName};
 
 use super::access::{self, AccessMemo};
@@ -153,12 +153,10 @@ impl Broker {
 
     /// The same, for as long as what is returned lives.
     pub(super) fn make_known(&self, standing: &Standing) -> Known {
-        let facts = Arc::clone(&standing.facts);
-        let key = facts.key;
-        self.0.sessionless.write().insert(key, facts);
+        self.0.sessionless.write().add(&standing.facts);
         Known {
             broker: self.clone(),
-            key,
+            key: standing.facts.key,
         }
     }
 }
@@ -170,6 +168,41 @@ fn plain(filter: &ByteString) -> Option<TopicFilter> {
         .map(|shared| shared.filter)
 }
 
+/// Clients that plugins can look up, although they have no session.
+#[derive(Debug, Default)]
+pub(super) struct Sessionless(HashMap<ClientKey, Visible>);
+
+#[derive(Debug)]
+struct Visible {
+    facts: Arc<ClientFacts>,
+    /// How many ask about it at this moment.
+    askers: usize,
+}
+
+impl Sessionless {
+    pub(super) fn facts(&self, key: ClientKey) -> Option<Arc<ClientFacts>> {
+        Some(Arc::clone(&self.0.get(&key)?.facts))
+    }
+
+    fn add(&mut self, facts: &Arc<ClientFacts>) {
+        let visible = self.0.entry(facts.key).or_insert_with(|| Visible {
+            facts: Arc::clone(facts),
+            askers: 0,
+        });
+        visible.askers += 1;
+    }
+
+    /// One asks about it no more.
+    fn remove(&mut self, key: ClientKey) {
+        if let Some(visible) = self.0.get_mut(&key) {
+            visible.askers -= 1;
+            if visible.askers == 0 {
+                self.0.remove(&key);
+            }
+        }
+    }
+}
+
 /// A client that plugins can look up, although it has no session.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -179,6 +212,6 @@ pub(super) struct Known {
 
 impl Drop for Known {
     fn drop(&mut self) {
-        self.broker.0.sessionless.write().remove(&self.key);
+        self.broker.0.sessionless.write().remove(self.key);
     }
 }

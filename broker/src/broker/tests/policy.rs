@@ -13,6 +13,7 @@ use hookwire_hooks::{
 };
 use hookwire_protocol::{SharedFilter, TopicName};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 type Ask<Q, A> = Option<Box<dyn Fn(Q) -> Result<A, Failure> + Send + Sync>>;
@@ -22,6 +23,13 @@ pub(super) type Round = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// What a shadow is told about its answers.
 pub(super) type Compared = Arc<Mutex<Vec<(Hook, Comparison)>>>;
+
+/// Holds up what comes to it, once.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    pub(super) is_reached: Notify,
+    pub(super) is_open: Notify,
+}
 
 #[derive(Default)]
 pub(super) struct Policy {
@@ -35,6 +43,8 @@ pub(super) struct Policy {
     /// Whether `authorize` is asked about deliveries too.
     pub(super) asks_deliver: bool,
     pub(super) on_publish: Ask<Message, Verdict>,
+    /// Where whoever publishes has to wait.
+    pub(super) gate: Option<Arc<Gate>>,
     pub(super) route: Ask<(Message, Recipients), Routing>,
     pub(super) on_subscribe: Ask<SubscribeRequest, SubscribeDecision>,
     pub(super) on_unsubscribe: Ask<SharedFilter, UnsubscribeDecision>,
@@ -150,6 +160,20 @@ impl Plugin for Policy {
         Ok(AccessAnswer {
             decision,
             cache_for: std::time::Duration::from_secs(60),
+        })
+    }
+
+    fn waits_for_messages(&self, _: Hook) -> bool {
+        self.gate.is_some()
+    }
+
+    fn on_publish_waiting(self: Arc<Self>, messages: Vec<Message>) -> Pending<Verdicts> {
+        Box::pin(async move {
+            if let Some(gate) = &self.gate {
+                gate.is_reached.notify_one();
+                gate.is_open.notified().await;
+            }
+            self.on_publish(&messages.iter().collect::<Vec<_>>())
         })
     }
 

@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{AccessDecision, Action};
+use hookwire_hooks::{AccessDecision, Action, Verdict};
 use hookwire_protocol::{
-    DisconnectReason, Packet, PublishProperties, PublishPropertyValues, PublishTopic, QoS, UnsubscribeReason,
+    Delivery, DisconnectReason, Packet, Publish, PublishProperties, PublishPropertyValues, PublishTopic, QoS,
+    UnsubscribeReason,
 };
 use hookwire_store::{Fault, Faulty, Memory, Space, Store};
 
+use super::super::client::Client;
 use super::durable::{broker_over, broker_with_store, lasting};
 use super::paths::admin_message;
-use super::peer::Peer;
-use super::policy::Policy;
+use super::peer::{Peer, id, message};
+use super::policy::{Gate, Policy};
 use super::subscriptions::{rewrite, unsubscribe};
 use super::{Broker, authorizer, install};
 use crate::broker::Settings;
 use crate::clock;
 use crate::config::Config;
+use crate::session::Closure;
 use crate::session::journal::records::outline_retained;
 
 /// Small and repeatable.
@@ -228,6 +231,55 @@ async fn who_published_what_is_retained_is_known_after_a_restart() {
     });
     replaced.expect("room");
     assert_eq!(topics_of(&again).await, ["once/allowed", "still/allowed"]);
+}
+
+/// A message that a policy had to be waited for is its publisher's, although that has gone meanwhile and left nothing.
+#[tokio::test]
+async fn a_publisher_that_has_gone_before_its_message_is_retained_is_known() {
+    let broker = checked(&Arc::new(Memory::default()), true);
+    let mut listener = Peer::connect(&broker, "listener").await;
+    listener.subscribe("#").await;
+    let gate = Arc::new(Gate::default());
+    let waiting = Policy {
+        on_publish: Some(Box::new(|_| Ok(Verdict::Pass))),
+        gate: Some(Arc::clone(&gate)),
+        ..Policy::default()
+    };
+    install(&broker, vec![waiting]);
+    let mut lamp = Peer::connect(&broker, "lamp").await;
+    lamp.send(Packet::Publish(Publish {
+        retain: true,
+        ..message("once/allowed", "kept", Delivery::AtLeastOnce(id(1)))
+    }))
+    .await;
+    gate.is_reached.notified().await;
+    let is_lamp = |client: &Arc<Client>| client.standing().facts.client_id == "lamp";
+    let client = broker.clients().into_iter().find(is_lamp).expect("a session");
+    let link = client.session().link().cloned().expect("a connection");
+    link.close(Closure::taken_over());
+    while lamp.next().await.is_some() {}
+    gate.is_open.notify_one();
+    listener.message().await;
+    install(&broker, vec![takes_back()]);
+    assert_eq!(topics_of(&broker).await, [""; 0]);
+}
+
+/// Those who ask about one client at the same time do not take it from each other.
+#[tokio::test]
+async fn a_client_without_a_session_is_known_as_long_as_anybody_asks() {
+    let broker = checked(&Arc::new(Memory::default()), true);
+    let lamp = Peer::connect(&broker, "lamp").await;
+    let client = broker.clients().into_iter().next().expect("a session");
+    let standing = client.standing();
+    lamp.disconnect(DisconnectReason::NormalDisconnection).await;
+    let key = standing.facts.key;
+    assert!(broker.facts(key).is_none());
+    let one = broker.make_known(&standing);
+    let other = broker.make_known(&standing);
+    drop(one);
+    assert!(broker.facts(key).is_some());
+    drop(other);
+    assert!(broker.facts(key).is_none());
 }
 
 #[tokio::test]
