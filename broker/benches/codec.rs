@@ -4,37 +4,20 @@
 
 use std::hint::black_box;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use hookwire_protocol::{
-    DecodeLimits, Decoder, Delivery, Packet, PacketId, Puback, Publish, PublishProperties, PublishReason,
-    PublishTopic, TopicName, Version, encode,
-};
+use hookwire_benches::packets::{bytes_of, packet_id, puback, publish};
+use hookwire_protocol::{DecodeLimits, Decoder, Delivery, Packet, Version, encode};
 
-fn publish(payload: usize) -> Packet {
-    let topic = TopicName::new("plant/7/line/3/temperature").expect("a topic name");
-    Packet::Publish(Publish {
-        dup: false,
-        retain: false,
-        delivery: Delivery::AtLeastOnce(PacketId::new(7).expect("not zero")),
-        topic: PublishTopic::Name { topic, alias: None },
-        payload: Bytes::from(vec![b'x'; payload]),
-        properties: PublishProperties::default(),
-    })
-}
-
-fn puback() -> Packet {
-    Packet::Puback(Puback::new(
-        PacketId::new(7).expect("not zero"),
-        PublishReason::Success,
-    ))
+fn message(payload: usize) -> Packet {
+    Packet::Publish(publish(Delivery::AtLeastOnce(packet_id()), payload))
 }
 
 fn packets() -> [(&'static str, Packet); 4] {
     [
-        ("PUBLISH 64 B", publish(64)),
-        ("PUBLISH 1 KiB", publish(1024)),
-        ("PUBLISH 64 KiB", publish(64 * 1024)),
+        ("PUBLISH 64 B", message(64)),
+        ("PUBLISH 1 KiB", message(1024)),
+        ("PUBLISH 64 KiB", message(64 * 1024)),
         ("PUBACK", puback()),
     ]
 }
@@ -44,8 +27,7 @@ fn decoding(criterion: &mut Criterion) {
     for version in [Version::V3_1_1, Version::V5] {
         let decoder = Decoder::new(version, DecodeLimits::default());
         for (name, packet) in packets() {
-            let mut bytes = BytesMut::new();
-            encode(&packet, version, &mut bytes);
+            let bytes = bytes_of(&packet, version);
             group.throughput(Throughput::Elements(1));
             group.bench_function(format!("{name}, {version:?}"), |bencher| {
                 bencher.iter_batched_ref(

@@ -5,56 +5,13 @@
 
 #![allow(missing_docs, reason = "functions that criterion makes")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use hookwire_hooks::{
-    Access, Action, Chain, ClientKey, Defaults, Message, NoHost, Plugin, Publication, Source,
-};
-use hookwire_plugin_host::{HostLimits, PluginHost, PluginSource, PluginSpec};
-use hookwire_protocol::{PublishProperties, QoS, TopicFilter, TopicName};
-use hookwire_tests::guest;
-
-/// Messages that the broker judges in one go at full load.
-const RUN: usize = 128;
-
-struct Bench {
-    host: PluginHost,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let host = PluginHost::new(HostLimits::default(), Arc::new(NoHost)).expect("the engine starts");
-        Self { host }
-    }
-
-    /// So many plugins of one guest.
-    fn chain(&self, name: &str, plugins: usize, change: impl Fn(&mut PluginSpec)) -> Chain {
-        let plugins = (0..plugins)
-            .map(|index| {
-                let mut spec = PluginSpec::new(format!("{name}-{index}"), PluginSource::Path(guest(name)));
-                change(&mut spec);
-                self.host.load(&spec).expect("it loads") as Arc<dyn Plugin>
-            })
-            .collect();
-        Chain::new(1, plugins, Defaults::default())
-    }
-}
-
-fn run(length: usize, payload: usize) -> Vec<Publication> {
-    let message = Message {
-        source: Source::Client(ClientKey(1)),
-        topic: TopicName::new("plant/7/line/3/temperature").expect("a topic name"),
-        payload: Bytes::from(vec![b'7'; payload]),
-        qos: QoS::AtMostOnce,
-        retain: false,
-        properties: PublishProperties::default(),
-        expires_at: None,
-    };
-    (0..length).map(|_| Publication::new(message.clone())).collect()
-}
+use hookwire_benches::packets::TOPIC;
+use hookwire_benches::policies::{Policies, RUN, run};
+use hookwire_hooks::{Access, Action, Chain, ClientKey, Publication};
+use hookwire_protocol::{QoS, TopicFilter};
 
 /// The chain is asked about one run after another, each made anew, which is not measured.
 fn measure(
@@ -74,10 +31,10 @@ fn measure(
 }
 
 fn payloads(criterion: &mut Criterion) {
-    let bench = Bench::new();
+    let policies = Policies::start();
     let mut group = criterion.benchmark_group("on-publish");
     for (kind, guest) in [("batch", "reader"), ("typed", "reader-typed")] {
-        let chain = bench.chain(guest, 1, |_| {});
+        let chain = policies.chain(guest, 1, |_| {});
         for payload in [0, 64, 1 << 10, 16 << 10, 64 << 10] {
             let id = BenchmarkId::new(kind, format!("{payload} B"));
             measure(&mut group, id, &chain, &run(RUN, payload));
@@ -86,10 +43,10 @@ fn payloads(criterion: &mut Criterion) {
 }
 
 fn runs(criterion: &mut Criterion) {
-    let bench = Bench::new();
+    let policies = Policies::start();
     let mut group = criterion.benchmark_group("messages in one go");
     for (kind, guest) in [("batch", "reader"), ("typed", "reader-typed")] {
-        let chain = bench.chain(guest, 1, |_| {});
+        let chain = policies.chain(guest, 1, |_| {});
         for length in [1, 8, 32, RUN] {
             measure(
                 &mut group,
@@ -102,11 +59,11 @@ fn runs(criterion: &mut Criterion) {
 }
 
 fn chains(criterion: &mut Criterion) {
-    let bench = Bench::new();
+    let policies = Policies::start();
     let mut group = criterion.benchmark_group("plugins in the chain");
     for (kind, guest) in [("batch", "reader"), ("typed", "reader-typed")] {
         for plugins in 1..=4 {
-            let chain = bench.chain(guest, plugins, |_| {});
+            let chain = policies.chain(guest, plugins, |_| {});
             measure(&mut group, BenchmarkId::new(kind, plugins), &chain, &run(RUN, 64));
         }
     }
@@ -114,14 +71,14 @@ fn chains(criterion: &mut Criterion) {
 
 /// What it costs that there are plugins, where none is asked.
 fn none_asked(criterion: &mut Criterion) {
-    let bench = Bench::new();
+    let policies = Policies::start();
     let mut group = criterion.benchmark_group("nobody asked");
     let elsewhere = TopicFilter::new("elsewhere/#").expect("a topic filter");
     let chains = [
-        ("no plugin", bench.chain("reader", 0, |_| {})),
+        ("no plugin", policies.chain("reader", 0, |_| {})),
         (
             "another topic",
-            bench.chain("reader", 1, |spec| spec.topics = vec![elsewhere.clone()]),
+            policies.chain("reader", 1, |spec| spec.topics = vec![elsewhere.clone()]),
         ),
     ];
     for (name, chain) in &chains {
@@ -135,12 +92,12 @@ fn none_asked(criterion: &mut Criterion) {
 }
 
 fn authorizing(criterion: &mut Criterion) {
-    let bench = Bench::new();
-    let chain = bench.chain("reader", 1, |_| {});
+    let policies = Policies::start();
+    let chain = policies.chain("reader", 1, |_| {});
     let access = Access {
         client: ClientKey(1),
         action: Action::Publish,
-        topic: "plant/7/line/3/temperature",
+        topic: TOPIC,
         qos: QoS::AtMostOnce,
         retain: false,
     };

@@ -7,65 +7,9 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use hookwire::config::Overlapping;
-use hookwire::router::{Memo, Router, Subscriber, Subscription, Subscriptions};
-use hookwire_protocol::{QoS, RetainHandling, SharedFilter, SubscriptionOptions, TopicName};
-
-/// A subscriber that takes nothing.
-#[derive(Clone)]
-struct Nobody(u64);
-
-impl Subscriber for Nobody {
-    fn id(&self) -> u64 {
-        self.0
-    }
-
-    fn is_online(&self) -> bool {
-        true
-    }
-
-    fn backlog(&self) -> usize {
-        0
-    }
-}
-
-/// Of ten filters six are exact, two have a `+` and two a `#`.
-fn filter(index: u64) -> String {
-    let (building, device) = (index / 100, index % 100);
-    match index % 10 {
-        0..6 => format!("site/{building}/device/{device}/temperature"),
-        6 | 7 => format!("site/{building}/+/{device}/temperature"),
-        _ => format!("site/{building}/device/{device}/#"),
-    }
-}
-
-fn subscription(id: u64) -> Subscription<Nobody> {
-    Subscription {
-        subscriber: Nobody(id),
-        options: SubscriptionOptions {
-            qos: QoS::AtMostOnce,
-            no_local: false,
-            retain_as_published: false,
-            retain_handling: RetainHandling::SendAtSubscribe,
-        },
-        id: None,
-    }
-}
-
-fn filled(count: u64) -> impl Iterator<Item = (SharedFilter, Subscription<Nobody>)> {
-    (0..count).map(|index| {
-        let filter = SharedFilter::parse(filter(index)).expect("a topic filter");
-        (filter, subscription(index))
-    })
-}
-
-fn names() -> Vec<TopicName> {
-    (0..1000)
-        .map(|index| {
-            let name = format!("site/{}/device/{}/temperature", index % 10, index % 100);
-            TopicName::new(name).expect("a topic name")
-        })
-        .collect()
-}
+use hookwire::router::{Memo, Router, Subscriptions};
+use hookwire_benches::subscriptions::{filled, names, subscription};
+use hookwire_protocol::{SharedFilter, TopicName};
 
 fn matching(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("match");

@@ -1,8 +1,9 @@
 //! The task of one connection: it reads, lets the broker handle runs of packets, and writes what the session
 //! has for the client.
 
+mod output;
+
 use std::future::poll_fn;
-use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -34,8 +35,6 @@ use crate::session::{Closure, Delivered, Ending, Farewell, Outbox, Session, Viol
 /// PUBLISH packets judged and routed in one go. More would not make a call cheaper, and would keep others
 /// waiting.
 const RUN_MAX: usize = 128;
-/// What an outbox may keep allocated once it is empty.
-const OUTBOX_KEEP: usize = 16 * 1024;
 /// How long a client is given to take its DISCONNECT.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -204,61 +203,6 @@ impl<S: Stream> Connection<S> {
                 Poll::Pending
             }
         }
-    }
-
-    /// Writes what the session has, until there is nothing or the socket is full.
-    fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.connected.link.take_signal() {
-            self.collect_output();
-        }
-        loop {
-            let waiting = self.out.len();
-            let flushed = writer::poll_flush(&mut self.stream, &mut self.out, cx);
-            self.tally.bytes_sent += (waiting - self.out.len()) as u64;
-            match flushed {
-                Poll::Ready(Ok(())) => self.stalled_at = None,
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {
-                    if self.stalled_at.is_none() || self.out.len() < waiting {
-                        self.stalled_at = Some(clock::now());
-                        self.arm();
-                        // The new deadline has to be registered with the task.
-                        if self.timer.as_mut().poll(cx).is_ready() {
-                            cx.waker().wake_by_ref();
-                        }
-                    }
-                    return Ok(());
-                }
-            }
-            if !self.has_backlog {
-                self.out.shrink(OUTBOX_KEEP);
-                return Ok(());
-            }
-            self.collect_output();
-            if self.out.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn collect_output(&mut self) {
-        // One that is being taken over bears our key for a moment longer, and has nothing for us: not even our CONNACK.
-        let session = self.connected.client.session_of(self.connected.key);
-        let Some(mut session) = session.filter(|session| session.is_online()) else {
-            return;
-        };
-        session.poll_output(clock::now(), &mut self.out);
-        self.connected.greeting = None;
-        self.has_backlog = session.has_backlog();
-        let lost = session.take_lost();
-        let wanted = session.take_wanted();
-        self.tally += session.take_tally();
-        drop(session);
-        if !wanted.is_empty() {
-            self.broker.fetch(&self.connected.client, wanted);
-        }
-        self.broker.metrics().traffic.add(&mem::take(&mut self.tally));
-        self.broker.report_lost(&self.connected.client, lost);
     }
 
     /// A client that does not read is not read from; a throttled one has to wait, and so has one whose packets are in

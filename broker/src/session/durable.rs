@@ -171,6 +171,7 @@ impl Session {
 
     pub(super) fn clear_output(&mut self) {
         self.outbox.clear();
+        self.unwritten = 0;
         self.parked = Parked::default();
         (self.held_for, self.awaited) = (0, 0);
     }

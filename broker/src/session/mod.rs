@@ -171,6 +171,8 @@ pub struct Session {
     outbound: Outbound,
     aliases: Aliases,
     outbox: Outbox,
+    /// Bytes that the connection has taken and that its socket does not take.
+    unwritten: usize,
     /// What was written, since the connection last asked.
     tally: Tally,
     /// Messages that did not reach the client, since the broker last asked.
@@ -206,6 +208,7 @@ impl Session {
             outbound: Outbound::default(),
             aliases: Aliases::default(),
             outbox: Outbox::default(),
+            unwritten: 0,
             tally: Tally::default(),
             lost: Vec::new(),
             ended: false,
@@ -425,6 +428,7 @@ impl Session {
             terms: &self.terms,
             aliases: &mut self.aliases,
             outbox: &mut self.outbox,
+            unwritten: self.unwritten,
             parked: &mut self.parked,
             tally: &mut self.tally,
             ledger: self.ledger.as_ref(),
@@ -742,19 +746,26 @@ impl Session {
 
     /// Moves what waits to be written behind what `into` still holds, then refills from the backlog.
     pub fn poll_output(&mut self, now: Instant, into: &mut Outbox) {
+        self.unwritten = into.len();
         if self.has_backlog() {
             self.pump(now);
         }
+        self.unwritten = 0;
         if self.held_for > 0 || !self.parked.is_empty() {
             return self.poll_held_output(into);
         }
         self.outbox.drain_into(into);
     }
 
+    /// The socket is full, and so much of what was taken waits in front of it. It counts until output is taken again.
+    pub fn note_unwritten(&mut self, bytes: usize) {
+        self.unwritten = bytes;
+    }
+
     /// Bytes that wait to be written.
     #[inline]
     pub fn output_len(&self) -> usize {
-        self.outbox.len() + self.parked.len()
+        self.unwritten + self.outbox.len() + self.parked.len()
     }
 
     /// Messages that did not reach the client since the last call.

@@ -26,6 +26,7 @@ pub(super) struct Pen<'a> {
     pub(super) terms: &'a Terms,
     pub(super) aliases: &'a mut Aliases,
     pub(super) outbox: &'a mut Outbox,
+    pub(super) unwritten: usize,
     /// Packets that wait until what they say is safe.
     pub(super) parked: &'a mut Parked,
     pub(super) tally: &'a mut Tally,
@@ -36,7 +37,7 @@ impl Pen<'_> {
     /// Bytes that wait to be written.
     #[inline]
     pub(super) fn output_len(&self) -> usize {
-        self.outbox.len() + self.parked.len()
+        self.unwritten + self.outbox.len() + self.parked.len()
     }
 
     /// Puts a packet into the outbox, unless it is larger than the client takes. [MQTT-3.1.2-24]

@@ -16,6 +16,9 @@ use crate::net;
 /// Long enough for anything that is to come; with the clock paused it costs nothing.
 const SOON: Duration = Duration::from_secs(5);
 
+/// What a connection takes that nobody reads from.
+pub(super) const PIPE_BYTES: usize = 1 << 20;
+
 pub(super) struct Peer {
     stream: DuplexStream,
     received: BytesMut,
@@ -57,7 +60,7 @@ pub(super) fn topic(name: &str) -> TopicName {
 impl Peer {
     /// Opens a connection and sends CONNECT; what comes back is the test's to look at.
     pub(super) async fn dial(broker: &Broker, connect: Connect) -> Self {
-        let (near, far) = tokio::io::duplex(1 << 20);
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let arrival = Arrival {
             address: ([192, 0, 2, 1], 1234).into(),
             listener: "test".into(),

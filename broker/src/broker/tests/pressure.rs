@@ -9,7 +9,7 @@ use hookwire_protocol::{
     QoS, SubscribeReason, Version,
 };
 
-use super::peer::{Peer, connect_as, id, topic};
+use super::peer::{PIPE_BYTES, Peer, connect_as, id, topic};
 use super::{Broker, Settings, broker_with};
 use crate::config::{Config, Overlapping, QueueOverflow, RateExcess};
 use crate::metrics::Limit;
@@ -233,4 +233,44 @@ async fn retained_messages_that_wait_for_one_client_are_bounded() {
         peer.acknowledge(&next).await;
     }
     assert_eq!(peer.subscribe("a/#").await, SubscribeReason::GrantedQos1);
+}
+
+/// All that still comes, in bytes of payloads.
+async fn bytes_left_for(peer: &mut Peer) -> usize {
+    let mut bytes = 0;
+    while let Ok(Some(packet)) = tokio::time::timeout(Duration::from_secs(1), peer.next()).await {
+        let Packet::Publish(publish) = packet else {
+            panic!("expected PUBLISH, got {packet:?}");
+        };
+        bytes += publish.payload.len();
+    }
+    bytes
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_never_reads_holds_what_is_configured_and_the_others_get_everything() {
+    const BOUND: usize = 64 << 10;
+    let payload = "x".repeat(16 << 10);
+    let messages = 8 * PIPE_BYTES / payload.len();
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let broker = broker_with(|config| {
+            config.limits.outbox_bytes_max = BOUND;
+            config.session.queue_bytes_max = BOUND;
+            config.session.inflight_max = 10_000;
+        });
+        let mut stalled = Peer::connect(&broker, "stalled").await;
+        stalled.subscribe_at("t", qos).await;
+        let mut here = Peer::connect(&broker, "here").await;
+        here.subscribe_at("t", QoS::AtMostOnce).await;
+        let mut publisher = Peer::connect(&broker, "publisher").await;
+        for _ in 0..messages {
+            assert_eq!(publisher.publish_acked("t", &payload).await, 0);
+            assert_eq!(here.message().await.1, payload);
+        }
+        // What the outbox of QoS 0 and the queue of QoS 1 hold, with a message more than there was room for.
+        let held = bytes_left_for(&mut stalled).await - PIPE_BYTES;
+        assert!(held <= 2 * BOUND + payload.len(), "{held} at {qos:?}");
+        assert_eq!(publisher.publish_acked("t", "next").await, 0);
+        assert_eq!(stalled.message().await.1, "next", "it has caught up");
+    }
 }

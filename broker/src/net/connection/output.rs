@@ -1,0 +1,78 @@
+//! From the session's outbox to the socket.
+
+use std::io;
+use std::mem;
+use std::task::Context;
+
+use super::Connection;
+use crate::clock;
+use crate::net::{Stream, writer};
+
+/// What an outbox may keep allocated once it is empty.
+const OUTBOX_KEEP: usize = 16 * 1024;
+
+impl<S: Stream> Connection<S> {
+    /// Writes what the session has, until there is nothing or the socket is full. While it is full, what comes stays in the
+    /// session, which knows a bound.
+    pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.stalled_at.is_none() && self.connected.link.take_signal() {
+            self.collect_output();
+        }
+        loop {
+            let waiting = self.out.len();
+            let flushed = writer::poll_flush(&mut self.stream, &mut self.out, cx);
+            self.tally.bytes_sent += (waiting - self.out.len()) as u64;
+            if flushed?.is_pending() {
+                self.stall(waiting, cx);
+                return Ok(());
+            }
+            let was_stalled = self.stalled_at.take().is_some();
+            if was_stalled {
+                // Whoever signals next has to wake us again.
+                self.connected.link.take_signal();
+            }
+            if was_stalled || self.has_backlog {
+                self.collect_output();
+            }
+            if self.out.is_empty() {
+                self.out.shrink(OUTBOX_KEEP);
+                return Ok(());
+            }
+        }
+    }
+
+    /// The socket takes no more of the bytes that were waiting.
+    fn stall(&mut self, waiting: usize, cx: &mut Context<'_>) {
+        if let Some(mut session) = self.connected.client.session_of(self.connected.key) {
+            session.note_unwritten(self.out.len());
+        }
+        if self.stalled_at.is_none() || self.out.len() < waiting {
+            self.stalled_at = Some(clock::now());
+            self.arm();
+            // The new deadline has to be registered with the task.
+            if self.timer.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+
+    pub(super) fn collect_output(&mut self) {
+        // One that is being taken over bears our key for a moment longer, and has nothing for us: not even our CONNACK.
+        let session = self.connected.client.session_of(self.connected.key);
+        let Some(mut session) = session.filter(|session| session.is_online()) else {
+            return;
+        };
+        session.poll_output(clock::now(), &mut self.out);
+        self.connected.greeting = None;
+        self.has_backlog = session.has_backlog();
+        let lost = session.take_lost();
+        let wanted = session.take_wanted();
+        self.tally += session.take_tally();
+        drop(session);
+        if !wanted.is_empty() {
+            self.broker.fetch(&self.connected.client, wanted);
+        }
+        self.broker.metrics().traffic.add(&mem::take(&mut self.tally));
+        self.broker.report_lost(&self.connected.client, lost);
+    }
+}
