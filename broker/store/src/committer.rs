@@ -271,11 +271,14 @@ impl Committer {
         (commits, changes, bytes, used)
     }
 
-    /// A record that is there could not be read. What is damaged stays so, and only that record is concerned. If it was the
-    /// system, the store has failed, as it has when it cannot write; what was read and what is read later may be believed.
+    /// A record that is there could not be read. What is damaged stays so, and only that record is concerned; what passes is
+    /// no failure either. If it was the system, the store has failed, as it has when it cannot write; what was read and
+    /// what is read later may be believed.
     pub fn note_failed_read(&self, error: &StoreError) {
         self.shared.written.reads_failed.fetch_add(1, Ordering::Relaxed);
-        if !error.is_damage() && self.health() != Health::Failed {
+        if error.is_passing() {
+            tracing::warn!("the store cannot be read at the moment: {error}");
+        } else if !error.is_damage() && self.health() != Health::Failed {
             tracing::error!("the store cannot be read, nothing more is confirmed: {error}");
             self.shared.fail();
         }

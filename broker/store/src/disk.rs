@@ -5,11 +5,12 @@
 
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, OwnedWriteBatch, PersistMode, Slice};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checksum::{open, seal};
@@ -102,19 +103,24 @@ impl Disk {
         self.committed.load(Ordering::Acquire)
     }
 
-    /// Looks at every record of a space: how many are good, and what is wrong with the others.
+    /// Looks at every record of a space, up to a block that the engine cannot use: how many are good, and what is wrong with the
+    /// others.
     ///
     /// # Errors
     /// The engine cannot read on.
     pub fn check(&self, space: Space, damaged: &mut dyn FnMut(StoreError)) -> Result<u64, StoreError> {
         self.with(|engine| {
             let mut good = 0;
-            for record in engine.space(space).iter() {
-                let (key, sealed) = record.into_inner().map_err(of_engine)?;
-                match open(space, &key, &sealed) {
+            let seen = engine.each(space, &[], &mut |key, sealed| {
+                match open(space, key, sealed) {
                     Ok(_) => good += 1,
                     Err(error) => damaged(error),
                 }
+                Ok(ControlFlow::Continue(()))
+            });
+            match seen {
+                Err(error) if error.is_damage() => damaged(error),
+                seen => seen?,
             }
             Ok(good)
         })
@@ -275,10 +281,32 @@ impl Engine {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(sealed) = self.space(space).get(key).map_err(of_engine)? else {
+        let found = self.space(space).get(key);
+        let Some(sealed) = found.map_err(|error| of_read(error, space, key, "its block is damaged"))? else {
             return Ok(None);
         };
         open(space, key, &sealed).map(|value| Some(value.to_vec()))
+    }
+
+    /// Hands the records from `from` on to `visit`, as they are stored, until it breaks.
+    fn each(
+        &self,
+        space: Space,
+        from: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut last = Slice::from(from);
+        for record in self.space(space).range(from..) {
+            // The engine does not say which record it cannot read.
+            let record = record.into_inner();
+            let (key, sealed) =
+                record.map_err(|error| of_read(error, space, &last, "its block or the next one is damaged"))?;
+            if visit(&key, &sealed)?.is_break() {
+                break;
+            }
+            last = key;
+        }
+        Ok(())
     }
 
     fn commit(&self, batch: &Batch, number: u64, mode: PersistMode) -> Result<(), StoreError> {
@@ -334,13 +362,9 @@ impl Store for Disk {
 
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.with(|engine| {
-            for record in engine.space(space).range(from..) {
-                let (key, sealed) = record.into_inner().map_err(of_engine)?;
-                if visit(&key, open(space, &key, &sealed)?).is_break() {
-                    break;
-                }
-            }
-            Ok(())
+            engine.each(space, from, &mut |key, sealed| {
+                Ok(visit(key, open(space, key, sealed)?))
+            })
         })
     }
 
@@ -386,6 +410,28 @@ fn memtable_bytes(space: Space) -> u64 {
     match space {
         Space::Queue | Space::Message | Space::Retained => MEMTABLE_BYTES,
         _ => SMALL_MEMTABLE_BYTES,
+    }
+}
+
+/// What the engine says when it is to read a record. It has checksums of its own, and looks at them before anybody sees ours.
+fn of_read(error: fjall::Error, space: Space, key: &[u8], reason: &'static str) -> StoreError {
+    match error {
+        fjall::Error::Storage(error) if is_damage(&error) => StoreError::corrupt(space, key, reason),
+        other => of_engine(other),
+    }
+}
+
+/// Whether a block of a table is not what was written.
+fn is_damage(error: &LsmError) -> bool {
+    match error {
+        // The file ends before the block does.
+        LsmError::Io(error) => error.kind() == ErrorKind::UnexpectedEof,
+        LsmError::ChecksumMismatch { .. }
+        | LsmError::InvalidTag(_)
+        | LsmError::InvalidHeader(_)
+        | LsmError::InvalidTrailer
+        | LsmError::Decompress(_) => true,
+        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hookwire_store::{
     Committer, CommitterSettings, Durability, Fault, Faulty, Health, Key, Memory, Space, Store, Waiter,
 };
+use rustix::io::Errno;
 
 /// Longer than any of these takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -207,6 +208,18 @@ fn after_a_read_that_failed_nothing_is_confirmed_any_more_and_what_was_is_there(
         assert_eq!(committer.health(), Health::Failed, "for good");
         assert_eq!(committer.reads_failed(), 1);
     }
+}
+
+#[test]
+fn a_read_that_fails_for_the_moment_is_counted_and_no_failure_of_the_store() {
+    let (_, committer) = started();
+    for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::AGAIN] {
+        committer.note_failed_read(&std::io::Error::from(errno).into());
+    }
+    assert_eq!((committer.health(), committer.reads_failed()), (Health::Good, 5));
+    assert!(is_safe(&committer, record(&committer, "a")));
+    committer.note_failed_read(&std::io::Error::from(Errno::IO).into());
+    assert_eq!(committer.health(), Health::Failed);
 }
 
 #[test]
