@@ -390,7 +390,10 @@ impl<'a> Writer<'a> {
     fn work(mut self) -> Result<(), StoreError> {
         loop {
             let is_last = match self.take() {
-                Turn::Over => return Ok(()),
+                Turn::Over => {
+                    self.leave();
+                    return Ok(());
+                }
                 Turn::Look => false,
                 Turn::Write(taken) => {
                     let is_last = taken.is_last;
@@ -403,6 +406,14 @@ impl<'a> Writer<'a> {
             if is_last {
                 return Ok(());
             }
+        }
+    }
+
+    /// Nothing more is written. What was confirmed is made as safe as it was to become.
+    fn leave(&mut self) {
+        let left = self.sync_if_due(true).and_then(|()| self.look_if_due(true));
+        if let Err(error) = left {
+            tracing::error!("what was confirmed last may not survive the loss of power: {error}");
         }
     }
 

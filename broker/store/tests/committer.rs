@@ -211,9 +211,32 @@ fn after_a_read_that_failed_nothing_is_confirmed_any_more_and_what_was_is_there(
 }
 
 #[test]
+fn what_was_confirmed_before_a_read_failed_is_made_safe() {
+    let store = Arc::new(Faulty::new(Memory::default()));
+    let seldom = CommitterSettings {
+        durability: Durability::Interval(Duration::from_secs(3600)),
+        ..settings()
+    };
+    let committer = Committer::start(Arc::clone(&store) as Arc<dyn Store>, seldom).expect("starts");
+    assert!(is_safe(&committer, record(&committer, "a")));
+    committer.note_failed_read(&std::io::Error::other("cannot read").into());
+    committer.close();
+    let (syncs, marks) = store.syncs_and_marks();
+    assert_eq!(syncs, 1);
+    assert!(marks > 0);
+    assert_eq!(committer.health(), Health::Failed, "for good");
+}
+
+#[test]
 fn a_read_that_fails_for_the_moment_is_counted_and_no_failure_of_the_store() {
     let (_, committer) = started();
-    for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::AGAIN] {
+    for errno in [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::INTR,
+        Errno::AGAIN,
+    ] {
         committer.note_failed_read(&std::io::Error::from(errno).into());
     }
     assert_eq!((committer.health(), committer.reads_failed()), (Health::Good, 5));
