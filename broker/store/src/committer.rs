@@ -512,14 +512,21 @@ impl<'a> Writer<'a> {
                 }
                 self.shared.wanted.wait_for(&mut open, RETRY_EVERY);
             }
-            let room = self.shared.store.room()?;
-            if room.free >= self.shared.settings.free_bytes_min {
+            if self.may_have_room()? {
                 match self.shared.store.reopen() {
                     Err(StoreError::Full) => {}
                     Err(error) => return Err(error),
                     Ok(()) => return Ok(()),
                 }
             }
+        }
+    }
+
+    /// A store that is closed for want of room says nothing before it is open again: that is tried.
+    fn may_have_room(&self) -> Result<bool, StoreError> {
+        match self.shared.store.room() {
+            Err(StoreError::Full) => Ok(true),
+            room => Ok(room?.free >= self.shared.settings.free_bytes_min),
         }
     }
 

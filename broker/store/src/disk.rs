@@ -51,12 +51,22 @@ pub enum DataLoss {
 pub struct Disk {
     folder: PathBuf,
     cache_bytes: u64,
-    engine: RwLock<Option<Engine>>,
+    engine: RwLock<Slot>,
     watermark: Mutex<Watermark>,
     /// Number of the last commit.
     committed: AtomicU64,
     /// Number of the last one that survives the loss of power.
     synced: AtomicU64,
+}
+
+/// Where the engine is.
+#[derive(Debug)]
+enum Slot {
+    Open(Engine),
+    /// There was no room to open it again. There may be, later.
+    Full,
+    /// It could not be opened again.
+    Closed,
 }
 
 struct Engine {
@@ -86,7 +96,7 @@ impl Disk {
         Ok(Self {
             folder: folder.to_owned(),
             cache_bytes,
-            engine: RwLock::new(Some(engine)),
+            engine: RwLock::new(Slot::Open(engine)),
             watermark: Mutex::new(watermark),
             committed: AtomicU64::new(committed),
             synced: AtomicU64::new(committed),
@@ -142,8 +152,9 @@ impl Disk {
 
     fn with<R>(&self, step: impl FnOnce(&Engine) -> Result<R, StoreError>) -> Result<R, StoreError> {
         match &*self.engine.read() {
-            Some(engine) => step(engine),
-            None => Err(StoreError::Engine("it is closed".into())),
+            Slot::Open(engine) => step(engine),
+            Slot::Full => Err(StoreError::Full),
+            Slot::Closed => Err(StoreError::Engine("it is closed".into())),
         }
     }
 
@@ -299,8 +310,8 @@ impl Engine {
         for record in self.space(space).range(from..) {
             // The engine does not say which record it cannot read.
             let record = record.into_inner();
-            let (key, sealed) =
-                record.map_err(|error| of_read(error, space, &last, "its block or the next one is damaged"))?;
+            let (key, sealed) = record
+                .map_err(|error| of_read(error, space, &last, "its block or the next one is damaged"))?;
             if visit(&key, &sealed)?.is_break() {
                 break;
             }
@@ -383,13 +394,16 @@ impl Store for Disk {
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
-        let mut engine = self.engine.write();
+        let mut slot = self.engine.write();
         // The lock of its folder goes with the old one.
-        *engine = None;
+        *slot = Slot::Closed;
         let anew = Engine::open(&self.folder, self.cache_bytes);
         let anew = anew.and_then(|anew| anew.begin().map(|committed| (anew, committed)));
         let (anew, committed) = match anew {
-            Err(error) if self.is_for_want_of_room(&error) => return Err(StoreError::Full),
+            Err(error) if self.is_for_want_of_room(&error) => {
+                *slot = Slot::Full;
+                return Err(StoreError::Full);
+            }
             anew => anew?,
         };
         let confirmed = self.synced.load(Ordering::Acquire);
@@ -401,7 +415,7 @@ impl Store for Disk {
             });
         }
         self.committed.store(committed, Ordering::Release);
-        *engine = Some(anew);
+        *slot = Slot::Open(anew);
         Ok(())
     }
 }
@@ -437,8 +451,38 @@ fn is_damage(error: &LsmError) -> bool {
 
 fn of_engine(error: fjall::Error) -> StoreError {
     match error {
-        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => StoreError::Io(error),
+        fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => StoreError::Io(error),
         fjall::Error::Locked => StoreError::InUse,
         other => StoreError::Engine(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Key;
+
+    #[test]
+    fn while_it_is_closed_for_want_of_room_it_is_full_and_has_not_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Disk::open(folder.path(), MIB, DataLoss::Refuse).unwrap();
+        let mut batch = Batch::default();
+        batch.put(Space::Queue, Key::from_slice(b"key"), b"value".to_vec());
+        store.commit(&batch, true).unwrap();
+        *store.engine.write() = Slot::Full;
+        let errors = [
+            store.get(Space::Queue, b"key").unwrap_err(),
+            store
+                .scan(Space::Queue, &[], &mut |_, _| ControlFlow::Continue(()))
+                .unwrap_err(),
+            store.commit(&batch, true).unwrap_err(),
+            store.room().unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, StoreError::Full), "{error}");
+            assert!(error.is_passing() && !error.is_damage());
+        }
+        store.reopen().unwrap();
+        assert_eq!(store.get(Space::Queue, b"key").unwrap().unwrap(), b"value");
     }
 }

@@ -134,6 +134,23 @@ fn without_room_everybody_waits_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_store_that_is_closed_for_want_of_room_is_opened_once_there_is() {
+    let (store, committer) = started();
+    store.fail_after(0, Fault::Closed);
+    let first = record(&committer, "a");
+    let told = waiting(&committer, first);
+    while store.refused() == 0 && committer.health() != Health::Failed {
+        std::thread::yield_now();
+    }
+    let error = store.get(Space::Queue, b"a").expect_err("it is closed");
+    committer.note_failed_read(&error);
+    assert_eq!((committer.health(), committer.reads_failed()), (Health::Full, 1));
+    store.make_room();
+    assert!(told.recv_timeout(PATIENCE).unwrap());
+    assert_eq!(store.get(Space::Queue, b"a").unwrap().unwrap(), b"value");
+}
+
+#[test]
 fn a_cap_is_noticed_and_so_is_room_that_comes_back() {
     let store = Arc::new(Memory::default());
     let capped = CommitterSettings {
