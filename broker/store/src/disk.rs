@@ -299,15 +299,15 @@ impl Engine {
         open(space, key, &sealed).map(|value| Some(value.to_vec()))
     }
 
-    /// Hands the records from `from` on to `visit`, as they are stored, until it breaks.
+    /// Hands the records whose keys begin with `prefix` to `visit`, as they are stored, until it breaks.
     fn each(
         &self,
         space: Space,
-        from: &[u8],
+        prefix: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut last = Slice::from(from);
-        for record in self.space(space).range(from..) {
+        let mut last = Slice::from(prefix);
+        for record in self.space(space).prefix(prefix) {
             // The engine does not say which record it cannot read.
             let record = record.into_inner();
             let (key, sealed) = record
@@ -371,9 +371,9 @@ impl Store for Disk {
         self.with(|engine| engine.get(space, key))
     }
 
-    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.with(|engine| {
-            engine.each(space, from, &mut |key, sealed| {
+            engine.each(space, prefix, &mut |key, sealed| {
                 Ok(visit(key, open(space, key, sealed)?))
             })
         })

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookwire_store::{
-    Batch, Committer, CommitterSettings, DataLoss, Disk, Durability, FORMAT, Health, Key, Space, Store, StoreError,
+    Batch, Committer, CommitterSettings, DataLoss, Disk, Durability, FORMAT, Health, Key, Space, Store,
+    StoreError,
 };
 
 const CACHE_BYTES: u64 = 1 << 20;
@@ -183,6 +184,42 @@ fn a_bit_flipped_in_any_file_is_refused_or_reported_and_never_served() {
     assert!(refused > 0);
 }
 
+#[test]
+fn a_damaged_record_is_nothing_to_a_scan_that_it_does_not_belong_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    let mut batch = Batch::default();
+    for name in [&b"a/1"[..], b"a/2"] {
+        batch.put(Space::Plugin, Key::from_slice(name), name.to_vec());
+    }
+    store.commit(&batch, true).expect("commits");
+    drop(store);
+    damage(folder.path(), Space::Plugin, b"b/1");
+    let store = open(folder.path()).expect("opens");
+    let scan = |prefix: &[u8]| {
+        let mut count = 0;
+        let scanned = store.scan(Space::Plugin, prefix, &mut |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        scanned.map(|()| count)
+    };
+    assert_eq!(scan(b"a/").expect("its records are good"), 2);
+    assert!(scan(b"b/").expect_err("its record is damaged").is_damage());
+}
+
+/// Makes a record that nobody can have written, behind the back of the store.
+fn damage(folder: &Path, space: Space, key: &[u8]) {
+    let database = fjall::Database::builder(folder.join("records"))
+        .open()
+        .expect("opens");
+    let records = database
+        .keyspace(space.as_str(), fjall::KeyspaceCreateOptions::default)
+        .expect("is there");
+    records.insert(key, b"?").expect("writes");
+    database.persist(fjall::PersistMode::SyncAll).expect("writes");
+}
+
 /// Where the first block of a table has its mark, its kind, and something of what it holds.
 const IN_THE_FIRST_BLOCK: [usize; 3] = [0, 4, 64];
 
@@ -221,6 +258,10 @@ fn a_damaged_block_of_a_table_is_damage_of_its_records_and_no_failure_of_the_sto
         assert_eq!(committer.reads_failed(), u64::from(damaged));
         let error = numbers(&store).expect_err("a scan says so, too");
         assert!(error.is_damage(), "{error}");
+        let mut found = Vec::new();
+        let checked = store.check(Space::Queue, &mut |error| found.push(error));
+        checked.expect("it is said, and the next space can be looked at");
+        assert!(found.len() == 1 && found[0].is_damage(), "{found:?}");
         assert_eq!(committer.health(), Health::Good);
     }
 }
