@@ -202,16 +202,17 @@ impl Broker {
             return Err(Stop::Violation(Violation::NoLocalOnShared));
         }
         let text = full_text(&parsed);
-        let (qos_max, is_known, count, waiting) = {
+        let (qos_max, is_asked, is_known, count, waiting) = {
             let session = client.session();
             (
                 session.terms().qos_max,
+                session.asks_for(&text),
                 session.is_subscribed(&text),
                 session.asked_count(),
                 waiting + session.replayed_besides(&text),
             )
         };
-        if !is_known && count >= settings.session.subscriptions_max {
+        if !is_asked && count >= settings.session.subscriptions_max {
             self.0.metrics.limits.reached(Limit::SubscriptionsMax);
             return Ok(Err(SubscribeReason::QuotaExceeded));
         }

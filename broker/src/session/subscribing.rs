@@ -52,6 +52,13 @@ impl Session {
         self.subscriptions.contains_key(filter) || self.rewrites.kept(filter).is_some()
     }
 
+    /// Whether the client asks for this filter already, whatever is kept for it.
+    pub fn asks_for(&self, filter: &str) -> bool {
+        let is_kept_as_asked =
+            || self.subscriptions.contains_key(filter) && !self.rewrites.is_made_of_others(filter);
+        self.rewrites.kept(filter).is_some() || is_kept_as_asked()
+    }
+
     /// Takes note of a subscription; true when there was none with this filter. [MQTT-3.8.4-3]
     pub fn subscribe(&mut self, filter: ByteString, options: SubscriptionOptions, id: Option<u32>) -> bool {
         if let Some(journal) = self.journal.as_ref().filter(|_| !self.ended) {

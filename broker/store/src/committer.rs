@@ -271,11 +271,14 @@ impl Committer {
         (commits, changes, bytes, used)
     }
 
-    /// A record that is there could not be read. What is damaged stays so, and only that record is concerned. If it was the
-    /// system, the store has failed, as it has when it cannot write; what was read and what is read later may be believed.
+    /// A record that is there could not be read. What is damaged stays so, and only that record is concerned; what passes is
+    /// no failure either. If it was the system, the store has failed, as it has when it cannot write; what was read and
+    /// what is read later may be believed.
     pub fn note_failed_read(&self, error: &StoreError) {
         self.shared.written.reads_failed.fetch_add(1, Ordering::Relaxed);
-        if !error.is_damage() && self.health() != Health::Failed {
+        if error.is_passing() {
+            tracing::warn!("the store cannot be read at the moment: {error}");
+        } else if !error.is_damage() && self.health() != Health::Failed {
             tracing::error!("the store cannot be read, nothing more is confirmed: {error}");
             self.shared.fail();
         }
@@ -387,7 +390,10 @@ impl<'a> Writer<'a> {
     fn work(mut self) -> Result<(), StoreError> {
         loop {
             let is_last = match self.take() {
-                Turn::Over => return Ok(()),
+                Turn::Over => {
+                    self.leave();
+                    return Ok(());
+                }
                 Turn::Look => false,
                 Turn::Write(taken) => {
                     let is_last = taken.is_last;
@@ -400,6 +406,14 @@ impl<'a> Writer<'a> {
             if is_last {
                 return Ok(());
             }
+        }
+    }
+
+    /// Nothing more is written. What was confirmed is made as safe as it was to become.
+    fn leave(&mut self) {
+        let left = self.sync_if_due(true).and_then(|()| self.look_if_due(true));
+        if let Err(error) = left {
+            tracing::error!("what was confirmed last may not survive the loss of power: {error}");
         }
     }
 
@@ -498,14 +512,21 @@ impl<'a> Writer<'a> {
                 }
                 self.shared.wanted.wait_for(&mut open, RETRY_EVERY);
             }
-            let room = self.shared.store.room()?;
-            if room.free >= self.shared.settings.free_bytes_min {
+            if self.may_have_room()? {
                 match self.shared.store.reopen() {
                     Err(StoreError::Full) => {}
                     Err(error) => return Err(error),
                     Ok(()) => return Ok(()),
                 }
             }
+        }
+    }
+
+    /// A store that is closed for want of room says nothing before it is open again: that is tried.
+    fn may_have_room(&self) -> Result<bool, StoreError> {
+        match self.shared.store.room() {
+            Err(StoreError::Full) => Ok(true),
+            room => Ok(room?.free >= self.shared.settings.free_bytes_min),
         }
     }
 

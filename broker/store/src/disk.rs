@@ -5,11 +5,12 @@
 
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, OwnedWriteBatch, PersistMode, Slice};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checksum::{open, seal};
@@ -50,12 +51,22 @@ pub enum DataLoss {
 pub struct Disk {
     folder: PathBuf,
     cache_bytes: u64,
-    engine: RwLock<Option<Engine>>,
+    engine: RwLock<Slot>,
     watermark: Mutex<Watermark>,
     /// Number of the last commit.
     committed: AtomicU64,
     /// Number of the last one that survives the loss of power.
     synced: AtomicU64,
+}
+
+/// Where the engine is.
+#[derive(Debug)]
+enum Slot {
+    Open(Engine),
+    /// There was no room to open it again. There may be, later.
+    Full,
+    /// It could not be opened again.
+    Closed,
 }
 
 struct Engine {
@@ -85,7 +96,7 @@ impl Disk {
         Ok(Self {
             folder: folder.to_owned(),
             cache_bytes,
-            engine: RwLock::new(Some(engine)),
+            engine: RwLock::new(Slot::Open(engine)),
             watermark: Mutex::new(watermark),
             committed: AtomicU64::new(committed),
             synced: AtomicU64::new(committed),
@@ -102,19 +113,24 @@ impl Disk {
         self.committed.load(Ordering::Acquire)
     }
 
-    /// Looks at every record of a space: how many are good, and what is wrong with the others.
+    /// Looks at every record of a space, up to a block that the engine cannot use: how many are good, and what is wrong with the
+    /// others.
     ///
     /// # Errors
     /// The engine cannot read on.
     pub fn check(&self, space: Space, damaged: &mut dyn FnMut(StoreError)) -> Result<u64, StoreError> {
         self.with(|engine| {
             let mut good = 0;
-            for record in engine.space(space).iter() {
-                let (key, sealed) = record.into_inner().map_err(of_engine)?;
-                match open(space, &key, &sealed) {
+            let seen = engine.each(space, &[], &mut |key, sealed| {
+                match open(space, key, sealed) {
                     Ok(_) => good += 1,
                     Err(error) => damaged(error),
                 }
+                Ok(ControlFlow::Continue(()))
+            });
+            match seen {
+                Err(error) if error.is_damage() => damaged(error),
+                seen => seen?,
             }
             Ok(good)
         })
@@ -136,8 +152,9 @@ impl Disk {
 
     fn with<R>(&self, step: impl FnOnce(&Engine) -> Result<R, StoreError>) -> Result<R, StoreError> {
         match &*self.engine.read() {
-            Some(engine) => step(engine),
-            None => Err(StoreError::Engine("it is closed".into())),
+            Slot::Open(engine) => step(engine),
+            Slot::Full => Err(StoreError::Full),
+            Slot::Closed => Err(StoreError::Engine("it is closed".into())),
         }
     }
 
@@ -275,10 +292,32 @@ impl Engine {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(sealed) = self.space(space).get(key).map_err(of_engine)? else {
+        let found = self.space(space).get(key);
+        let Some(sealed) = found.map_err(|error| of_read(error, space, key, "its block is damaged"))? else {
             return Ok(None);
         };
         open(space, key, &sealed).map(|value| Some(value.to_vec()))
+    }
+
+    /// Hands the records whose keys begin with `prefix` to `visit`, as they are stored, until it breaks.
+    fn each(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut last = Slice::from(prefix);
+        for record in self.space(space).prefix(prefix) {
+            // The engine does not say which record it cannot read.
+            let record = record.into_inner();
+            let (key, sealed) = record
+                .map_err(|error| of_read(error, space, &last, "its block or the next one is damaged"))?;
+            if visit(&key, &sealed)?.is_break() {
+                break;
+            }
+            last = key;
+        }
+        Ok(())
     }
 
     fn commit(&self, batch: &Batch, number: u64, mode: PersistMode) -> Result<(), StoreError> {
@@ -332,15 +371,11 @@ impl Store for Disk {
         self.with(|engine| engine.get(space, key))
     }
 
-    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.with(|engine| {
-            for record in engine.space(space).range(from..) {
-                let (key, sealed) = record.into_inner().map_err(of_engine)?;
-                if visit(&key, open(space, &key, &sealed)?).is_break() {
-                    break;
-                }
-            }
-            Ok(())
+            engine.each(space, prefix, &mut |key, sealed| {
+                Ok(visit(key, open(space, key, sealed)?))
+            })
         })
     }
 
@@ -359,13 +394,16 @@ impl Store for Disk {
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
-        let mut engine = self.engine.write();
+        let mut slot = self.engine.write();
         // The lock of its folder goes with the old one.
-        *engine = None;
+        *slot = Slot::Closed;
         let anew = Engine::open(&self.folder, self.cache_bytes);
         let anew = anew.and_then(|anew| anew.begin().map(|committed| (anew, committed)));
         let (anew, committed) = match anew {
-            Err(error) if self.is_for_want_of_room(&error) => return Err(StoreError::Full),
+            Err(error) if self.is_for_want_of_room(&error) => {
+                *slot = Slot::Full;
+                return Err(StoreError::Full);
+            }
             anew => anew?,
         };
         let confirmed = self.synced.load(Ordering::Acquire);
@@ -377,7 +415,7 @@ impl Store for Disk {
             });
         }
         self.committed.store(committed, Ordering::Release);
-        *engine = Some(anew);
+        *slot = Slot::Open(anew);
         Ok(())
     }
 }
@@ -389,10 +427,62 @@ fn memtable_bytes(space: Space) -> u64 {
     }
 }
 
+/// What the engine says when it is to read a record. It has checksums of its own, and looks at them before anybody sees ours.
+fn of_read(error: fjall::Error, space: Space, key: &[u8], reason: &'static str) -> StoreError {
+    match error {
+        fjall::Error::Storage(error) if is_damage(&error) => StoreError::corrupt(space, key, reason),
+        other => of_engine(other),
+    }
+}
+
+/// Whether a block of a table is not what was written.
+fn is_damage(error: &LsmError) -> bool {
+    match error {
+        // The file ends before the block does.
+        LsmError::Io(error) => error.kind() == ErrorKind::UnexpectedEof,
+        LsmError::ChecksumMismatch { .. }
+        | LsmError::InvalidTag(_)
+        | LsmError::InvalidHeader(_)
+        | LsmError::InvalidTrailer
+        | LsmError::Decompress(_) => true,
+        _ => false,
+    }
+}
+
 fn of_engine(error: fjall::Error) -> StoreError {
     match error {
-        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => StoreError::Io(error),
+        fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => StoreError::Io(error),
         fjall::Error::Locked => StoreError::InUse,
         other => StoreError::Engine(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Key;
+
+    #[test]
+    fn while_it_is_closed_for_want_of_room_it_is_full_and_has_not_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Disk::open(folder.path(), MIB, DataLoss::Refuse).unwrap();
+        let mut batch = Batch::default();
+        batch.put(Space::Queue, Key::from_slice(b"key"), b"value".to_vec());
+        store.commit(&batch, true).unwrap();
+        *store.engine.write() = Slot::Full;
+        let errors = [
+            store.get(Space::Queue, b"key").unwrap_err(),
+            store
+                .scan(Space::Queue, &[], &mut |_, _| ControlFlow::Continue(()))
+                .unwrap_err(),
+            store.commit(&batch, true).unwrap_err(),
+            store.room().unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, StoreError::Full), "{error}");
+            assert!(error.is_passing() && !error.is_damage());
+        }
+        store.reopen().unwrap();
+        assert_eq!(store.get(Space::Queue, b"key").unwrap().unwrap(), b"value");
     }
 }

@@ -2,7 +2,18 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::Space;
+
+/// What the system says when it has too little of something for the moment.
+const PASSING: [Errno; 5] = [
+    Errno::MFILE,
+    Errno::NFILE,
+    Errno::NOMEM,
+    Errno::INTR,
+    Errno::AGAIN,
+];
 
 /// Why a store does not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +73,16 @@ impl StoreError {
     /// Whether it is a record that is damaged, which reading it again does not mend.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Corrupt { .. })
+    }
+
+    /// Whether it is for the moment: the system has too little of something, or the store no room. The same read may succeed later,
+    /// and nothing has failed.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Io(error) => Errno::from_io_error(error).is_some_and(|errno| PASSING.contains(&errno)),
+            _ => false,
+        }
     }
 
     /// A damaged record.

@@ -11,6 +11,8 @@ use crate::{Batch, Room, Space, Store, StoreError, Visit};
 pub enum Fault {
     /// There is no room for the commit, until [`Faulty::make_room`].
     Full,
+    /// The same, and until then the store is closed: it gives nothing, and says nothing of itself.
+    Closed,
     /// The commit fails, or is torn: nothing of it is there.
     Write,
     /// The commit is written, and the system says that it could not be made safe.
@@ -22,6 +24,8 @@ pub enum Fault {
 pub enum ReadFault {
     /// The next so many, and none after them.
     Next(u64),
+    /// The one after so many that go well, and none behind it.
+    After(u64),
     /// Of so many about one, until [`Faulty::heal_reads`]. The same ones for the same seed.
     OneIn {
         /// Of how many.
@@ -50,8 +54,13 @@ struct Plan {
     /// Commits until then, and what happens.
     next: Option<(usize, Fault)>,
     is_full: bool,
+    is_closed: bool,
+    /// How often it was to be opened again while it was closed.
+    refused: usize,
     is_dead: bool,
     commits: usize,
+    syncs: usize,
+    marks: usize,
 }
 
 impl<S> Faulty<S> {
@@ -86,7 +95,13 @@ impl<S> Faulty<S> {
 
     /// The disk has room again.
     pub fn make_room(&self) {
-        self.plan.lock().is_full = false;
+        let mut plan = self.plan.lock();
+        (plan.is_full, plan.is_closed) = (false, false);
+    }
+
+    /// How often it was to be opened again, and there was no room.
+    pub fn refused(&self) -> usize {
+        self.plan.lock().refused
     }
 
     /// Commits that came to the store below.
@@ -94,9 +109,25 @@ impl<S> Faulty<S> {
         self.plan.lock().commits
     }
 
+    /// How often the store below was made safe up to its end, and took note of it.
+    pub fn syncs_and_marks(&self) -> (usize, usize) {
+        let plan = self.plan.lock();
+        (plan.syncs, plan.marks)
+    }
+
     /// The store below.
     pub fn inner(&self) -> &S {
         &self.inner
+    }
+}
+
+impl Plan {
+    /// Whether the store below is there to be asked.
+    fn is_open(&self) -> Result<(), StoreError> {
+        if self.is_closed {
+            return Err(StoreError::Full);
+        }
+        Ok(())
     }
 }
 
@@ -109,6 +140,11 @@ impl ReadPlan {
                 let fails = *left > 0;
                 *left = left.saturating_sub(1);
                 fails
+            }
+            Some(ReadFault::After(good)) => {
+                let left = good.checked_sub(1);
+                *good = left.unwrap_or(u64::MAX);
+                left.is_none()
             }
             Some(ReadFault::OneIn { reads, seed }) => {
                 *seed ^= *seed << 13;
@@ -143,6 +179,10 @@ impl<S: Store> Store for Faulty<S> {
                 plan.is_full = true;
                 return Err(StoreError::Full);
             }
+            Some((0, Fault::Closed)) => {
+                (plan.is_full, plan.is_closed) = (true, true);
+                return Err(StoreError::Full);
+            }
             Some((0, Fault::Sync)) => {
                 plan.is_dead = true;
                 self.inner.commit(batch, sync)?;
@@ -161,26 +201,34 @@ impl<S: Store> Store for Faulty<S> {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        self.plan.lock().syncs += 1;
         self.inner.sync()
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.plan.lock().is_open()?;
         self.reads.lock().step()?;
         self.inner.get(space, key)
     }
 
-    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.plan.lock().is_open()?;
         self.reads.lock().step()?;
-        self.inner.scan(space, from, visit)
+        self.inner.scan(space, prefix, visit)
     }
 
     fn mark(&self) -> Result<(), StoreError> {
+        self.plan.lock().marks += 1;
         self.inner.mark()
     }
 
     fn room(&self) -> Result<Room, StoreError> {
+        let is_full = {
+            let plan = self.plan.lock();
+            plan.is_open()?;
+            plan.is_full
+        };
         let room = self.inner.room()?;
-        let is_full = self.plan.lock().is_full;
         Ok(Room {
             free: if is_full { 0 } else { room.free },
             ..room
@@ -188,6 +236,10 @@ impl<S: Store> Store for Faulty<S> {
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
+        let mut plan = self.plan.lock();
+        plan.refused += usize::from(plan.is_closed);
+        plan.is_open()?;
+        drop(plan);
         self.inner.reopen()
     }
 }

@@ -47,8 +47,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The value of a record.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Visits the records of a space from `from` on.
-    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
+    /// Visits the records of a space whose keys begin with `prefix`. What others are like makes no difference.
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
 
     /// Takes note of how far it has come, apart from the records, so that a loss of the last of them shows.
     fn mark(&self) -> Result<(), StoreError>;

@@ -57,11 +57,11 @@ impl Store for Memory {
         Ok(self.records.read().get(&(space, key.to_vec())).cloned())
     }
 
-    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let records = self.records.read();
-        let first = Bound::Included((space, from.to_vec()));
+        let first = Bound::Included((space, prefix.to_vec()));
         for ((of, key), value) in records.range((first, Bound::Unbounded)) {
-            if *of != space || visit(key, value).is_break() {
+            if *of != space || !key.starts_with(prefix) || visit(key, value).is_break() {
                 break;
             }
         }

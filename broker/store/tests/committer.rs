@@ -7,6 +7,7 @@ use std::time::Duration;
 use hookwire_store::{
     Committer, CommitterSettings, Durability, Fault, Faulty, Health, Key, Memory, Space, Store, Waiter,
 };
+use rustix::io::Errno;
 
 /// Longer than any of these takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -133,6 +134,23 @@ fn without_room_everybody_waits_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_store_that_is_closed_for_want_of_room_is_opened_once_there_is() {
+    let (store, committer) = started();
+    store.fail_after(0, Fault::Closed);
+    let first = record(&committer, "a");
+    let told = waiting(&committer, first);
+    while store.refused() == 0 && committer.health() != Health::Failed {
+        std::thread::yield_now();
+    }
+    let error = store.get(Space::Queue, b"a").expect_err("it is closed");
+    committer.note_failed_read(&error);
+    assert_eq!((committer.health(), committer.reads_failed()), (Health::Full, 1));
+    store.make_room();
+    assert!(told.recv_timeout(PATIENCE).unwrap());
+    assert_eq!(store.get(Space::Queue, b"a").unwrap().unwrap(), b"value");
+}
+
+#[test]
 fn a_cap_is_noticed_and_so_is_room_that_comes_back() {
     let store = Arc::new(Memory::default());
     let capped = CommitterSettings {
@@ -207,6 +225,41 @@ fn after_a_read_that_failed_nothing_is_confirmed_any_more_and_what_was_is_there(
         assert_eq!(committer.health(), Health::Failed, "for good");
         assert_eq!(committer.reads_failed(), 1);
     }
+}
+
+#[test]
+fn what_was_confirmed_before_a_read_failed_is_made_safe() {
+    let store = Arc::new(Faulty::new(Memory::default()));
+    let seldom = CommitterSettings {
+        durability: Durability::Interval(Duration::from_secs(3600)),
+        ..settings()
+    };
+    let committer = Committer::start(Arc::clone(&store) as Arc<dyn Store>, seldom).expect("starts");
+    assert!(is_safe(&committer, record(&committer, "a")));
+    committer.note_failed_read(&std::io::Error::other("cannot read").into());
+    committer.close();
+    let (syncs, marks) = store.syncs_and_marks();
+    assert_eq!(syncs, 1);
+    assert!(marks > 0);
+    assert_eq!(committer.health(), Health::Failed, "for good");
+}
+
+#[test]
+fn a_read_that_fails_for_the_moment_is_counted_and_no_failure_of_the_store() {
+    let (_, committer) = started();
+    for errno in [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::INTR,
+        Errno::AGAIN,
+    ] {
+        committer.note_failed_read(&std::io::Error::from(errno).into());
+    }
+    assert_eq!((committer.health(), committer.reads_failed()), (Health::Good, 5));
+    assert!(is_safe(&committer, record(&committer, "a")));
+    committer.note_failed_read(&std::io::Error::from(Errno::IO).into());
+    assert_eq!(committer.health(), Health::Failed);
 }
 
 #[test]

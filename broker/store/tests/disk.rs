@@ -3,8 +3,12 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use hookwire_store::{Batch, DataLoss, Disk, FORMAT, Key, Space, Store, StoreError};
+use hookwire_store::{
+    Batch, Committer, CommitterSettings, DataLoss, Disk, Durability, FORMAT, Health, Key, Space, Store,
+    StoreError,
+};
 
 const CACHE_BYTES: u64 = 1 << 20;
 
@@ -178,6 +182,105 @@ fn a_bit_flipped_in_any_file_is_refused_or_reported_and_never_served() {
         }
     }
     assert!(refused > 0);
+}
+
+#[test]
+fn a_damaged_record_is_nothing_to_a_scan_that_it_does_not_belong_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    let mut batch = Batch::default();
+    for name in [&b"a/1"[..], b"a/2"] {
+        batch.put(Space::Plugin, Key::from_slice(name), name.to_vec());
+    }
+    store.commit(&batch, true).expect("commits");
+    drop(store);
+    damage(folder.path(), Space::Plugin, b"b/1");
+    let store = open(folder.path()).expect("opens");
+    let scan = |prefix: &[u8]| {
+        let mut count = 0;
+        let scanned = store.scan(Space::Plugin, prefix, &mut |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        scanned.map(|()| count)
+    };
+    assert_eq!(scan(b"a/").expect("its records are good"), 2);
+    assert!(scan(b"b/").expect_err("its record is damaged").is_damage());
+}
+
+/// Makes a record that nobody can have written, behind the back of the store.
+fn damage(folder: &Path, space: Space, key: &[u8]) {
+    let database = fjall::Database::builder(folder.join("records"))
+        .open()
+        .expect("opens");
+    let records = database
+        .keyspace(space.as_str(), fjall::KeyspaceCreateOptions::default)
+        .expect("is there");
+    records.insert(key, b"?").expect("writes");
+    database.persist(fjall::PersistMode::SyncAll).expect("writes");
+}
+
+/// Where the first block of a table has its mark, its kind, and something of what it holds.
+const IN_THE_FIRST_BLOCK: [usize; 3] = [0, 4, 64];
+
+#[test]
+fn a_damaged_block_of_a_table_is_damage_of_its_records_and_no_failure_of_the_store() {
+    const COUNT: u32 = 2000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    let mut batch = Batch::default();
+    (0..COUNT).for_each(|number| batch.put(Space::Queue, key(number), value(number)));
+    store.commit(&batch, true).expect("commits");
+    store.compact().expect("writes a table");
+    drop(store);
+    let table = folder.path().join(largest_table(folder.path()));
+    let good = fs::read(&table).expect("a table");
+    for at in IN_THE_FIRST_BLOCK {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x40;
+        fs::write(&table, bytes).expect("damages");
+        let store = Arc::new(open(folder.path()).expect("opens"));
+        let committer = Committer::start(Arc::clone(&store) as Arc<dyn Store>, settings()).expect("starts");
+        let mut damaged = 0;
+        for number in 0..COUNT {
+            match store.get(Space::Queue, &key(number)) {
+                Ok(found) => assert_eq!(found, Some(value(number)), "{number}, bit at {at}"),
+                Err(error) => {
+                    let place = format!("the record {number:08x} of queue is damaged: its block is damaged");
+                    assert_eq!(error.to_string(), place, "bit at {at}");
+                    assert!(error.is_damage());
+                    committer.note_failed_read(&error);
+                    damaged += 1;
+                }
+            }
+        }
+        assert!(damaged > 0 && damaged < COUNT / 2, "{damaged}, bit at {at}");
+        assert_eq!(committer.reads_failed(), u64::from(damaged));
+        let error = numbers(&store).expect_err("a scan says so, too");
+        assert!(error.is_damage(), "{error}");
+        let mut found = Vec::new();
+        let checked = store.check(Space::Queue, &mut |error| found.push(error));
+        checked.expect("it is said, and the next space can be looked at");
+        assert!(found.len() == 1 && found[0].is_damage(), "{found:?}");
+        assert_eq!(committer.health(), Health::Good);
+    }
+}
+
+fn settings() -> CommitterSettings {
+    CommitterSettings {
+        durability: Durability::Always,
+        bytes_max: u64::MAX,
+        free_bytes_min: 0,
+    }
+}
+
+/// Relative to the folder.
+fn largest_table(folder: &Path) -> PathBuf {
+    let files = files_below(folder).into_iter();
+    let tables = files.filter(|file| file.parent().is_some_and(|parent| parent.ends_with("tables")));
+    tables
+        .max_by_key(|table| fs::metadata(folder.join(table)).expect("is there").len())
+        .expect("a table")
 }
 
 /// Relative to the folder.

@@ -84,14 +84,18 @@ fn check(store: &dyn Store, model: &Model) {
     assert_eq!(&everything(store), model);
     for ((space, key), value) in model {
         assert_eq!(store.get(*space, key).expect("gets").as_ref(), Some(value));
-        let mut first = None;
+        let mut behind = Vec::new();
         store
             .scan(*space, key, &mut |found, _| {
-                first = Some(found.to_vec());
-                ControlFlow::Break(())
+                behind.push(found.to_vec());
+                ControlFlow::Continue(())
             })
             .expect("scans");
-        assert_eq!(first.as_ref(), Some(key), "a scan begins where it is told to");
+        let keys = model
+            .keys()
+            .filter(|(of, found)| of == space && found.starts_with(key));
+        let keys: Vec<_> = keys.map(|(_, found)| found.clone()).collect();
+        assert_eq!(behind, keys, "a scan has what begins with its prefix");
     }
     assert_eq!(store.get(Space::Ban, b"nobody").expect("gets"), None);
 }

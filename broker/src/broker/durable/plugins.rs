@@ -39,9 +39,7 @@ impl Broker {
             .committer
             .store()
             .scan(Space::Plugin, &prefix, &mut |record, value| {
-                let Some(key) = record.strip_prefix(&prefix[..]) else {
-                    return ControlFlow::Break(());
-                };
+                let key = record.get(prefix.len()..).unwrap_or_default();
                 match (std::str::from_utf8(key), decode_entry(value.to_vec(), now)) {
                     (Ok(key), Ok(Some(entry))) => kept.push((key.to_owned(), entry)),
                     (Ok(_), Ok(None)) => {

@@ -1,6 +1,7 @@
 //! Fetches retained messages for new subscriptions, on a thread that may wait for a disk. It is not that of the queues:
 //! whoever subscribes to everything does not hold up what waits for others.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -142,23 +143,26 @@ fn judged<'c>(
 impl Order {
     /// Policies are asked here. Were one of them to end this thread, nobody would be sent retained messages any more.
     fn run(&self) {
-        if catch_unwind(AssertUnwindSafe(|| self.fill())).is_ok() {
+        let own = Cell::new(&self.wanted[..]);
+        if catch_unwind(AssertUnwindSafe(|| self.fill(&own))).is_ok() {
             return;
         }
+        let own = own.get();
         let client_id = self.client.standing().facts.client_id.clone();
         tracing::error!(
             client_id = %client_id.escape_debug(),
-            count = self.wanted.len(),
+            count = own.len(),
             "retained messages are not sent: the broker panicked over them"
         );
         // They would be asked for again, with the same outcome.
-        let without = || self.bring_back(self.client.session(), &self.wanted, &[]);
+        let without = || self.bring_back(self.client.session(), own, &[]);
         if catch_unwind(AssertUnwindSafe(without)).is_err() {
             tracing::error!("and those behind them are not sent either");
         }
     }
 
-    fn fill(&self) {
+    /// `own` is what this order answers for: what is to be read another time is the business of the one that does.
+    fn fill<'o>(&'o self, own: &Cell<&'o [Arc<RetainedCopy>]>) {
         if self.client.session().has_ended() {
             return;
         }
@@ -168,13 +172,14 @@ impl Order {
                 Ok(replayed) => read.extend(replayed),
                 Err(error) => {
                     self.try_later(done, &error);
+                    own.set(self.wanted.get(..done).unwrap_or_default());
                     break;
                 }
             }
             done += 1;
         }
         let (session, found) = judged(&self.broker, &self.client, &read);
-        self.bring_back(session, self.wanted.get(..done).unwrap_or_default(), &found);
+        self.bring_back(session, own.get(), &found);
     }
 
     /// `None` if it is not to be sent any more, or damaged, which was said. The error is for one that may be read another time.

@@ -1,6 +1,7 @@
 //! Reads that fail: what is there is never said to be absent, and whoever is owed it gets it in the end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hookwire_hooks::{Host, KeptEntry};
@@ -135,6 +136,32 @@ async fn whichever_reads_fail_all_that_is_retained_comes() {
         }
         hurrying.abort();
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_panics_does_not_take_what_could_not_be_read_with_it() {
+    const READ: usize = 10;
+    let store = store_with(MANY).await;
+    let broker = restarted(&store);
+    let is_first = AtomicBool::new(true);
+    let mut panics_once = authorizer(move |action, _| {
+        let is_delivery = matches!(action, Action::Deliver);
+        assert!(
+            !(is_delivery && is_first.swap(false, Ordering::Relaxed)),
+            "for the test"
+        );
+        AccessDecision::Allow
+    });
+    panics_once.asks_deliver = true;
+    install(&broker, vec![panics_once]);
+    store.fail_reads(ReadFault::After(READ as u64));
+    let hurrying = hurry(&broker);
+    let mut peer = Peer::connect(&broker, "reader").await;
+    peer.subscribe_at("r/#", QoS::AtLeastOnce).await;
+    // It was asked about those that had been read.
+    numbers(&mut peer, MANY - READ).await;
+    peer.hears_nothing().await;
+    hurrying.abort();
 }
 
 #[tokio::test]
@@ -284,10 +311,10 @@ impl Store for Apart {
     fn scan(
         &self,
         space: Space,
-        from: &[u8],
+        prefix: &[u8],
         visit: &mut hookwire_store::Visit<'_>,
     ) -> Result<(), hookwire_store::StoreError> {
-        self.0.scan(space, from, visit)
+        self.0.scan(space, prefix, visit)
     }
 
     fn mark(&self) -> Result<(), hookwire_store::StoreError> {

@@ -314,8 +314,8 @@ impl Store for Meddled {
         value
     }
 
-    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        self.inner.scan(space, from, visit)
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.inner.scan(space, prefix, visit)
     }
 
     fn mark(&self) -> Result<(), StoreError> {

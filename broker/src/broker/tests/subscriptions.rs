@@ -232,6 +232,11 @@ async fn the_bound_of_subscriptions_counts_what_is_kept() {
         "the same again"
     );
     assert_eq!(peer.subscribe("b").await, SubscribeReason::QuotaExceeded);
+    assert_eq!(
+        peer.subscribe("real").await,
+        SubscribeReason::QuotaExceeded,
+        "it is kept, and was not asked for"
+    );
 }
 
 #[tokio::test(start_paused = true)]
