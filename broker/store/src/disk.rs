@@ -37,6 +37,9 @@ const WORKERS: usize = 2;
 /// With less than this left, an engine that has given up has done so for want of room.
 const FULL_BELOW: u64 = 16 * MIB;
 
+/// What is called for each record as it is stored, until it breaks.
+type VisitSealed<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
+
 /// What becomes of a store whose last commits are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataLoss {
@@ -300,12 +303,7 @@ impl Engine {
     }
 
     /// Hands the records whose keys begin with `prefix` to `visit`, as they are stored, until it breaks.
-    fn each(
-        &self,
-        space: Space,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, space: Space, prefix: &[u8], visit: &mut VisitSealed<'_>) -> Result<(), StoreError> {
         let mut last = Slice::from(prefix);
         for record in self.space(space).prefix(prefix) {
             // The engine does not say which record it cannot read.
