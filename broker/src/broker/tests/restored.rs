@@ -198,6 +198,10 @@ async fn retained_by_lamp(broker: &Broker) {
 async fn topics_of(broker: &Broker) -> Vec<String> {
     let mut peer = Peer::connect(broker, "reader").await;
     peer.subscribe("#").await;
+    // What only the store has comes from another thread.
+    while !broker.has_replayed() {
+        tokio::task::yield_now().await;
+    }
     let mut topics = Vec::new();
     peer.send(Packet::Pingreq).await;
     while let Some(Packet::Publish(publish)) = peer.next().await {
