@@ -67,10 +67,17 @@ impl Stage {
         self.moved.notify_all();
     }
 
-    /// Waits for the broker that follows this one.
+    /// No broker follows the one that there is: who waits for one goes to that.
+    fn end(&self) {
+        let _now = locked(&self.address);
+        self.is_ending.store(true, Ordering::SeqCst);
+        self.moved.notify_all();
+    }
+
+    /// Waits for the broker that follows this one, or the end.
     fn wait_for_next(&self, seen: u64) {
         let mut now = locked(&self.address);
-        while now.0 == seen {
+        while now.0 == seen && !self.is_ending() {
             let waited = self.moved.wait_timeout(now, PATIENCE);
             let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             assert!(!timeout.timed_out(), "no broker follows");
@@ -520,7 +527,7 @@ fn whatever_is_killed_what_was_acknowledged_arrives() {
             broker.restart();
             stage.move_to(broker.address());
         }
-        stage.is_ending.store(true, Ordering::SeqCst);
+        stage.end();
         let publishers: Vec<_> = publishing
             .into_iter()
             .map(|publisher| publisher.join().expect("a publisher comes to its end"))
