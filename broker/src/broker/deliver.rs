@@ -94,20 +94,18 @@ impl Receipt {
 
 impl Broker {
     /// Gives a message to somebody, if policies let it through.
-    #[inline]
     pub(super) fn hand_over(
         &self,
         round: &Round<'_>,
         publisher: &mut Publisher,
         message: &Arc<Message>,
-        recipient: &Recipient<Arc<Client>>,
-        shared: Option<&Arc<SharedFilter>>,
+        addressee: Addressee,
     ) {
         if wants_deliver(round.chain, message) {
-            let addressee = Addressee::of(recipient, shared);
             return self.hand_over_all(round, publisher, message, vec![addressee]);
         }
-        self.give(round, publisher, message, recipient, shared);
+        let Addressee { recipient, shared } = addressee;
+        self.give(round, publisher, message, &recipient, shared.as_ref());
     }
 
     /// The same for a delivery that no policy wants to judge.
@@ -157,7 +155,8 @@ impl Broker {
         }
     }
 
-    /// Whether a message that no policy changes for one of its recipients may wait for those that follow it to the same: whether there is room for those that follow does not depend on it, nobody gets it twice (it would get the next one
+    /// Whether a message that no policy changes for one of its recipients may wait for those that follow it to the same ones:
+    /// whether there is room for those that follow does not depend on it, nobody gets it twice (it would get the next one
     /// between), and no subscription brings it as retained meanwhile.
     #[inline]
     pub(super) fn may_bundle(
@@ -186,12 +185,12 @@ impl Broker {
                     .iter()
                     .for_each(|message| publisher.answer_before(message, addressee()));
             } else if asks_about(round, client) {
-                let let_through = self.let_through(round, client, &messages);
+                let permitted = self.permitted(round, client, &messages);
                 self.put(
                     round,
                     publisher,
                     recipient,
-                    let_through.iter().map(Consignment::new),
+                    permitted.iter().map(Consignment::new),
                 );
             } else {
                 self.put(round, publisher, recipient, consignments);
@@ -212,7 +211,7 @@ impl Broker {
 
     /// The messages of one topic that a client has the right to get; the others are reported. What its grant says, or an answer
     /// that is remembered, is said of the topic, and so of all of them.
-    fn let_through<'m>(
+    fn permitted<'m>(
         &self,
         round: &Round<'_>,
         client: &Arc<Client>,
@@ -229,10 +228,10 @@ impl Broker {
         if has_right && is_said_of_all {
             return Cow::Borrowed(messages);
         }
-        let (mut let_through, mut lost) = (Vec::new(), Vec::new());
+        let (mut permitted, mut lost) = (Vec::new(), Vec::new());
         let mut sort = |message: &Arc<Message>, has_right| {
             if has_right {
-                let_through.push(Arc::clone(message));
+                permitted.push(Arc::clone(message));
             } else {
                 lost.push(Lost::of(message, DropCause::Denied));
             }
@@ -242,7 +241,7 @@ impl Broker {
             sort(message, !is_said_of_all && decide(message).0);
         }
         self.report_lost(client, lost);
-        Cow::Owned(let_through)
+        Cow::Owned(permitted)
     }
 
     /// Gives a client messages that it may have, in order.

@@ -616,8 +616,7 @@ impl Broker {
     fn hand_over_own(&self, round: &Round<'_>, publisher: &mut Publisher) {
         let mut own = mem::take(&mut publisher.own);
         for Own { message, addressee } in own.drain(..) {
-            let Addressee { recipient, shared } = addressee;
-            self.hand_over(round, publisher, &message, &recipient, shared.as_ref());
+            self.hand_over(round, publisher, &message, addressee);
         }
         publisher.own = own;
     }

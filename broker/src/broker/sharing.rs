@@ -8,6 +8,7 @@ use hookwire_protocol::SharedFilter;
 
 use super::Broker;
 use super::client::Client;
+use super::deliver::Addressee;
 use super::publish::Round;
 use super::publisher::Publisher;
 use crate::router::{Choice, Group, Recipient, Subscriber, Subscription};
@@ -61,8 +62,11 @@ impl Broker {
                 let group = group.and_then(|filter| self.0.router.group(filter));
                 let Some(group) = group else { continue };
                 if let Some(member) = self.choose(round, &group, message, None) {
-                    let recipient = Recipient::of(member);
-                    self.hand_over(round, &mut publisher, message, &recipient, Some(&group.filter));
+                    let addressee = Addressee {
+                        recipient: Recipient::of(member),
+                        shared: Some(Arc::clone(&group.filter)),
+                    };
+                    self.hand_over(round, &mut publisher, message, addressee);
                 }
             }
         });
