@@ -2,6 +2,7 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -40,6 +41,8 @@ pub(super) struct Policy {
     /// Data of the client, and the state; none at the begin.
     pub(super) exchange: Ask<Round, EnhancedStep>,
     pub(super) authorize: Ask<(Action, String), AccessDecision>,
+    /// Whether what `authorize` answers is asked again each time.
+    pub(super) forgets: bool,
     /// Whether `authorize` is asked about deliveries too.
     pub(super) asks_deliver: bool,
     pub(super) on_publish: Ask<Message, Verdict>,
@@ -159,7 +162,11 @@ impl Plugin for Policy {
         let decision = decide((access.action, access.topic.to_owned()))?;
         Ok(AccessAnswer {
             decision,
-            cache_for: std::time::Duration::from_secs(60),
+            cache_for: if self.forgets {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(60)
+            },
         })
     }
 

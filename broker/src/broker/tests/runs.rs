@@ -1,5 +1,7 @@
 //! Runs of messages that arrive in one piece, whoever they are for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::BytesMut;
 use hookwire_hooks::{
     AccessDecision, Action, Authentication, DeliverDecision, Grant, Message, Parcel, Rejection, Replacement,
@@ -285,4 +287,32 @@ async fn deliveries_of_some_topics_are_judged_and_others_go_together() {
         ]))
         .await;
     assert_eq!(payloads(&mut listener, 5).await.concat(), "02346");
+}
+
+/// An answer that is not to be kept holds for one message, also among neighbours of one topic.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_to_be_remembered_is_asked_about_each_message() {
+    for asked in [Action::Publish, Action::Deliver] {
+        let broker = broker();
+        let count = AtomicUsize::new(0);
+        let every_other = move |action, _: &str| {
+            let is_odd = action == asked && count.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+            if is_odd {
+                AccessDecision::Deny(None)
+            } else {
+                AccessDecision::Allow
+            }
+        };
+        let policy = Policy {
+            forgets: true,
+            asks_deliver: true,
+            ..authorizer(every_other)
+        };
+        install(&broker, vec![policy]);
+        let mut listener = Peer::connect(&broker, "listener").await;
+        listener.subscribe("a").await;
+        let mut publisher = Peer::connect(&broker, "p").await;
+        publisher.send_bytes(&run(&["a"; 6])).await;
+        assert_eq!(payloads(&mut listener, 3).await.concat(), "024", "{asked:?}");
+    }
 }
