@@ -398,10 +398,11 @@ impl Broker {
         begin(&mut message, round.now);
         let placed = if message.payload.len() > round.settings.limits.decode.packet_bytes_max {
             Placed::TooLarge
-        } else if self.retain(round, &message, None).is_some() {
-            Placed::Retained
         } else {
-            Placed::NoRoom
+            let topic = message.topic.detached();
+            keep(&mut message, topic);
+            let kept = self.retain(round, &message, None);
+            kept.map_or(Placed::NoRoom, |_| Placed::Retained)
         };
         if let Some(subject) = subject {
             self.tell_placed(&subject, placed);
@@ -484,6 +485,7 @@ impl Broker {
             return Placed::Withheld;
         }
         if message.retain {
+            keep(&mut message, found.0.clone());
             let Some(commit) = self.retain(round, &message, publisher.author.as_ref()) else {
                 return Placed::NoRoom;
             };
@@ -501,7 +503,9 @@ impl Broker {
             }
             return Placed::Unheard(unheard(&message, matches.withheld));
         }
-        keep(&mut message, topic);
+        if message.qos > QoS::AtMostOnce && !message.retain {
+            keep(&mut message, topic.clone());
+        }
         let is_judged = interest.contains(Hook::Deliver);
         if routing.is_none() && !is_judged && self.may_bundle(round, &message, matches) {
             if !publisher.bundle.is_for(matches) {
@@ -528,7 +532,7 @@ impl Broker {
     }
 
     /// The batch with which it is safe, or 0; `None` when there is no room. `author` publishes it, where that is to be remembered.
-    fn retain(&self, round: &Round<'_>, message: &Message, author: Option<&Standing>) -> Option<u64> {
+    fn retain(&self, round: &Round<'_>, message: &Arc<Message>, author: Option<&Standing>) -> Option<u64> {
         let grows = !message.payload.is_empty();
         if grows && self.0.memory.is_full() {
             self.0.metrics.limits.reached(Limit::MemoryMax);
@@ -804,12 +808,10 @@ fn begin(message: &mut Arc<Message>, now: Instant) {
     }
 }
 
-/// A message of QoS 1 or 2 may wait long for its acknowledgement, or for its recipient: it must not hold on
-/// to the read buffer that it came in, with everything else that came in it.
-fn keep(message: &mut Arc<Message>, topic: &TopicName) {
-    if message.qos > QoS::AtMostOnce {
-        Arc::make_mut(message).detach_under(topic.clone());
-    }
+/// A message of QoS 1 or 2 may wait long for its acknowledgement, or for its recipient, one that is retained stays: it must
+/// not hold on to the read buffer that it came in, with everything else that came in it.
+fn keep(message: &mut Arc<Message>, topic: TopicName) {
+    Arc::make_mut(message).detach_under(topic);
 }
 
 pub(super) fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {

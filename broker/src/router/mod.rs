@@ -109,10 +109,11 @@ impl<S: Subscriber> Router<S> {
         self.retained.read().check(message, limits)
     }
 
-    /// Keeps a message for those who subscribe later, and does something before anybody else changes what is kept.
+    /// Keeps a message, see [`Retained::keep`], for those who subscribe later, and does something before anybody else changes what
+    /// is kept.
     pub fn retain(
         &self,
-        message: &Message,
+        message: &Arc<Message>,
         limits: &RetainedLimits,
         then: impl FnOnce(Replacement),
     ) -> Result<(), RetainedFull> {
@@ -127,7 +128,7 @@ impl<S: Subscriber> Router<S> {
     }
 
     /// Keeps a message of the broker itself, on a topic that clients cannot publish to.
-    pub fn retain_own(&self, message: &Message) {
+    pub fn retain_own(&self, message: &Arc<Message>) {
         // Nothing is too much for no limits.
         let _ = self.own_retained.write().keep(message, &NO_LIMITS);
     }

@@ -1,6 +1,7 @@
 //! Retained messages.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,79 +57,108 @@ impl Slot for Kept {
 #[derive(Debug, Default)]
 pub struct Retained {
     tree: LevelTree<Kept>,
+    amount: Amount,
+}
+
+/// How many there are, and their bytes.
+#[derive(Debug, Default, Clone, Copy)]
+struct Amount {
     count: usize,
     bytes: usize,
 }
 
-impl Retained {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Their bytes, with what each costs beyond its topic and payload.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Whether a message would be taken.
-    pub fn check(&self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
-        if message.payload.is_empty() {
-            return Ok(());
-        }
-        let replaced = self.tree.get(message.topic.as_str());
-        let replaced = replaced.and_then(|kept| kept.0.as_deref());
+impl Amount {
+    /// Whether there is room for a message in place of another.
+    fn check(
+        self,
+        message: &Message,
+        replaced: Option<&RetainedCopy>,
+        limits: &RetainedLimits,
+    ) -> Result<(), RetainedFull> {
         let (count, bytes) = replaced.map_or((0, 0), |copy| (1, copy.cost()));
-        if self.count - count + 1 > limits.messages_max {
+        if message.payload.is_empty() {
+            Ok(())
+        } else if self.count - count + 1 > limits.messages_max {
             Err(RetainedFull::Messages)
-        } else if self.bytes - bytes + cost(&message.topic, message.payload.len()) > limits.bytes_max {
+        } else if self.bytes - bytes + cost_of(message) > limits.bytes_max {
             Err(RetainedFull::Bytes)
         } else {
             Ok(())
         }
     }
+}
 
-    /// Keeps a message in place of the last one of its topic; an empty payload only removes.
-    /// [MQTT-3.3.1-5..7]
-    pub fn keep(&mut self, message: &Message, limits: &RetainedLimits) -> Result<Replacement, RetainedFull> {
-        self.check(message, limits)?;
-        let cost = cost(&message.topic, message.payload.len());
-        Ok(self.replace(&message.topic, |seat| {
+impl Retained {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.amount.count
+    }
+
+    /// Their bytes, with what each costs beyond its topic and payload.
+    pub fn bytes(&self) -> usize {
+        self.amount.bytes
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.amount.count == 0
+    }
+
+    /// Whether a message would be taken.
+    pub fn check(&self, message: &Message, limits: &RetainedLimits) -> Result<(), RetainedFull> {
+        let replaced = self.tree.get(message.topic.as_str());
+        self.amount
+            .check(message, replaced.and_then(|kept| kept.0.as_deref()), limits)
+    }
+
+    /// Keeps a message in place of the last one of its topic; an empty payload only removes. It may stay for years: its memory
+    /// should be its own, not the read buffer that it came in. [MQTT-3.3.1-5..7]
+    pub fn keep(
+        &mut self,
+        message: &Arc<Message>,
+        limits: &RetainedLimits,
+    ) -> Result<Replacement, RetainedFull> {
+        let amount = self.amount;
+        self.replace(&message.topic, |seat, replaced| {
+            amount.check(message, replaced, limits)?;
             let kept = !message.payload.is_empty();
-            kept.then(|| RetainedCopy::here(Arc::new(detached(message)), cost, seat))
-        }))
+            Ok(kept.then(|| RetainedCopy::here(Arc::clone(message), cost_of(message), seat)))
+        })
     }
 
     /// Keeps the outline of a message that a store has.
     pub fn keep_outline(&mut self, topic: &TopicName, outline: RetainedOutline) -> Option<Arc<RetainedCopy>> {
         let cost = cost(topic, outline.payload_bytes);
-        let kept = self.replace(topic, |seat| Some(RetainedCopy::away(outline, cost, seat)));
+        let kept = self.replace(topic, |seat, _| {
+            Ok::<_, Infallible>(Some(RetainedCopy::away(outline, cost, seat)))
+        });
+        let Ok(kept) = kept;
         kept.now
     }
 
-    fn replace(&mut self, topic: &TopicName, make: impl FnOnce(u32) -> Option<RetainedCopy>) -> Replacement {
+    /// The tree is walked once, and is as it was if what is to be kept cannot be `make`d.
+    fn replace<E>(
+        &mut self,
+        topic: &TopicName,
+        make: impl FnOnce(u32, Option<&RetainedCopy>) -> Result<Option<RetainedCopy>, E>,
+    ) -> Result<Replacement, E> {
         let replacement = self.tree.update(topic.as_str(), |At(seat), kept| {
-            let now = make(seat).map(Arc::new);
-            Replacement {
+            let now = make(seat, kept.0.as_deref())?.map(Arc::new);
+            Ok(Replacement {
                 before: std::mem::replace(&mut kept.0, now.clone()),
                 now,
-            }
-        });
+            })
+        })?;
         if let Some(copy) = &replacement.now {
-            self.count += 1;
-            self.bytes += copy.cost();
+            self.amount.count += 1;
+            self.amount.bytes += copy.cost();
         }
         if let Some(copy) = &replacement.before {
             copy.supersede();
-            self.count -= 1;
-            self.bytes -= copy.cost();
+            self.amount.count -= 1;
+            self.amount.bytes -= copy.cost();
         }
-        replacement
+        Ok(replacement)
     }
 
     /// The retained messages that a filter matches and that have not expired.
@@ -197,7 +227,6 @@ fn cost(topic: &TopicName, payload_bytes: usize) -> usize {
     topic.as_str().len() + payload_bytes + OVERHEAD
 }
 
-/// A copy with memory of its own: it may stay for years, the read buffer that the message came in should not.
-fn detached(message: &Message) -> Message {
-    message.clone().detached()
+fn cost_of(message: &Message) -> usize {
+    cost(&message.topic, message.payload.len())
 }

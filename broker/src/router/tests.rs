@@ -201,8 +201,8 @@ const LIMITS: RetainedLimits = RetainedLimits {
     bytes_max: 1 << 20,
 };
 
-fn message(topic: &str, payload: &str) -> Message {
-    Message {
+fn message(topic: &str, payload: &str) -> Arc<Message> {
+    Arc::new(Message {
         source: Source::Plugin { hops: 1 },
         topic: name(topic),
         payload: Bytes::from(payload.to_owned()),
@@ -210,7 +210,7 @@ fn message(topic: &str, payload: &str) -> Message {
         retain: true,
         properties: PublishProperties::default(),
         expires_at: None,
-    }
+    })
 }
 
 #[test]
@@ -443,6 +443,7 @@ fn retained_messages_are_bounded_and_replaced() {
     retained.keep(&message("b", "1"), &limits).expect("room");
     let too_many = retained.keep(&message("c", "1"), &limits);
     assert_eq!(too_many.err(), Some(RetainedFull::Messages));
+    assert_eq!(retained.node_count(), 3, "of what is refused, nothing is left");
     let before = retained.matching(&filter("a").filter, clock::now());
     retained
         .keep(&message("a", "2"), &limits)
@@ -460,10 +461,8 @@ fn retained_messages_are_bounded_and_replaced() {
 fn an_expired_retained_message_is_not_found() {
     let mut retained = Retained::default();
     let now: Instant = clock::now();
-    let expiring = Message {
-        expires_at: Some(now),
-        ..message("a", "1")
-    };
+    let mut expiring = message("a", "1");
+    Arc::make_mut(&mut expiring).expires_at = Some(now);
     retained.keep(&expiring, &LIMITS).expect("room");
     assert!(retained.matching(&filter("a").filter, now).is_empty());
 }

@@ -52,9 +52,10 @@ pub struct RetainedCopy {
 impl RetainedCopy {
     /// A message that is retained from now on.
     pub fn here(message: Arc<Message>, cost: usize, seat: u32) -> Self {
-        let copy = Self::away(RetainedOutline::of(&message), cost, seat);
-        copy.message.store(Some(message));
-        copy
+        Self {
+            message: ArcSwapOption::new(Some(Arc::clone(&message))),
+            ..Self::away(RetainedOutline::of(&message), cost, seat)
+        }
     }
 
     /// A message that only the store has.

@@ -228,7 +228,7 @@ async fn who_published_what_is_retained_is_known_after_a_restart() {
     assert_eq!(topics_of(&again).await, ["still/allowed"]);
     // Another one takes its place, and is somebody else's.
     let limits = again.settings().retained_limits();
-    let message = admin_message("once/allowed", "new");
+    let message = Arc::new(admin_message("once/allowed", "new"));
     let replaced = again.0.router.retain(&message, &limits, |replacement| {
         again.note_retained(&message, replacement.now.as_ref(), None, clock::now());
         again.record_retained(&message, None, replacement);

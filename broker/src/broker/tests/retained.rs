@@ -333,7 +333,7 @@ impl Store for Meddled {
 
 fn replace(broker: &Broker, topic_name: &str, payload: &str) {
     let limits = broker.settings().retained_limits();
-    let message = admin_message(topic_name, payload);
+    let message = Arc::new(admin_message(topic_name, payload));
     let replaced = broker.0.router.retain(&message, &limits, |replacement| {
         broker.record_retained(&message, None, replacement);
     });
@@ -434,4 +434,20 @@ async fn a_message_that_is_too_large_for_memory_pushes_out_nothing() {
     let read = read.expect("it can be read").expect("it is retained");
     assert_eq!(read.payload.len(), 4_000);
     assert!(!large.is_loaded());
+}
+
+/// Else each would hold on to a whole read buffer for as long as it stays.
+#[tokio::test]
+async fn retained_messages_have_memory_of_their_own() {
+    let broker = broker();
+    let mut peer = Peer::connect(&broker, "publisher").await;
+    // In one piece, and so in one read buffer.
+    peer.send_bytes(b"\x31\x05\0\x01r\0a\x31\x05\0\x01s\0b").await;
+    peer.subscribe("r").await;
+    assert_eq!(peer.message().await, ("r".to_owned(), "a".to_owned()));
+    for name in ["r", "s"] {
+        let kept = broker.0.router.retained_of(&topic(name), clock::now());
+        let message = kept.and_then(|copy| copy.message()).expect("it is in memory");
+        assert!(message.payload.is_unique(), "{name}");
+    }
 }
