@@ -58,6 +58,11 @@ pub(super) fn read(mut section: Section<'_>) -> SessionSettings {
     );
     section.set("inflight_max", &mut session.inflight_max, integer(1..=65_535));
     section.set(
+        "inflight_bytes_max",
+        &mut session.inflight_bytes_max,
+        size(1 << 10..=1 << 40),
+    );
+    section.set(
         "queue_messages_max",
         &mut session.queue_messages_max,
         integer(1..=1_000_000_000),

@@ -252,9 +252,11 @@ pub struct SessionSettings {
     pub subscriptions_max: usize,
     /// QoS 1 and 2 messages on their way to one client, not yet acknowledged.
     pub inflight_max: u16,
+    /// Bytes of them; one message is always sent, however large.
+    pub inflight_bytes_max: usize,
     /// Messages waiting for one session while its client is away.
     pub queue_messages_max: usize,
-    /// Bytes waiting for one session, while its client is away or its inflight window is full.
+    /// Bytes waiting for one session, while its client is away or as much as may be is on its way to it.
     pub queue_bytes_max: usize,
     /// Which message goes when a queue is full.
     pub queue_overflow: QueueOverflow,

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use hookwire_hooks::{ClientKey, Grant};
 use hookwire_protocol::{Connack, ConnackProperties, Connect, ConnectReason, QoS, TopicName, Version, Will};
 
-use super::{PendingWill, QueueLimits, Terms, personal_topic};
+use super::{PendingWill, QueueLimits, Terms, WindowLimits, personal_topic};
 use crate::config::{Limits, SessionSettings};
 use crate::metrics::Limit;
 
@@ -142,12 +142,15 @@ impl Admission {
         let terms = Terms {
             key,
             version: connect.version,
-            // [MQTT-3.3.4-7]
-            inflight_max: usize::from(
-                asked
-                    .receive_maximum
-                    .map_or(inflight_max, |max| max.get().min(inflight_max)),
-            ),
+            window: WindowLimits {
+                // [MQTT-3.3.4-7]
+                messages_max: usize::from(
+                    asked
+                        .receive_maximum
+                        .map_or(inflight_max, |max| max.get().min(inflight_max)),
+                ),
+                bytes_max: session.inflight_bytes_max,
+            },
             packet_bytes_max: self::packet_bytes_max(connect),
             receive_maximum,
             topic_alias_maximum: if connect.version == Version::V5 {

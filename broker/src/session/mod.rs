@@ -25,6 +25,7 @@ mod rewrites;
 mod subscribing;
 mod violation;
 mod will;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ pub use replay::Replayed;
 pub use retained_copy::{RetainedCopy, RetainedOutline};
 pub use violation::Violation;
 pub use will::{DueWill, PendingWill};
+pub use window::WindowLimits;
 
 use crate::config::Features;
 use crate::metrics::{Limit, Tally};
@@ -73,9 +75,8 @@ pub struct Terms {
     pub key: ClientKey,
     /// MQTT version.
     pub version: Version,
-    /// QoS 1 and 2 messages on their way to the client at a time: the lower one of its Receive Maximum and
-    /// ours.
-    pub inflight_max: usize,
+    /// QoS 1 and 2 messages on their way to the client at a time.
+    pub window: WindowLimits,
     /// Largest packet that the client takes, bytes.
     pub packet_bytes_max: usize,
     /// Receive Maximum that we announced.
@@ -271,7 +272,7 @@ impl Session {
         self.clear_output();
         self.inbound
             .attach(terms.receive_maximum, terms.topic_alias_maximum);
-        self.outbound.attach(terms.inflight_max);
+        self.outbound.attach(terms.window);
         self.aliases.attach(terms.topic_aliases_sent_max);
         self.terms = terms;
         connack.encode(self.terms.version, self.outbox.tail());

@@ -24,31 +24,9 @@ use smallvec::SmallVec;
 use super::journal::{Journal, Place};
 use super::queue::{Away, Delivered, Queue, QueueLimits, SubscriptionIds, Waiting};
 use super::replay::{Replay, Turn};
+use super::window::{Awaits, Inflight, Window, WindowLimits};
 use super::{Lost, Replayed, RetainedCopy, Violation};
 use crate::metrics::Limit;
-
-/// What a message in the window waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaits {
-    Puback,
-    Pubrec,
-    Pubcomp,
-}
-
-/// One message on its way.
-#[derive(Debug)]
-struct Inflight {
-    id: PacketId,
-    awaits: Awaits,
-    /// False from a reconnect on until it is sent again.
-    sent: bool,
-    /// `None` once PUBREC came: from there on only the identifier matters. [MQTT-4.3.3-5]
-    delivered: Option<Delivered>,
-    /// Where it is recorded.
-    place: Option<Place>,
-    /// The batch with which its next packet is safe to be sent.
-    commit: u64,
-}
 
 /// What had to go for a message, or the message itself.
 #[derive(Debug, Default)]
@@ -65,17 +43,6 @@ pub(super) struct Acknowledged {
     pub(super) delivered: Option<Delivered>,
     /// The batch with which the next packet of the exchange is safe to be sent.
     pub(super) commit: u64,
-}
-
-impl Inflight {
-    fn transferable(&self) -> Option<&Delivered> {
-        self.delivered.as_ref().filter(|_| self.awaits == Awaits::Puback)
-    }
-
-    fn into_waiting(self) -> Option<Waiting> {
-        let place = self.place;
-        self.delivered.map(|delivered| Waiting { delivered, place })
-    }
 }
 
 /// The next packet that may go out.
@@ -109,9 +76,7 @@ impl Launched {
 
 #[derive(Debug)]
 pub(super) struct Outbound {
-    window: VecDeque<Inflight>,
-    window_max: usize,
-    unsent: usize,
+    window: Window,
     next_id: PacketId,
     /// Identifiers that were in use when numbering last began anew; they are skipped.
     held_over: SmallVec<[PacketId; 4]>,
@@ -135,9 +100,7 @@ pub(super) struct Outbound {
 impl Default for Outbound {
     fn default() -> Self {
         Self {
-            window: VecDeque::new(),
-            window_max: 0,
-            unsent: 0,
+            window: Window::default(),
             next_id: FIRST_ID,
             held_over: SmallVec::new(),
             queue: Queue::default(),
@@ -161,12 +124,8 @@ pub(super) const FIRST_ID: PacketId = match PacketId::new(1) {
 
 impl Outbound {
     /// A new network connection: everything in the window has to be sent again. [MQTT-4.4.0-1]
-    pub(super) fn attach(&mut self, window_max: usize) {
-        self.window_max = window_max;
-        self.unsent = self.window.len();
-        for inflight in &mut self.window {
-            inflight.sent = false;
-        }
+    pub(super) fn attach(&mut self, limits: WindowLimits) {
+        self.window.attach(limits);
     }
 
     /// The connection is gone. QoS 0 messages are not kept; retained messages of QoS 1 and 2 that a SUBSCRIBE brought and that
@@ -245,13 +204,14 @@ impl Outbound {
     /// Whether a message may skip the queue.
     #[inline]
     pub(super) fn is_clear(&self, qos: QoS) -> bool {
-        self.queue.is_empty() && (qos == QoS::AtMostOnce || (self.unsent == 0 && self.has_room()))
+        self.queue.is_empty()
+            && (qos == QoS::AtMostOnce || (!self.window.has_unsent() && self.window.has_room()))
     }
 
     /// Whether something waits that is not yet on its way.
     #[inline]
     pub(super) fn has_backlog(&self) -> bool {
-        self.unsent > 0 || !self.queue.is_empty() || !self.replays.is_empty()
+        self.window.has_unsent() || !self.queue.is_empty() || !self.replays.is_empty()
     }
 
     /// Bytes that wait.
@@ -268,11 +228,6 @@ impl Outbound {
     /// Messages that wait.
     pub(super) fn queued(&self) -> usize {
         self.queue.len()
-    }
-
-    #[inline]
-    fn has_room(&self) -> bool {
-        self.window.len() < self.window_max
     }
 
     /// The limit that keeps another message from finding room in the queue, if one does.
@@ -292,12 +247,8 @@ impl Outbound {
     /// Takes out those of [`Outbound::transferable`] that are wanted, in order. Nobody may be connected.
     pub(super) fn transfer(&mut self, is_wanted: impl Fn(&SharedFilter) -> bool) -> Vec<Delivered> {
         let is_wanted = |delivered: &Delivered| delivered.shared.as_deref().is_some_and(&is_wanted);
-        let (taken, left): (VecDeque<_>, VecDeque<_>) = self
-            .window
-            .drain(..)
-            .partition(|inflight| inflight.transferable().is_some_and(is_wanted));
-        self.window = left;
-        let mut taken: Vec<Waiting> = taken.into_iter().filter_map(Inflight::into_waiting).collect();
+        let in_window = |inflight: &Inflight| inflight.transferable().is_some_and(is_wanted);
+        let mut taken = self.window.extract(in_window);
         taken.extend(self.queue.extract(is_wanted));
         self.erase_all(&taken);
         taken.into_iter().map(|waiting| waiting.delivered).collect()
@@ -324,12 +275,8 @@ impl Outbound {
         let is_refused = |delivered: &Delivered| is_refused_topic(&delivered.message.topic);
         let mut dropped = Vec::new();
         if with_window {
-            let (taken, left): (VecDeque<_>, VecDeque<_>) = self
-                .window
-                .drain(..)
-                .partition(|inflight| inflight.delivered.as_ref().is_some_and(is_refused));
-            self.window = left;
-            dropped.extend(taken.into_iter().filter_map(Inflight::into_waiting));
+            let in_window = |inflight: &Inflight| inflight.delivered.as_ref().is_some_and(is_refused);
+            dropped.extend(self.window.extract(in_window));
         }
         dropped.extend(self.queue.extract(is_refused));
         self.erase_all(&dropped);
@@ -434,7 +381,7 @@ impl Outbound {
             Some(place) if awaits == Awaits::Pubrec => place.commit,
             _ => 0,
         };
-        self.window.push_back(Inflight {
+        self.window.push(Inflight {
             id,
             awaits,
             sent: true,
@@ -447,7 +394,7 @@ impl Outbound {
 
     /// The next packet that the window lets out: resends first, then what was queued, then retained messages.
     pub(super) fn next(&mut self) -> Option<Next<'_>> {
-        if self.unsent > 0 {
+        if self.window.has_unsent() {
             return self.next_resend();
         }
         let Waiting { delivered, place } = self.next_waiting()?;
@@ -462,7 +409,7 @@ impl Outbound {
             });
         }
         let Launched { delivery, commit } = self.launch_from(delivered, place);
-        let delivered = self.window.back()?.delivered.as_ref()?;
+        let delivered = self.window.last()?.delivered.as_ref()?;
         Some(Next::Publish {
             delivered: Cow::Borrowed(delivered),
             delivery,
@@ -471,16 +418,8 @@ impl Outbound {
         })
     }
 
-    /// The window may have shrunk with the new connection's Receive Maximum: no more than that is under way
-    /// at a time.
     fn next_resend(&mut self) -> Option<Next<'_>> {
-        let at = self.window.len() - self.unsent;
-        if at >= self.window_max {
-            return None;
-        }
-        let inflight = self.window.get_mut(at)?;
-        inflight.sent = true;
-        self.unsent -= 1;
+        let inflight = self.window.resend()?;
         let (id, commit) = (inflight.id, inflight.commit);
         let (delivered, delivery) = match (inflight.awaits, &inflight.delivered) {
             (Awaits::Puback, Some(delivered)) => (delivered, Delivery::AtLeastOnce(id)),
@@ -499,13 +438,13 @@ impl Outbound {
         if !self.queue.is_empty() {
             // The front may be of QoS 0 and need no room; looking costs a pop, so only ask when there is room
             // anyway.
-            return if self.has_room() && self.has_identifier() {
+            return if self.window.has_room() && self.has_identifier() {
                 self.queue.pop()
             } else {
                 None
             };
         }
-        let has_room = self.has_room();
+        let has_room = self.window.has_room();
         loop {
             let replay = self.replays.front_mut()?;
             if !has_room && replay.qos() > QoS::AtMostOnce {
@@ -530,7 +469,7 @@ impl Outbound {
     /// ago is not.
     fn has_identifier(&self) -> bool {
         let place = self.queue.front_place();
-        place.is_none_or(|place| self.position(place.packet_id()).is_none())
+        place.is_none_or(|place| self.window.position(place.packet_id()).is_none())
     }
 
     /// PUBACK: the message has arrived. `None` when the identifier is not known.
@@ -541,19 +480,21 @@ impl Outbound {
 
     /// PUBREC with success: from here on only PUBCOMP is waited for. `None` when the identifier is not known.
     pub(super) fn pubrec(&mut self, id: PacketId) -> Result<Option<Acknowledged>, Violation> {
-        let at = self.position(id);
-        let Some(inflight) = at.and_then(|at| self.window.get_mut(at)) else {
+        let at = self.window.position(id);
+        let Some((at, inflight)) = at.and_then(|at| Some((at, self.window.get(at)?))) else {
             return Ok(None);
         };
         if inflight.awaits == Awaits::Puback {
             return Err(Violation::AnotherAcknowledgement);
         }
-        inflight.awaits = Awaits::Pubcomp;
+        let Some((inflight, delivered)) = self.window.release(at) else {
+            return Ok(None);
+        };
         if let (Some(journal), Some(place)) = (&self.journal, inflight.place.take()) {
             inflight.commit = journal.release(id, &place);
         }
         Ok(Some(Acknowledged {
-            delivered: inflight.delivered.take(),
+            delivered,
             commit: inflight.commit,
         }))
     }
@@ -570,7 +511,7 @@ impl Outbound {
 
     /// The message could not be sent: its identifier is free again.
     pub(super) fn forget(&mut self, delivery: Delivery) {
-        if let Some(at) = delivery.packet_id().and_then(|id| self.position(id))
+        if let Some(at) = delivery.packet_id().and_then(|id| self.window.position(id))
             && let Some(inflight) = self.window.remove(at)
         {
             self.erase(inflight.place.as_ref());
@@ -579,38 +520,24 @@ impl Outbound {
 
     #[inline]
     fn finish(&mut self, id: PacketId, awaits: Awaits) -> Result<Option<Acknowledged>, Violation> {
-        let at = self.position(id);
+        let at = self.window.position(id);
         let Some((at, inflight)) = at.and_then(|at| Some((at, self.window.get(at)?))) else {
             return Ok(None);
         };
         if inflight.awaits != awaits {
             return Err(Violation::AnotherAcknowledgement);
         }
-        let taken_out = if at == 0 {
-            self.window.pop_front()
-        } else {
-            self.window.remove(at)
-        };
-        let Some(inflight) = taken_out else {
+        let Some(inflight) = self.window.remove(at) else {
             return Ok(None);
         };
         self.erase(inflight.place.as_ref());
         if let Some(journal) = self.journal.as_ref().filter(|_| awaits == Awaits::Pubcomp) {
             journal.forget_release(id);
         }
-        if !inflight.sent {
-            self.unsent -= 1;
-        }
         Ok(Some(Acknowledged {
             delivered: inflight.delivered,
             commit: 0,
         }))
-    }
-
-    /// Acknowledgements mostly come in order, so the front is tried first.
-    #[inline]
-    fn position(&self, id: PacketId) -> Option<usize> {
-        self.window.iter().position(|inflight| inflight.id == id)
     }
 
     /// A free identifier. Numbers run upwards; those still in use when they begin anew are remembered and
@@ -623,7 +550,7 @@ impl Outbound {
             if self.next_id == FIRST_ID {
                 self.held_over = self.window.iter().map(|inflight| inflight.id).collect();
             }
-            if !(self.held_over.contains(&id) && self.position(id).is_some()) {
+            if !(self.held_over.contains(&id) && self.window.position(id).is_some()) {
                 return id;
             }
         }
@@ -649,7 +576,7 @@ impl Outbound {
         loop {
             let seq = self.next_seq;
             self.next_seq += 1;
-            if self.position(super::journal::packet_id(seq)).is_none() {
+            if self.window.position(super::journal::packet_id(seq)).is_none() {
                 return seq;
             }
         }
@@ -673,7 +600,7 @@ impl Outbound {
     pub(super) fn end(&mut self) {
         let ended = std::mem::take(self);
         let Some(journal) = ended.journal else { return };
-        for inflight in &ended.window {
+        for inflight in ended.window.iter() {
             match &inflight.place {
                 Some(place) => journal.remove(place),
                 None => journal.forget_release(inflight.id),
@@ -763,7 +690,7 @@ impl Outbound {
 
     /// A PUBREL that was due when the broker was started.
     pub(super) fn restore_release(&mut self, id: PacketId) {
-        self.window.push_back(Inflight {
+        self.window.push(Inflight {
             id,
             awaits: Awaits::Pubcomp,
             sent: false,

@@ -25,7 +25,7 @@ use crate::session::journal::records::{
     StoredRetained, WillRecord, decode_number, decode_source, decode_subscription, outline_retained,
 };
 use crate::session::journal::{Entry, Place, SessionRecord, Unreadable, keys};
-use crate::session::{Away, DueWill, QueueLimits, Session, Terms};
+use crate::session::{Away, DueWill, QueueLimits, Session, Terms, WindowLimits};
 
 /// How much was found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -494,7 +494,10 @@ fn terms(
     Terms {
         key,
         version,
-        inflight_max: usize::from(session.inflight_max),
+        window: WindowLimits {
+            messages_max: usize::from(session.inflight_max),
+            bytes_max: session.inflight_bytes_max,
+        },
         packet_bytes_max: usize::MAX,
         receive_maximum: limits.receive_maximum,
         topic_alias_maximum: 0,

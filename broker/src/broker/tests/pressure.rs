@@ -235,16 +235,22 @@ async fn retained_messages_that_wait_for_one_client_are_bounded() {
     assert_eq!(peer.subscribe("a/#").await, SubscribeReason::GrantedQos1);
 }
 
-/// All that still comes, in bytes of payloads.
-async fn bytes_left_for(peer: &mut Peer) -> usize {
-    let mut bytes = 0;
+/// All that still comes.
+async fn publishes_left_for(peer: &mut Peer) -> Vec<Publish> {
+    let mut publishes = Vec::new();
     while let Ok(Some(packet)) = tokio::time::timeout(Duration::from_secs(1), peer.next()).await {
         let Packet::Publish(publish) = packet else {
             panic!("expected PUBLISH, got {packet:?}");
         };
-        bytes += publish.payload.len();
+        publishes.push(publish);
     }
-    bytes
+    publishes
+}
+
+/// The same, in bytes of payloads.
+async fn bytes_left_for(peer: &mut Peer) -> usize {
+    let publishes = publishes_left_for(peer).await;
+    publishes.iter().map(|publish| publish.payload.len()).sum()
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,6 +263,7 @@ async fn one_who_never_reads_holds_what_is_configured_and_the_others_get_everyth
             config.limits.outbox_bytes_max = BOUND;
             config.session.queue_bytes_max = BOUND;
             config.session.inflight_max = 10_000;
+            config.session.inflight_bytes_max = 1 << 30;
         });
         let mut stalled = Peer::connect(&broker, "stalled").await;
         stalled.subscribe_at("t", qos).await;
@@ -273,4 +280,31 @@ async fn one_who_never_reads_holds_what_is_configured_and_the_others_get_everyth
         assert_eq!(publisher.publish_acked("t", "next").await, 0);
         assert_eq!(stalled.message().await.1, "next", "it has caught up");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_reads_and_never_acknowledges_holds_what_is_configured() {
+    const BOUND: usize = 8 << 10;
+    let broker = broker_with(|config| {
+        config.session.inflight_bytes_max = BOUND;
+        config.session.queue_bytes_max = BOUND;
+    });
+    let mut silent = Peer::connect(&broker, "silent").await;
+    silent.subscribe_at("t", QoS::AtLeastOnce).await;
+    let mut publisher = Peer::connect(&broker, "publisher").await;
+    let payload = "x".repeat(1 << 10);
+    for _ in 0..100 {
+        assert_eq!(publisher.publish_acked("t", &payload).await, 0);
+    }
+    // A message counts for more than its payload; the last one need not fit.
+    let sent = publishes_left_for(&mut silent).await;
+    assert_eq!(sent.len(), 7);
+    for publish in &sent {
+        silent.acknowledge(publish).await;
+    }
+    assert_eq!(
+        publishes_left_for(&mut silent).await.len(),
+        6,
+        "of the others there is no more"
+    );
 }

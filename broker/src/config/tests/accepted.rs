@@ -124,9 +124,10 @@ fn every_key() {
         (
             session.sessions_max,
             session.subscriptions_max,
-            session.inflight_max
+            session.inflight_max,
+            session.inflight_bytes_max
         ),
-        (30, 32, 33)
+        (30, 32, 33, 37 << 10)
     );
     assert_eq!(
         (session.expiry_max, session.will_delay_max),
@@ -382,6 +383,7 @@ sessions_max = 30
 expiry_max = "31s"
 subscriptions_max = 32
 inflight_max = 33
+inflight_bytes_max = "37KiB"
 queue_messages_max = 34
 queue_bytes_max = "35KiB"
 queue_overflow = "drop-newest"
