@@ -1,16 +1,19 @@
 //! The frames of `on-publish-batch`: many messages in, as many verdicts out, and what other frames have in common with
 //! them. The layout is documented in `wit/on-publish.wit`.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use crate::bindings::types::{PublishReason, Qos, Rejection, Replacement, Source, Verdict};
 use crate::message::Message;
 use crate::properties::Properties;
-use crate::wire::Reader;
+use crate::wire::{Reader, text};
 
 pub(crate) const VERSION: u8 = 1;
 /// Bytes of a message with an empty topic, payload and properties.
 const MESSAGE_BYTES_MIN: usize = 22;
+
+const CLIENT: u8 = 0;
+const PASS: u8 = 0;
 
 const QOS_BITS: u8 = 0b0011;
 const RETAIN_BIT: u8 = 0b0100;
@@ -53,17 +56,62 @@ pub(crate) fn judge_all(
 ) -> Result<Vec<u8>, FrameError> {
     let mut reader = Reader::new(frame);
     let count = read_head(&mut reader)?;
-    let mut verdicts = Vec::with_capacity(5 + count as usize);
-    verdicts.push(VERSION);
-    verdicts.extend_from_slice(&count.to_le_bytes());
+    let mut verdicts = Verdicts::with_room_for(count);
     for _ in 0..count {
         let message = read_message(&mut reader)?;
-        put_verdict(&mut verdicts, &judge(&message));
+        verdicts.push(judge(&message));
     }
     if reader.is_empty() {
-        Ok(verdicts)
+        Ok(verdicts.into_frame())
     } else {
         Err(FrameError::TrailingBytes)
+    }
+}
+
+/// A frame of verdicts in the making. Nearly all messages pass, so those that do are counted, and written when another verdict
+/// follows.
+struct Verdicts {
+    frame: Vec<u8>,
+    /// Messages that pass and are not written yet.
+    passing: usize,
+}
+
+impl Verdicts {
+    fn with_room_for(count: u32) -> Self {
+        let mut frame = Vec::with_capacity(5 + count as usize);
+        frame.push(VERSION);
+        frame.extend_from_slice(&count.to_le_bytes());
+        Self { frame, passing: 0 }
+    }
+
+    #[inline]
+    fn push(&mut self, verdict: Verdict) {
+        if matches!(verdict, Verdict::Pass) {
+            self.passing += 1;
+            // It owns nothing; dropping it would be a call that finds that out.
+            mem::forget(verdict);
+        } else {
+            self.put(verdict);
+        }
+    }
+
+    /// By itself, so that the loop over the messages stays small.
+    #[cold]
+    #[inline(never)]
+    fn put(&mut self, verdict: Verdict) {
+        self.put_passing();
+        put_verdict(&mut self.frame, &verdict);
+    }
+
+    fn put_passing(&mut self) {
+        let len = self.frame.len() + self.passing;
+        self.frame.resize(len, PASS);
+        self.passing = 0;
+    }
+
+    fn into_frame(mut self) -> Vec<u8> {
+        self.put_passing();
+        self.frame
     }
 }
 
@@ -98,10 +146,9 @@ pub(crate) fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, F
     if head.flags & PROPERTIES_BIT == 0 && !properties.is_empty() {
         return Err(FrameError::UndefinedValue);
     }
-    let topic = std::str::from_utf8(topic).map_err(|_| FrameError::TopicNotUtf8)?;
     Ok(Message {
         source,
-        topic,
+        topic: text(topic).ok_or(FrameError::TopicNotUtf8)?,
         payload,
         qos,
         retain,
@@ -134,9 +181,19 @@ impl Head {
     }
 }
 
+#[inline]
 fn read_source(kind: u8, key: u64) -> Result<Source, FrameError> {
+    if kind == CLIENT {
+        Ok(Source::Client(key))
+    } else {
+        read_other_source(kind, key)
+    }
+}
+
+/// By itself, so that what nearly every message takes is one comparison and no table.
+#[cold]
+fn read_other_source(kind: u8, key: u64) -> Result<Source, FrameError> {
     match (kind, key) {
-        (0, key) => Ok(Source::Client(key)),
         (1, key) => Ok(Source::Will(key)),
         (2, 0) => Ok(Source::Plugin),
         (3, 0) => Ok(Source::Admin),
@@ -158,10 +215,9 @@ fn read_flags(flags: u8) -> Result<(Qos, bool), FrameError> {
     Ok((qos, flags & RETAIN_BIT != 0))
 }
 
-#[inline]
 fn put_verdict(out: &mut Vec<u8>, verdict: &Verdict) {
     match verdict {
-        Verdict::Pass => out.push(0),
+        Verdict::Pass => out.push(PASS),
         Verdict::Replace(replacement) => put_replacement(out, replacement),
         Verdict::Drop => out.push(2),
         Verdict::Reject(rejection) => put_rejection(out, 3, rejection),
