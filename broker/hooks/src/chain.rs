@@ -129,7 +129,7 @@ impl Publication {
 
     /// Whether nothing but its topic could keep it from a plugin.
     fn may_be_judged_by(&self, plugin: &dyn Plugin) -> bool {
-        self.fate == Fate::Pass
+        matches!(self.fate, Fate::Pass)
             && self.may_be_wanted(Hook::OnPublish)
             && self
                 .origin
@@ -381,11 +381,10 @@ impl Chain {
 
     fn judge(&self, run: &mut [Publication]) {
         for plugin in self.asked(Hook::OnPublish) {
-            let wanted = wanted(&**plugin, run);
-            if !wanted.is_empty() {
-                let messages: Vec<&Message> = wanted.iter().map(|&at| &*run[at].message).collect();
+            if let Some(Wanted { messages, places }) = Wanted::by(&**plugin, run) {
                 let verdicts = plugin.on_publish(&messages);
-                apply(&**plugin, run, &wanted, verdicts);
+                debug_assert_eq!(verdicts.len(), messages.len(), "a verdict for each message");
+                apply(&**plugin, run, &places, verdicts);
             }
         }
     }
@@ -407,21 +406,16 @@ impl Chain {
 
     async fn judge_waiting(&self, run: &mut [Publication]) {
         for plugin in self.asked(Hook::OnPublish) {
-            let wanted = wanted(&**plugin, run);
-            if wanted.is_empty() {
+            let Some(Wanted { messages, places }) = Wanted::by(&**plugin, run) else {
                 continue;
-            }
+            };
             let verdicts = if plugin.waits_for_messages(Hook::OnPublish) {
-                let messages = wanted
-                    .iter()
-                    .map(|&at| Message::clone(&run[at].message))
-                    .collect();
+                let messages = messages.into_iter().cloned().collect();
                 Arc::clone(plugin).on_publish_waiting(messages).await
             } else {
-                let messages: Vec<&Message> = wanted.iter().map(|&at| &*run[at].message).collect();
                 plugin.on_publish(&messages)
             };
-            apply(&**plugin, run, &wanted, verdicts);
+            apply(&**plugin, run, &places, verdicts);
         }
     }
 
@@ -577,8 +571,49 @@ fn is_any_wanted(run: &[Publication]) -> bool {
         .any(|publication| publication.may_be_wanted(Hook::OnPublish))
 }
 
+/// The messages of a run that a plugin wants to see.
+struct Wanted<'r> {
+    messages: Vec<&'r Message>,
+    places: Places,
+}
+
+/// Where in a run the messages are that a plugin wants.
+enum Places {
+    /// All of the run.
+    All,
+    Some(Vec<usize>),
+}
+
+impl Places {
+    /// The place in the run of the message that is at this place among those that are wanted.
+    fn get(&self, at: usize) -> Option<usize> {
+        match self {
+            Self::All => Some(at),
+            Self::Some(places) => places.get(at).copied(),
+        }
+    }
+}
+
+impl<'r> Wanted<'r> {
+    /// `None`: none of them.
+    fn by(plugin: &dyn Plugin, run: &'r [Publication]) -> Option<Self> {
+        let is_all = plugin.wants_every_topic(Hook::OnPublish)
+            && run.iter().all(|publication| publication.may_be_judged_by(plugin));
+        let places = if is_all {
+            Places::All
+        } else {
+            Places::Some(places_wanted(plugin, run))
+        };
+        let messages: Vec<&Message> = match &places {
+            Places::All => run.iter().map(|publication| &*publication.message).collect(),
+            Places::Some(places) => places.iter().map(|&at| &*run[at].message).collect(),
+        };
+        (!messages.is_empty()).then_some(Self { messages, places })
+    }
+}
+
 /// The places of the messages of a run that a plugin wants to see. Neighbours of one topic are asked for once.
-fn wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
+fn places_wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
     let mut wanted = Vec::with_capacity(run.len());
     let mut last: Option<(&TopicName, bool)> = None;
     for (at, publication) in run.iter().enumerate() {
@@ -598,10 +633,9 @@ fn wanted(plugin: &dyn Plugin, run: &[Publication]) -> Vec<usize> {
     wanted
 }
 
-fn apply(plugin: &dyn Plugin, run: &mut [Publication], wanted: &[usize], verdicts: Verdicts) {
-    debug_assert_eq!(verdicts.len(), wanted.len(), "a verdict for each message");
-    for (place, verdict) in verdicts.into_others() {
-        let Some(publication) = wanted.get(place).and_then(|&at| run.get_mut(at)) else {
+fn apply(plugin: &dyn Plugin, run: &mut [Publication], places: &Places, verdicts: Verdicts) {
+    for (at, verdict) in verdicts.into_others() {
+        let Some(publication) = places.get(at).and_then(|at| run.get_mut(at)) else {
             break;
         };
         match verdict {

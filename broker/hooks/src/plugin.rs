@@ -179,6 +179,11 @@ pub trait Plugin: Send + Sync {
     /// plugin lives, so that whoever publishes to a topic again need not ask again.
     fn wants_topic(&self, hook: Hook, topic: &TopicName) -> bool;
 
+    /// Whether that is so of every topic there is; then nobody need ask about each.
+    fn wants_every_topic(&self, _: Hook) -> bool {
+        false
+    }
+
     /// Who may connect.
     fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>>;
 

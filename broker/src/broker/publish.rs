@@ -178,7 +178,6 @@ impl Broker {
         publisher.keep_up(author.client.answers_epoch());
         self.authorize_run(round, &author.standing.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
-            publisher.note_interests(round.chain);
             round.chain.on_publish(&mut publisher.run);
         }
         self.settle_run(round, &author, publisher, taken)
@@ -194,10 +193,15 @@ impl Broker {
         }
     }
 
+    /// Notes on the way what policies want of each topic: whether neighbours are of one topic is seen but once.
     fn authorize_run(&self, round: &Round<'_>, rights: &Rights, publisher: &mut Publisher) {
         let free = access::is_free(round.chain, rights, Action::Publish);
-        let memo = &mut publisher.access;
-        for neighbours in publisher.run.chunk_by_mut(are_of_one_topic) {
+        let is_judged = round.chain.has(Hook::OnPublish);
+        let mut run = mem::take(&mut publisher.run);
+        for neighbours in run.chunk_by_mut(are_of_one_topic) {
+            if is_judged {
+                publisher.note_interest(round.chain, neighbours);
+            }
             // What the client's grant says, or an answer that is remembered, is said of the topic.
             let mut said_of_all = None;
             for publication in neighbours {
@@ -205,7 +209,7 @@ impl Broker {
                     publication.fate = refused(None);
                 } else if !free && let Some(asked) = asked_of(&publication.message) {
                     let (decision, basis) = said_of_all.take().unwrap_or_else(|| {
-                        access::decide_on_basis(round.chain, rights, memo, &asked, round.now)
+                        access::decide_on_basis(round.chain, rights, &mut publisher.access, &asked, round.now)
                     });
                     self.tell_decided(&asked, basis, &decision, round.chain.generation());
                     said_of_all = basis.is_some().then(|| (decision.clone(), basis));
@@ -213,6 +217,7 @@ impl Broker {
                 }
             }
         }
+        publisher.run = run;
     }
 
     /// Routes and answers what was judged.

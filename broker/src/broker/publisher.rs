@@ -98,14 +98,20 @@ impl Publisher {
     pub(super) fn note_interests(&mut self, chain: &Chain) {
         let mut run = std::mem::take(&mut self.run);
         for neighbours in run.chunk_by_mut(are_of_one_topic) {
-            let interest = neighbours
-                .first()
-                .map(|publication| self.interest(chain, &publication.message.topic));
-            neighbours
-                .iter_mut()
-                .for_each(|publication| publication.interest = interest);
+            self.note_interest(chain, neighbours);
         }
         self.run = run;
+    }
+
+    /// The same for some that are of one topic.
+    #[inline]
+    pub(super) fn note_interest(&mut self, chain: &Chain, neighbours: &mut [Publication]) {
+        let interest = neighbours
+            .first()
+            .map(|publication| self.interest(chain, &publication.message.topic));
+        for publication in neighbours {
+            publication.interest = interest;
+        }
     }
 
     /// A recipient takes its messages more slowly than they come.

@@ -150,6 +150,10 @@ impl Plugin for WatchedPlugin {
         self.plugin.wants_topic(hook, topic)
     }
 
+    fn wants_every_topic(&self, hook: Hook) -> bool {
+        self.plugin.wants_every_topic(hook)
+    }
+
     fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>> {
         let asked = Arc::clone(&who);
         let answer = Arc::clone(&self.plugin).authenticate(who);
