@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{Message, Rejection, Replacement, Source, Verdict, Verdicts};
-use hookwire_protocol::{PublishReason, QoS, encode_publish_properties};
+use hookwire_protocol::{PublishPropertyValues, PublishReason, QoS, encode_publish_properties};
 
 use crate::hook::convert::{self, Invalid, Shown};
 use crate::hook::on_publish::THROTTLE_MS_MAX;
@@ -34,17 +34,52 @@ const HAS_QOS: u8 = 1 << 2;
 const HAS_RETAIN: u8 = 1 << 3;
 const HAS_PROPERTIES: u8 = 1 << 4;
 
-/// Writes the frame of some messages in place of what `out` holds.
-pub(crate) fn encode(messages: &[&Message], shown: Shown, out: &mut Vec<u8>) {
+/// What a frame has become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Framed {
+    /// How many messages are in it, from the front.
+    pub(crate) messages: usize,
+    /// [`Source::hops`] of the one that comes from furthest away.
+    pub(crate) hops: u8,
+}
+
+/// Writes a frame in place of what `out` holds, of as many messages from the front as fit into `bytes_max`; the first one
+/// always does. All that is to be known of the messages is found out on the way: there are many, and walking along them once
+/// more is felt.
+pub(crate) fn encode(messages: &[&Message], shown: Shown, bytes_max: usize, out: &mut Vec<u8>) -> Framed {
     out.clear();
-    out.push(VERSION);
-    put_len(out, messages.len());
+    out.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
+    let mut framed = Framed { messages: 0, hops: 0 };
     for message in messages {
-        encode_message(message, shown, out);
+        let room = if framed.messages == 0 {
+            usize::MAX
+        } else {
+            (HEAD_BYTES + bytes_max).saturating_sub(out.len())
+        };
+        if !try_encode_message(message, shown, room, out) {
+            break;
+        }
+        framed.messages += 1;
+        framed.hops = framed.hops.max(message.source.hops());
     }
+    out[1..HEAD_BYTES].copy_from_slice(&len_bytes(framed.messages));
+    framed
 }
 
 pub(crate) fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>) {
+    try_encode_message(message, shown, usize::MAX, out);
+}
+
+/// Whether a message fits into `room` bytes, and was written.
+#[inline]
+fn try_encode_message(message: &Message, shown: Shown, room: usize, out: &mut Vec<u8>) -> bool {
+    let properties = shown.properties(message);
+    let topic = message.topic.as_str().as_bytes();
+    let payload = shown.payload(message);
+    let len = MESSAGE_HEAD_BYTES + topic.len() + payload.len();
+    if len + properties.map_or(0, approximate_properties_len) > room {
+        return false;
+    }
     let (kind, key) = match message.source {
         Source::Client(key) => (SOURCE_CLIENT, key.0),
         Source::Will(key) => (SOURCE_WILL, key.0),
@@ -52,11 +87,8 @@ pub(crate) fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>)
         // The broker's own messages are not shown to plugins.
         Source::Admin | Source::Broker => (SOURCE_ADMIN, 0),
     };
-    let properties = shown.properties(message);
     let retain = if message.retain { FLAG_RETAIN } else { 0 };
     let has_properties = if properties.is_some() { FLAG_PROPERTIES } else { 0 };
-    let topic = message.topic.as_str().as_bytes();
-    let payload = shown.payload(message);
 
     // In one piece: it is written for each message that any plugin sees.
     let mut head = [0; MESSAGE_HEAD_BYTES];
@@ -65,7 +97,7 @@ pub(crate) fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>)
     head[9] = message.qos as u8 | retain | has_properties;
     head[10..14].copy_from_slice(&len_bytes(topic.len()));
     head[14..18].copy_from_slice(&len_bytes(payload.len()));
-    out.reserve(head.len() + topic.len() + payload.len());
+    out.reserve(len);
     out.extend_from_slice(&head);
     let properties_len_at = out.len() - 4;
     out.extend_from_slice(topic);
@@ -76,6 +108,7 @@ pub(crate) fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>)
         let len = len_bytes(out.len() - start);
         out[properties_len_at..properties_len_at + len.len()].copy_from_slice(&len);
     }
+    true
 }
 
 pub(crate) fn put_len(out: &mut Vec<u8>, len: usize) {
@@ -89,15 +122,14 @@ fn len_bytes(len: usize) -> [u8; 4] {
 
 /// How many bytes a message takes in a frame, its properties not counted exactly.
 pub(crate) fn approximate_len(message: &Message, shown: Shown) -> usize {
-    let properties = shown.properties(message).map_or(0, |values| {
-        let pairs: usize = values
-            .user_properties
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 5)
-            .sum();
-        pairs + values.correlation_data.as_ref().map_or(0, Bytes::len) + 64
-    });
+    let properties = shown.properties(message).map_or(0, approximate_properties_len);
     MESSAGE_HEAD_BYTES + message.topic.as_str().len() + shown.payload(message).len() + properties
+}
+
+fn approximate_properties_len(values: &PublishPropertyValues) -> usize {
+    let pairs = values.user_properties.iter();
+    let pairs: usize = pairs.map(|(name, value)| name.len() + value.len() + 5).sum();
+    pairs + values.correlation_data.as_ref().map_or(0, Bytes::len) + 64
 }
 
 /// Why a frame of verdicts is of no use.
@@ -125,7 +157,8 @@ fn is_all_passing(frame: &[u8], count: usize) -> bool {
             head[0] == VERSION
                 && head[1..] == len_bytes(count)
                 && verdicts.len() == count
-                && verdicts.iter().all(|&verdict| verdict == PASS)
+                // Without a way out before the end: then it is done many bytes at a time.
+                && verdicts.iter().fold(PASS, |all, verdict| all | verdict) == PASS
         })
 }
 
@@ -297,7 +330,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use hookwire_hooks::ClientKey;
-    use hookwire_protocol::{PublishProperties, PublishPropertyValues, TopicName};
+    use hookwire_protocol::{PublishProperties, TopicName};
 
     use super::*;
 
@@ -335,7 +368,8 @@ mod tests {
             ..message(Source::Plugin { hops: 3 })
         };
         let mut out = vec![9; 100];
-        encode(&[&client, &will, &plugin], ALL, &mut out);
+        let framed = encode(&[&client, &will, &plugin], ALL, 1 << 10, &mut out);
+        assert_eq!(framed, Framed { messages: 3, hops: 3 });
 
         let mut expected = vec![1, 3, 0, 0, 0];
         expected.extend([
@@ -370,6 +404,7 @@ mod tests {
                 payload: false,
                 properties: false,
             },
+            1 << 10,
             &mut out,
         );
         let mut expected = vec![1, 1, 0, 0, 0];
@@ -386,6 +421,19 @@ mod tests {
                 }
             )
         );
+    }
+
+    #[test]
+    fn a_frame_ends_before_it_is_too_long() {
+        let message = message(Source::Admin);
+        let len = approximate_len(&message, ALL);
+        let mut out = Vec::new();
+        for (bytes_max, fit) in [(0, 1), (len, 1), (2 * len - 1, 1), (2 * len, 2), (9 * len, 3)] {
+            let framed = encode(&[&message; 3], ALL, bytes_max, &mut out);
+            assert_eq!(framed.messages, fit, "{bytes_max}");
+            assert_eq!(out[1..5], len_bytes(fit));
+            assert_eq!(out.len(), HEAD_BYTES + fit * len);
+        }
     }
 
     /// A frame with one verdict.

@@ -21,16 +21,11 @@ use crate::guest::{Budget, Guest};
 use crate::ticker::Meter;
 use crate::{LoadError, Powers};
 
-/// Capacity that the buffer for frames keeps between calls; a rare large run must not hold its memory for ever.
-const FRAME_BYTES_KEPT: usize = 64 << 10;
-
 /// An instance that can be asked.
 pub(crate) struct Instance {
     store: Store<Guest>,
     /// Boxed, so that an instance is cheap to move in and out of the pool.
     exports: Box<Exports>,
-    /// Buffer for the frames of batch calls.
-    pub(crate) frame: Vec<u8>,
     /// How long the call that it is lent to had to wait for it; the call takes it from here.
     pub(crate) waited_for: Duration,
 }
@@ -40,7 +35,6 @@ impl Instance {
         Self {
             store,
             exports: Box::new(exports),
-            frame: Vec::new(),
             waited_for: Duration::ZERO,
         }
     }
@@ -103,14 +97,6 @@ impl Instance {
             let messages = mem::take(&mut guest.outbox.messages);
             guest.services.publish(messages);
         }
-    }
-
-    /// Gives the buffer back after a call.
-    pub(crate) fn keep_frame(&mut self, mut frame: Vec<u8>) {
-        if frame.capacity() > FRAME_BYTES_KEPT {
-            frame = Vec::new();
-        }
-        self.frame = frame;
     }
 
     /// Bytes of linear memory that it has by now.

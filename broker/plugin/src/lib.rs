@@ -53,6 +53,7 @@ mod error;
 mod executor;
 mod failure;
 mod frame;
+mod frame_buffer;
 mod guest;
 mod histogram;
 mod hook;

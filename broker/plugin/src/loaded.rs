@@ -21,9 +21,10 @@ use wasmtime::component::Component;
 use crate::breaker::{Breaker, Change};
 use crate::comparisons::Comparisons;
 use crate::deliveries::Deliveries;
+use crate::frame::{self, Framed};
 use crate::guest::Budget;
 use crate::hook::batch::BatchFailure;
-use crate::hook::lifecycle::{Interests, matches_any};
+use crate::hook::lifecycle::{Interests, MessageInterest, matches_any};
 use crate::hook::{
     authenticate, authenticate_enhanced, authorize, control, events, lifecycle, on_publish, on_subscribe,
     on_unsubscribe, on_will, route,
@@ -34,7 +35,7 @@ use crate::pool::Pool;
 use crate::run::RunLength;
 use crate::services::Services;
 use crate::stats::{HookCounters, HookStats, VerdictIndex};
-use crate::{InstanceStats, Mode, PluginSpec, PluginState, PluginStats, clock, digest, frame};
+use crate::{InstanceStats, Mode, PluginSpec, PluginState, PluginStats, clock, digest, frame_buffer};
 
 /// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.
 ///
@@ -342,30 +343,55 @@ impl LoadedPlugin {
         }
     }
 
-    /// How many messages from the front go into one call.
-    fn run_len(&self, messages: &[&Message]) -> usize {
-        // A circuit that is not closed lets one call through: better one of one message, whose failure is its own.
-        if !self.batch || !self.breaker(Hook::OnPublish).is_closed() {
-            return 1;
-        }
-        let limits = self.services.limits();
-        let shown = self.interests.on_publish.shown;
-        let mut bytes = 0;
-        let fits = messages.iter().take(self.run_length.max()).take_while(|message| {
-            bytes += frame::approximate_len(message, shown);
-            bytes <= limits.batch_bytes_max
-        });
-        fits.count().max(1)
+    /// Which messages it wants at a hook; none where it has no hook that messages meet.
+    fn interest(&self, hook: Hook) -> Option<&MessageInterest> {
+        let interest = match hook {
+            Hook::OnPublish => &self.interests.on_publish,
+            Hook::Route => &self.interests.route,
+            Hook::Deliver => &self.interests.deliver,
+            Hook::Authenticate
+            | Hook::AuthenticateEnhanced
+            | Hook::Authorize
+            | Hook::OnSubscribe
+            | Hook::OnUnsubscribe
+            | Hook::OnWill
+            | Hook::Events
+            | Hook::Control => return None,
+        };
+        self.hooks.contains(hook).then_some(interest)
     }
 
-    /// One verdict for each message of a run, in one call if possible.
-    fn judge(&self, run: &[&Message], verdicts: &mut Verdicts) {
-        if run.len() == 1 {
-            verdicts.push(self.judge_one(run[0]));
-            return;
+    /// How many messages may go into one call.
+    fn run_len_max(&self) -> usize {
+        // A circuit that is not closed lets one call through: better one of one message, whose failure is its own.
+        if self.batch && self.breaker(Hook::OnPublish).is_closed() {
+            self.run_length.max()
+        } else {
+            1
         }
+    }
+
+    /// One verdict for each of some messages from the front, in one call if possible.
+    fn judge(&self, messages: &[&Message], verdicts: &mut Verdicts) {
+        let messages = &messages[..messages.len().min(self.run_len_max())];
+        if let [message] = messages {
+            return verdicts.push(self.judge_one(message));
+        }
+        let shown = self.interests.on_publish.shown;
+        let bytes_max = self.services.limits().batch_bytes_max;
+        frame_buffer::lend(|question| {
+            let framed = frame::encode(messages, shown, bytes_max, question);
+            match &messages[..framed.messages] {
+                [message] => verdicts.push(self.judge_one(message)),
+                run => self.judge_run(run, question, framed, verdicts),
+            }
+        });
+    }
+
+    /// One verdict for each message of a run, whose frame is `question`.
+    fn judge_run(&self, run: &[&Message], question: &[u8], framed: Framed, verdicts: &mut Verdicts) {
         self.counters(Hook::OnPublish).batch(run.len());
-        match self.ask_batch(run) {
+        match self.ask_batch(question, framed) {
             Ok(answers) => {
                 self.run_length.in_time(run.len());
                 self.counters(Hook::OnPublish).messages(run.len());
@@ -414,7 +440,10 @@ impl LoadedPlugin {
                 at_once(on_publish::ask(instance, budget, message, shown))
             })
         } else {
-            only_one(self.ask_batch(&[message]))
+            frame_buffer::lend(|question| {
+                let framed = self.frame_of_one(message, question);
+                only_one(self.ask_batch(question, framed))
+            })
         };
         self.counted(Hook::OnPublish, verdict, on_publish::index)
     }
@@ -422,28 +451,32 @@ impl LoadedPlugin {
     /// As [`judge_one`](Self::judge_one), of a plugin that may wait.
     fn judge_waiting(self: &Arc<Self>, message: Message) -> Pending<Result<Verdict, Failure>> {
         let (budget, shown) = (self.slow(), self.interests.on_publish.shown);
-        let typed = self.typed;
+        let plugin = Arc::clone(self);
         self.ask_waiting(
             Hook::OnPublish,
             budget,
             move |instance| {
                 Box::pin(async move {
-                    if typed {
+                    if plugin.typed {
                         return on_publish::ask(instance, budget, &message, shown).await;
                     }
-                    let verdicts = on_publish::ask_batch(instance, budget, &[&message], shown).await;
-                    only_one(verdicts)
+                    let mut question = Vec::new();
+                    let framed = plugin.frame_of_one(&message, &mut question);
+                    only_one(on_publish::ask_batch(instance, budget, &question, framed).await)
                 })
             },
             |plugin, answer| plugin.counted(Hook::OnPublish, answer, on_publish::index),
         )
     }
 
-    fn ask_batch(&self, run: &[&Message]) -> Result<Verdicts, BatchFailure> {
-        let shown = self.interests.on_publish.shown;
+    fn frame_of_one(&self, message: &Message, out: &mut Vec<u8>) -> Framed {
+        frame::encode(&[message], self.interests.on_publish.shown, usize::MAX, out)
+    }
+
+    fn ask_batch(&self, question: &[u8], framed: Framed) -> Result<Verdicts, BatchFailure> {
         let budget = self.quick();
         self.ask(Hook::OnPublish, budget, |instance| {
-            at_once(on_publish::ask_batch(instance, budget, run, shown))
+            at_once(on_publish::ask_batch(instance, budget, question, framed))
         })
     }
 }
@@ -493,20 +526,13 @@ impl Plugin for LoadedPlugin {
 
     /// What the plugin asked for and what the operator leaves it: both must want the topic.
     fn wants_topic(&self, hook: Hook, topic: &TopicName) -> bool {
-        let interest = match hook {
-            Hook::OnPublish => &self.interests.on_publish,
-            Hook::Route => &self.interests.route,
-            Hook::Deliver => &self.interests.deliver,
-            Hook::Authenticate
-            | Hook::AuthenticateEnhanced
-            | Hook::Authorize
-            | Hook::OnSubscribe
-            | Hook::OnUnsubscribe
-            | Hook::OnWill
-            | Hook::Events
-            | Hook::Control => return false,
-        };
-        self.hooks.contains(hook) && interest.wants(topic) && matches_any(&self.spec.topics, topic)
+        let interest = self.interest(hook);
+        interest.is_some_and(|interest| interest.wants(topic)) && matches_any(&self.spec.topics, topic)
+    }
+
+    fn wants_every_topic(&self, hook: Hook) -> bool {
+        let interest = self.interest(hook);
+        self.spec.topics.is_empty() && interest.is_some_and(MessageInterest::is_of_every_topic)
     }
 
     fn authenticate(self: Arc<Self>, who: Arc<Credentials>) -> Pending<Result<Authentication, Failure>> {
@@ -595,11 +621,8 @@ impl Plugin for LoadedPlugin {
     /// all of them fail.
     fn on_publish(&self, messages: &[&Message]) -> Verdicts {
         let mut verdicts = Verdicts::default();
-        let mut rest = messages;
-        while !rest.is_empty() {
-            let (run, behind) = rest.split_at(self.run_len(rest));
-            self.judge(run, &mut verdicts);
-            rest = behind;
+        while verdicts.len() < messages.len() {
+            self.judge(&messages[verdicts.len()..], &mut verdicts);
         }
         verdicts
     }

@@ -1,13 +1,12 @@
 //! `deliver` and `deliver-batch`: what one recipient gets of a message.
 
-use std::mem;
-
 use hookwire_hooks::{DeliverDecision, Failure, Parcel};
 
 use super::batch::BatchFailure;
 use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::hooks::deliver as wit;
 use crate::delivery_frame;
+use crate::frame_buffer;
 use crate::guest::Budget;
 use crate::instance::{Instance, exported};
 use crate::power::{Power, Powers};
@@ -38,13 +37,13 @@ pub(crate) fn ask_batch(
     shown: Shown,
 ) -> Result<Vec<DeliverDecision>, BatchFailure> {
     let hops = parcels.iter().map(|parcel| parcel.message.source.hops()).max();
-    let mut question = mem::take(&mut instance.frame);
-    delivery_frame::encode(parcels, shown, &mut question);
-    let answer = instance.call(budget.with_hops(hops.unwrap_or(0)), |exports, store| {
-        exported(&exports.deliver_batch)?.call_deliver_batch(store, &question)
-    });
-    instance.keep_frame(question);
-    let decisions = delivery_frame::decode(answer?, parcels.len())?;
+    let answer = frame_buffer::lend(|question| {
+        delivery_frame::encode(parcels, shown, question);
+        instance.call(budget.with_hops(hops.unwrap_or(0)), |exports, store| {
+            exported(&exports.deliver_batch)?.call_deliver_batch(store, question)
+        })
+    })?;
+    let decisions = delivery_frame::decode(answer, parcels.len())?;
     Ok(instance.permitted(decisions, |decisions| decisions.iter().map(powers).collect())?)
 }
 

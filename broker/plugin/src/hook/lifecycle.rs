@@ -34,6 +34,10 @@ pub(crate) struct MessageInterest {
 }
 
 impl MessageInterest {
+    pub(crate) fn is_of_every_topic(&self) -> bool {
+        self.filters.is_none()
+    }
+
     pub(crate) fn wants(&self, topic: &TopicName) -> bool {
         let matches_one = |filters: &Vec<TopicFilter>| filters.iter().any(|filter| filter.matches(topic));
         self.filters.as_ref().is_none_or(matches_one)

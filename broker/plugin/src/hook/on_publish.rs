@@ -1,13 +1,11 @@
 //! `on-publish` and `on-publish-batch`: what becomes of a message.
 
-use std::mem;
-
 use hookwire_hooks::{Failure, Message, Verdict, Verdicts};
 
 use super::batch::BatchFailure;
 use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::imports::types as wit;
-use crate::frame;
+use crate::frame::{self, Framed};
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
 use crate::power::{Power, Powers};
@@ -32,28 +30,19 @@ pub(crate) async fn ask(
     instance.permitted(verdict(answer)?, powers)
 }
 
-/// Asks about many messages in one call. A message that this plugin publishes meanwhile is an answer to the one that
-/// comes from furthest away.
+/// Asks about the messages of a frame in one call. A message that this plugin publishes meanwhile is an answer to the one
+/// that comes from furthest away.
 pub(crate) async fn ask_batch(
     instance: &mut Instance,
     budget: Budget,
-    messages: &[&Message],
-    shown: Shown,
+    question: &[u8],
+    framed: Framed,
 ) -> Result<Verdicts, BatchFailure> {
-    let hops = messages
-        .iter()
-        .map(|message| message.source.hops())
-        .max()
-        .unwrap_or(0);
-    let mut question = mem::take(&mut instance.frame);
-    frame::encode(messages, shown, &mut question);
-    let (exports, store) = instance.begin(budget.with_hops(hops));
+    let (exports, store) = instance.begin(budget.with_hops(framed.hops));
     let function = present(&exports.on_publish_batch)?.func_on_publish_batch();
-    let answer = enter(store, function, (&question[..],)).await;
-    let answer = instance.finish(answer);
-    instance.keep_frame(question);
-    let (answer,) = answer?;
-    let verdicts = frame::decode(answer, messages.len())?;
+    let answer = enter(store, function, (question,)).await;
+    let (answer,) = instance.finish(answer)?;
+    let verdicts = frame::decode(answer, framed.messages)?;
     Ok(instance.permitted(verdicts, powers_of_run)?)
 }
 
