@@ -47,7 +47,7 @@ pub fn session(key: u64, now: Instant) -> Session {
     let (key, grant) = (ClientKey(key), Grant::default());
     let admission = Admission::settle(key, &connect, &identity, &grant, &config.limits, &config.session)
         .expect("an acceptable CONNECT");
-    let mut session = Session::new(client_id, admission.terms.clone());
+    let mut session = Session::new(admission.terms.clone());
     session.attach(now, admission.terms, &admission.connack);
     session
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use bytestring::ByteString;
 use hookwire_hooks::{
     Access, AccessDecision, Action, AuthenticationOutcome, ClientFacts, ClientKey, Credentials, Denial,
@@ -57,7 +57,7 @@ pub struct Connected {
     pub link: Arc<Link>,
     /// Its CONNACK, until the connection's task has taken over from the session what is to be written: whoever takes the session over
     /// before that is not the first to speak. [MQTT-3.2.0-1]
-    pub greeting: Option<Bytes>,
+    pub greeting: Option<Box<[u8]>>,
     /// Who it is, and what it may do.
     pub standing: Standing,
     /// Its keep alive.
@@ -68,12 +68,12 @@ pub struct Connected {
     pub packet_bytes_max: usize,
     /// Largest packet that it takes.
     pub client_packet_bytes_max: usize,
-    /// Bytes that may wait to be written to it.
-    pub outbox_bytes_max: usize,
+    /// The settings that it was accepted with.
+    pub settings: Arc<Settings>,
     /// MQTT version.
     pub version: Version,
-    /// What it may publish.
-    pub rate: RateSettings,
+    /// How much it may send; `None` where that is not limited.
+    pub rate: Option<Box<RateSettings>>,
     /// How it authenticates again; `None` where its CONNECT named no method.
     pub enrolment: Option<Box<Enrolment>>,
 }
@@ -86,7 +86,7 @@ pub struct Candidate {
     admission: Admission,
     packet_bytes_max: usize,
     expires_in: Option<Duration>,
-    rate: RateSettings,
+    rate: Option<Box<RateSettings>>,
     enrolment: Option<Box<Enrolment>>,
     settings: Arc<Settings>,
 }
@@ -228,13 +228,13 @@ impl Broker {
             key,
             client,
             link,
-            greeting: Some(greeting.freeze()),
+            greeting: Some(greeting[..].into()),
             standing,
             keep_alive: KeepAlive::new(keep_alive_secs, now),
             expires_at: candidate.expires_in.map(|left| now + left),
             packet_bytes_max: candidate.packet_bytes_max,
             client_packet_bytes_max: admission.terms.packet_bytes_max,
-            outbox_bytes_max: settings.limits.outbox_bytes_max,
+            settings,
             version: connect.version,
             rate: candidate.rate,
             enrolment: candidate.enrolment,
@@ -338,7 +338,7 @@ impl Broker {
         let Some(client) = predecessor.filter(|client| !self.is_foreign(client, standing)) else {
             return;
         };
-        let mut departed = std::pin::pin!(client.departed.notified());
+        let mut departed = std::pin::pin!(client.departed().notified());
         departed.as_mut().enable();
         let link = client.session().link().cloned();
         if let Some(link) = link {
@@ -524,7 +524,7 @@ impl Broker {
             .0
             .next_session
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let mut session = Session::new(client_id.clone(), admission.terms.clone());
+        let mut session = Session::new(admission.terms.clone());
         if let Some(durable) = self.durable() {
             session = session.with_ledger(Arc::clone(durable.ledger()));
             if !admission.terms.expiry.is_zero() {
@@ -546,7 +546,7 @@ impl Broker {
     /// subscriptions.
     pub(super) fn end_session(&self, by_id: &mut ById<'_>, client: &Arc<Client>) -> Vec<Delivered> {
         let mut session = client.session();
-        let client_id = session.client_id().clone();
+        let Standing { facts, .. } = client.standing();
         let filters: Vec<ByteString> = session
             .subscriptions()
             .map(|(filter, _)| filter.clone())
@@ -555,10 +555,10 @@ impl Broker {
         session.end();
         drop(session);
         if by_id
-            .get(&client_id)
+            .get(&facts.client_id)
             .is_some_and(|other| Arc::ptr_eq(other, client))
         {
-            by_id.remove(&client_id);
+            by_id.remove(&facts.client_id);
         }
         self.0.registry.forget_key(client.key());
         for filter in filters {
@@ -594,15 +594,17 @@ fn packet_bytes_max(grant: &Grant, settings: &Settings) -> usize {
 }
 
 /// How fast a client may send: of two limits the lower one, and 0 is none.
-fn rate(grant: &Grant, configured: RateSettings) -> RateSettings {
+fn rate(grant: &Grant, configured: RateSettings) -> Option<Box<RateSettings>> {
     let bytes = grant
         .max_bytes_per_second
         .map(|max| usize::try_from(max).unwrap_or(usize::MAX));
-    RateSettings {
+    let rate = RateSettings {
         messages_per_second_max: lower(configured.messages_per_second_max, grant.max_messages_per_second),
         bytes_per_second_max: lower(configured.bytes_per_second_max, bytes),
         ..configured
-    }
+    };
+    let is_limited = rate.messages_per_second_max > 0 || rate.bytes_per_second_max > 0;
+    is_limited.then(|| Box::new(rate))
 }
 
 fn lower<N: Ord + Default + Copy>(configured: N, granted: Option<N>) -> N {

@@ -311,7 +311,7 @@ impl Broker {
         now: Instant,
     ) -> (AccessDecision, Option<Basis>) {
         // Who it is, is looked at behind the lock: with what is forgotten when it is somebody else, so are answers about whom it was.
-        let mut memo = client.deliveries.lock();
+        let mut memo = client.deliveries();
         let mut asked = Access {
             client: client.key(),
             action: Action::Deliver,

@@ -59,7 +59,7 @@ impl Broker {
         let mut bequeathed = Vec::new();
         if let Some(detached) = &detached {
             self.set_online(client, false);
-            client.departed.notify_waiters();
+            client.has_departed();
             if departure.reason == DisconnectReason::SessionTakenOver {
                 self.emit(key, &client_id, || EventKind::SessionTakenOver);
             }

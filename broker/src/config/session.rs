@@ -60,7 +60,7 @@ pub(super) fn read(mut section: Section<'_>) -> SessionSettings {
     section.set(
         "inflight_bytes_max",
         &mut session.inflight_bytes_max,
-        size(1 << 10..=1 << 40),
+        size(1 << 10..=1 << 30),
     );
     section.set(
         "queue_messages_max",

@@ -1,7 +1,6 @@
 //! How many connections one address has, and how fast it opens them.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
@@ -16,8 +15,8 @@ const BURST: Duration = Duration::from_secs(1);
 const REMEMBERED_MAX: usize = 64 * 1024;
 
 /// All addresses with connections.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, Visitor, std::hash::RandomState>>>);
+#[derive(Debug, Default)]
+pub(super) struct Addresses(Mutex<HashMap<Network, Visitor, std::hash::RandomState>>);
 
 #[derive(Debug)]
 struct Visitor {
@@ -26,25 +25,25 @@ struct Visitor {
     paid_until: Instant,
 }
 
-/// One connection of an address, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Visit {
-    addresses: Addresses,
-    address: IpAddr,
+/// Whose connections are counted together: whoever has one IPv6 address has the 64 bits behind it, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Network {
+    V4(u32),
+    V6(u64),
 }
 
 impl Addresses {
-    /// Counts a connection.
+    /// Counts a connection, until its network is said to be left.
     ///
     /// # Errors
     /// The limit that it is above.
-    pub(super) fn admit(&self, address: IpAddr, limits: &Limits, now: Instant) -> Result<Visit, Limit> {
-        let address = network_of(address);
+    pub(super) fn admit(&self, address: IpAddr, limits: &Limits, now: Instant) -> Result<Network, Limit> {
+        let network = Network::of(address);
         let mut visitors = self.0.lock();
         if visitors.len() >= REMEMBERED_MAX {
             visitors.retain(|_, visitor| visitor.connections > 0 || visitor.paid_until > now);
         }
-        let visitor = visitors.entry(address).or_insert(Visitor {
+        let visitor = visitors.entry(network).or_insert(Visitor {
             connections: 0,
             paid_until: now,
         });
@@ -61,30 +60,26 @@ impl Addresses {
             visitor.paid_until = paid_until;
         }
         visitor.connections += 1;
-        Ok(Visit {
-            addresses: self.clone(),
-            address,
-        })
+        Ok(network)
     }
-}
 
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let mut visitors = self.addresses.0.lock();
-        if let Some(visitor) = visitors.get_mut(&self.address) {
+    /// A connection has ended.
+    pub(super) fn leave(&self, network: Network) {
+        if let Some(visitor) = self.0.lock().get_mut(&network) {
             visitor.connections -= 1;
         }
     }
 }
 
-/// Whoever has one IPv6 address has the 64 bits behind it, too.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+impl Network {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self::V6(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+            }
         }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -107,14 +102,14 @@ mod tests {
         let now = clock::now();
         let admit = |text| addresses.admit(address(text), &limits, now);
         let first = admit("2001:db8::1").expect("room");
-        let _second = admit("2001:db8::2").expect("room");
+        admit("2001:db8::2").expect("room");
         assert_eq!(
             admit("2001:db8::3").unwrap_err(),
             Limit::ConnectionsPerAddressMax,
             "of one /64"
         );
         assert!(admit("2001:db8:0:1::1").is_ok(), "another network");
-        drop(first);
+        addresses.leave(first);
         assert!(admit("2001:db8::4").is_ok());
     }
 

@@ -1,64 +1,42 @@
 //! The task of one connection: it reads, lets the broker handle runs of packets, and writes what the session
 //! has for the client.
 
+mod ending;
+mod input;
 mod output;
+mod serving;
 
-use std::future::poll_fn;
 use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use hookwire_hooks::{Denial, EnhancedOutcome, WillCause};
-use hookwire_protocol::{
-    Auth, AuthReason, ConnectReason, DecodeError, Decoder, Disconnect, DisconnectReason, FrameHeader, Packet,
-    PacketId, PacketType, Publish, PublishReason, Subscribe,
-};
-use tokio::io::AsyncWriteExt;
+use hookwire_hooks::{Denial, EnhancedOutcome};
+use hookwire_protocol::{Auth, AuthReason, ConnectReason, DisconnectReason, Packet, Subscribe};
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
+use super::Stream;
 use super::exchange::{auth, too_large};
-use super::hearing::{Heard, Hearing, Held};
+use super::hearing::{Heard, Held};
 use super::rate::Rate;
 use super::read_buffer::ReadBuffer;
 use super::reauthentication::Reauthentication;
-use super::{Stream, writer};
-use crate::broker::{Broker, Connected, Departure, Publisher, Stop, refused};
+use crate::broker::{Broker, Connected, Stop, refused};
 use crate::clock;
 use crate::config::RateExcess;
-use crate::metrics::{Limit, Tally};
-use crate::session::{Closure, Delivered, Ending, Farewell, Outbox, Session, Violation};
+use crate::metrics::Tally;
+use crate::session::{Closure, Delivered, Outbox, Session, Violation};
+use ending::End;
+use input::Input;
+
+pub(super) use serving::Serving;
 
 /// PUBLISH packets judged and routed in one go, a fraction of a millisecond's work. With half as many each message costs 6 % more,
 /// and 10 % where a plugin looks at it; twice as many save little and keep others waiting.
 const RUN_MAX: usize = 256;
-/// How long a client is given to take its DISCONNECT.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Why a connection ends.
-#[derive(Debug)]
-enum End {
-    /// DISCONNECT from the client.
-    Disconnect(Disconnect),
-    /// The socket was closed or failed.
-    Lost(String),
-    /// Nothing was heard for too long.
-    KeepAlive,
-    /// The client did not take what was written to it.
-    Stalled,
-    /// The time that its admission was granted for is over.
-    Expired,
-    /// Bytes that are no packet.
-    Malformed(DecodeError),
-    /// Packets that must not come.
-    Stop(Stop),
-    /// Somebody else in the broker ended it.
-    Closed(Closure),
-}
-
 /// What the task was woken for.
 enum Wakeup {
     Input,
@@ -70,94 +48,82 @@ enum Wakeup {
     End(End),
 }
 
+/// There are as many of these as there are connections: what few of them have, or not all the time, is behind a pointer.
 pub(super) struct Connection<S> {
     stream: S,
     broker: Broker,
     connected: Connected,
-    rate: Rate,
-    /// What was read and written since it was last added to the broker's counts.
-    tally: Tally,
-    decoder: Decoder,
-    buffer: ReadBuffer,
-    /// Whole packets that were read and not handled yet.
-    chunk: Bytes,
-    at: usize,
+    input: Option<Box<Input>>,
     out: Outbox,
+    /// Bytes written since they were last added to the broker's counts.
+    bytes_sent: u64,
     has_backlog: bool,
-    /// Of a client that has published: most only listen.
-    publisher: Option<Box<Publisher>>,
-    run: Vec<Publish>,
-    /// Acknowledgements of QoS 1 that follow each other, handled in one go.
-    acks: Vec<(PacketId, PublishReason)>,
     timer: Pin<Box<Sleep>>,
-    /// Not read before this time, since a policy throttles the client.
-    paused_until: Option<Instant>,
     /// Since when the socket takes nothing.
     stalled_at: Option<Instant>,
+    restraint: Option<Box<Restraint>>,
+}
+
+/// What keeps a client from going on as it likes.
+#[derive(Default)]
+struct Restraint {
+    rate: Option<Rate>,
+    /// Not read before this time, since it sends too much or a policy throttles it.
+    paused_until: Option<Instant>,
     reauthentication: Reauthentication,
-    /// Policies that the client's input waits for.
-    hearing: Hearing,
 }
 
 impl<S: Stream> Connection<S> {
-    pub(super) fn new(stream: S, broker: Broker, connected: Connected, buffer: ReadBuffer) -> Self {
-        let mut limits = broker.settings().limits.decode.clone();
-        limits.packet_bytes_max = limits.packet_bytes_max.min(connected.packet_bytes_max);
+    pub(super) fn new(stream: S, broker: Broker, mut connected: Connected, buffer: ReadBuffer) -> Self {
+        // The CONNECT.
+        broker.metrics().traffic.add(&Tally {
+            connections: 1,
+            packets_received: 1,
+            ..Tally::default()
+        });
+        let now = clock::now();
+        let restraint = connected.rate.take().map(|settings| Restraint {
+            rate: Some(Rate::new(*settings, now)),
+            ..Restraint::default()
+        });
+        // What came right behind the CONNECT.
+        let is_behind = !buffer.filled().is_empty();
+        let input = is_behind.then(|| Box::new(Input::new(&connected, buffer)));
         let mut connection = Self {
             stream,
             broker,
-            decoder: Decoder {
-                version: connected.version,
-                limits,
-            },
-            buffer,
-            chunk: Bytes::new(),
-            at: 0,
-            out: Outbox::default(),
-            has_backlog: false,
-            publisher: None,
-            run: Vec::new(),
-            acks: Vec::new(),
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            paused_until: None,
-            stalled_at: None,
-            rate: Rate::new(connected.rate, clock::now()),
-            // The CONNECT.
-            tally: Tally {
-                connections: 1,
-                packets_received: 1,
-                ..Tally::default()
-            },
-            reauthentication: Reauthentication::default(),
-            hearing: Hearing::default(),
             connected,
+            input,
+            out: Outbox::default(),
+            bytes_sent: 0,
+            has_backlog: false,
+            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            stalled_at: None,
+            restraint: restraint.map(Box::new),
         };
         connection.arm();
         connection
     }
 
-    /// Runs until the connection ends, for whatever reason. It stays in its box: a future that held it would have room for it
-    /// once for each way in which it is passed on.
-    pub(super) async fn run(mut self: Box<Self>) {
-        // What came right behind the CONNECT is there already.
-        let mut handled = self.cut_packets().and_then(|()| self.handle_packets());
-        let end = loop {
-            if let Err(end) = handled {
-                break end;
-            }
-            if self.at < self.chunk.len() {
-                // More of the same client waits; others first.
-                tokio::task::yield_now().await;
-            }
-            handled = match poll_fn(|cx| self.poll(cx)).await {
-                Wakeup::Input => self.cut_packets().and_then(|()| self.handle_packets()),
+    /// Serves until the connection ends, for whatever reason.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let handled = match ready!(self.poll(cx)) {
+                Wakeup::Input => self.handle_input(),
                 Wakeup::Timer => self.handle_timer(),
                 Wakeup::Authentication(outcome) => self.handle_outcome(outcome),
                 Wakeup::Heard(heard) => self.handle_heard(heard),
                 Wakeup::End(end) => Err(end),
             };
-        };
-        Box::pin(self.leave(end)).await;
+            if let Err(end) = handled {
+                return Poll::Ready(end);
+            }
+            if self.has_packets() {
+                // More of the same client waits; others first.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                return Poll::Pending;
+            }
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {
@@ -168,14 +134,18 @@ impl<S: Stream> Connection<S> {
         if let Err(error) = self.poll_output(cx) {
             return Poll::Ready(Wakeup::End(End::Lost(error.to_string())));
         }
-        if let Poll::Ready(outcome) = self.reauthentication.poll_outcome(cx) {
+        if let Some(restraint) = &mut self.restraint
+            && let Poll::Ready(outcome) = restraint.reauthentication.poll_outcome(cx)
+        {
             return Poll::Ready(Wakeup::Authentication(outcome));
         }
-        if let Poll::Ready(heard) = self.hearing.poll(cx) {
+        if let Some(input) = &mut self.input
+            && let Poll::Ready(heard) = input.hearing.poll(cx)
+        {
             return Poll::Ready(Wakeup::Heard(heard));
         }
         if self.may_read() {
-            if self.at < self.chunk.len() {
+            if self.has_packets() {
                 return Poll::Ready(Wakeup::Input);
             }
             if let Poll::Ready(read) = self.poll_input(cx) {
@@ -183,96 +153,104 @@ impl<S: Stream> Connection<S> {
             }
         }
         // What the client has sent before is still heard.
-        if self.connected.link.has_successor() && !self.hearing.is_open() {
+        if self.connected.link.has_successor() && !self.is_hearing() {
             return Poll::Ready(Wakeup::End(End::Closed(Closure::taken_over())));
         }
         self.timer.as_mut().poll(cx).map(|()| Wakeup::Timer)
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {
-        match poll_read_buf(Pin::new(&mut self.stream), cx, self.buffer.room()) {
+        let read = match self.stream.poll_readable(cx) {
+            Poll::Ready(()) => {
+                let input = input_of(&mut self.input, &self.connected);
+                poll_read_buf(Pin::new(&mut self.stream), cx, input.buffer.room())
+            }
+            Poll::Pending => Poll::Pending,
+        };
+        match read {
             Poll::Ready(Ok(0)) => Poll::Ready(Wakeup::End(End::Lost("closed by the client".into()))),
             Poll::Ready(Ok(n)) => {
-                self.buffer.was_read(n);
-                self.tally.bytes_received += n as u64;
+                let input = self.input();
+                input.buffer.was_read(n);
+                input.tally.bytes_received += n as u64;
                 Poll::Ready(Wakeup::Input)
             }
             Poll::Ready(Err(error)) => Poll::Ready(Wakeup::End(End::Lost(error.to_string()))),
             Poll::Pending => {
-                self.buffer.rest();
+                self.rest();
                 Poll::Pending
             }
         }
     }
 
+    /// Gives memory back while nothing is expected.
+    fn rest(&mut self) {
+        if let Some(input) = &mut self.input {
+            input.rest();
+            if input.is_blank() {
+                self.input = None;
+            }
+        }
+    }
+
+    fn input(&mut self) -> &mut Input {
+        input_of(&mut self.input, &self.connected)
+    }
+
+    /// Whole packets wait to be handled.
+    fn has_packets(&self) -> bool {
+        self.input.as_ref().is_some_and(|input| input.waiting() > 0)
+    }
+
+    /// Policies are being asked about what the client sent.
+    fn is_hearing(&self) -> bool {
+        self.input.as_ref().is_some_and(|input| input.hearing.is_open())
+    }
+
     /// A client that does not read is not read from; a throttled one has to wait, and so has one whose packets are in
     /// question.
     fn may_read(&self) -> bool {
-        self.paused_until.is_none()
-            && !self.hearing.is_open()
-            && self.out.len() < self.connected.outbox_bytes_max
+        self.paused_until().is_none()
+            && !self.is_hearing()
+            && self.out.len() < self.connected.settings.limits.outbox_bytes_max
     }
 
     // ---- input
 
-    /// Cuts whole packets off what was read.
-    fn cut_packets(&mut self) -> Result<(), End> {
-        if self.at < self.chunk.len() {
-            return Ok(());
+    fn handle_input(&mut self) -> Result<(), End> {
+        if let Some(input) = &mut self.input {
+            input.cut_packets().map_err(End::Malformed)?;
         }
-        let filled = self.buffer.filled();
-        let mut end = 0;
-        loop {
-            let header = match FrameHeader::peek(filled.get(end..).unwrap_or_default()) {
-                Ok(Some(header)) => header,
-                Ok(None) => break,
-                // It is found again when its turn comes: what came before it counts.
-                Err(_) => {
-                    end = filled.len();
-                    break;
-                }
-            };
-            if header.total_len() > self.decoder.limits.packet_bytes_max {
-                // What came before it counts.
-                if end == 0 {
-                    return Err(End::Malformed(DecodeError::PacketTooLarge));
-                }
-                break;
-            }
-            if filled.len() - end < header.total_len() {
-                break;
-            }
-            end += header.total_len();
-        }
-        self.chunk = self.buffer.take(end);
-        self.at = 0;
-        Ok(())
+        self.handle_packets()
     }
 
     /// Handles packets until one run of PUBLISH packets is published or nothing is left.
     fn handle_packets(&mut self) -> Result<(), End> {
-        if self.chunk.is_empty() || self.hearing.is_open() {
+        let Some(input) = &self.input else { return Ok(()) };
+        let waiting = input.waiting();
+        if waiting == 0 || input.hearing.is_open() {
             return Ok(());
         }
         let now = clock::now();
         self.connected.keep_alive.heard(now);
-        let waiting = self.chunk.len() - self.at;
         let mut messages = 0_u32;
         while let Some(packet) = self.next_packet()? {
-            self.tally.packets_received += 1;
+            let input = self.input();
+            input.tally.packets_received += 1;
             match packet {
                 Packet::Publish(publish) => {
+                    input.tally.publishes_received += 1;
+                    input.tally.publish_bytes_received += publish.payload.len() as u64;
                     self.acknowledge()?;
-                    self.tally.publishes_received += 1;
-                    self.tally.publish_bytes_received += publish.payload.len() as u64;
-                    self.run.push(publish);
+                    let run = &mut self.input().run;
+                    run.push(publish);
                     messages += 1;
-                    if self.run.len() >= RUN_MAX {
+                    if run.len() >= RUN_MAX {
                         break;
                     }
                 }
-                Packet::Puback(puback) if self.run.is_empty() && self.acks.len() < RUN_MAX => {
-                    self.acks.push((puback.packet_id, puback.reason));
+                Packet::Puback(puback) if input.run.is_empty() && input.acks.len() < RUN_MAX => {
+                    input.acks.push((puback.packet_id, puback.reason));
                 }
                 other => {
                     self.acknowledge()?;
@@ -280,13 +258,13 @@ impl<S: Stream> Connection<S> {
                     self.handle_in_turn(now, other)?;
                 }
             }
-            if self.hearing.is_open() {
+            if self.is_hearing() {
                 break;
             }
         }
         self.acknowledge()?;
         self.publish(now)?;
-        let left = self.chunk.len() - self.at;
+        let left = self.input().waiting();
         self.charge(now, messages, waiting - left)?;
         self.collect_output();
         Ok(())
@@ -294,11 +272,15 @@ impl<S: Stream> Connection<S> {
 
     /// Counts what was handled towards the client's rates.
     fn charge(&mut self, now: Instant, messages: u32, bytes: usize) -> Result<(), End> {
-        let Some(excess) = self.rate.charge(now, messages, bytes) else {
+        let rate = self
+            .restraint
+            .as_mut()
+            .and_then(|restraint| restraint.rate.as_mut());
+        let Some(excess) = rate.and_then(|rate| rate.charge(now, messages, bytes)) else {
             return Ok(());
         };
         self.broker.metrics().limits.reached(excess.limit);
-        if self.connected.rate.excess == RateExcess::Disconnect {
+        if excess.then == RateExcess::Disconnect {
             return Err(End::Stop(Stop::Policy {
                 reason: DisconnectReason::MessageRateTooHigh,
                 text: None,
@@ -311,32 +293,21 @@ impl<S: Stream> Connection<S> {
     /// Does not read for a while.
     fn pause(&mut self, now: Instant, wait: Duration) {
         let until = now + wait;
-        self.paused_until = self.paused_until.max(Some(until));
+        let paused_until = &mut self.restraint.get_or_insert_default().paused_until;
+        *paused_until = (*paused_until).max(Some(until));
         // It is we who do not listen.
         self.connected.keep_alive.heard(until);
         self.arm();
     }
 
+    fn paused_until(&self) -> Option<Instant> {
+        self.restraint.as_ref()?.paused_until
+    }
+
     fn next_packet(&mut self) -> Result<Option<Packet>, End> {
-        let rest = self.chunk.get(self.at..).unwrap_or_default();
-        let header = match FrameHeader::peek(rest) {
-            Ok(Some(header)) => header,
-            Ok(None) => {
-                self.chunk = Bytes::new();
-                self.at = 0;
-                return Ok(None);
-            }
-            Err(error) => return self.handle_fault(Held::Malformed(error)),
-        };
-        match self.decoder.decode_frame(&self.chunk, self.at, header) {
-            Ok(packet) => {
-                self.at += header.total_len();
-                Ok(Some(packet))
-            }
-            Err(error) => {
-                self.handle_fault(violation_by(header).map_or(Held::Malformed(error), Held::Violation))
-            }
-        }
+        self.input()
+            .next_packet()
+            .or_else(|fault| self.handle_fault(fault))
     }
 
     /// Ends the connection for bytes that must not come, once what came before them is done: it counts.
@@ -344,8 +315,8 @@ impl<S: Stream> Connection<S> {
         let now = clock::now();
         self.acknowledge()?;
         self.publish(now)?;
-        if self.hearing.is_open() {
-            self.hearing.hold(fault);
+        if self.is_hearing() {
+            self.input().hearing.hold(fault);
         } else {
             self.handle_held(now, fault)?;
         }
@@ -361,21 +332,22 @@ impl<S: Stream> Connection<S> {
     }
 
     fn publish(&mut self, now: Instant) -> Result<(), End> {
-        if self.run.is_empty() {
+        let Some(input) = self.input.as_mut().filter(|input| !input.run.is_empty()) else {
             return Ok(());
-        }
+        };
         if self.broker.waits_to_publish(&self.connected) {
-            let publisher = self.publisher.take().unwrap_or_default();
-            let run = mem::take(&mut self.run);
+            let publisher = input.publisher.take().unwrap_or_default();
+            let run = mem::take(&mut input.run);
             let published = self.broker.publish_run_waiting(&self.connected, *publisher, run);
-            self.hearing
+            input
+                .hearing
                 .open(async move { Heard::Published(Box::new(published.await)) });
             return Ok(());
         }
-        let publisher = self.publisher.get_or_insert_default();
+        let publisher = input.publisher.get_or_insert_default();
         let outcome = self
             .broker
-            .publish_run(&self.connected, publisher, now, &mut self.run);
+            .publish_run(&self.connected, publisher, now, &mut input.run);
         self.handle_published(now, outcome)
     }
 
@@ -389,8 +361,8 @@ impl<S: Stream> Connection<S> {
 
     /// Handles a packet once nothing before it is in question.
     fn handle_in_turn(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
-        if self.hearing.is_open() {
-            self.hearing.hold(Held::Packet(packet));
+        if self.is_hearing() {
+            self.input().hearing.hold(Held::Packet(packet));
             return Ok(());
         }
         self.handle(now, packet)
@@ -403,7 +375,7 @@ impl<S: Stream> Connection<S> {
         self.connected.keep_alive.heard(now);
         match heard {
             Heard::Published(published) => {
-                self.publisher = Some(Box::new(published.publisher));
+                self.input().publisher = Some(Box::new(published.publisher));
                 self.handle_published(now, published.outcome)?;
             }
             Heard::Consulted(subscribe, consulted) => self
@@ -411,7 +383,7 @@ impl<S: Stream> Connection<S> {
                 .subscribe_consulted(&self.connected, now, &subscribe, consulted)
                 .map_err(End::Stop)?,
         }
-        if let Some(held) = self.hearing.take_held() {
+        if let Some(held) = self.input().hearing.take_held() {
             self.handle_held(now, held)?;
         }
         self.handle_packets()?;
@@ -423,7 +395,8 @@ impl<S: Stream> Connection<S> {
     fn subscribe(&mut self, now: Instant, subscribe: Subscribe) -> Result<(), End> {
         if self.broker.waits_to_subscribe(&self.connected) {
             let consulted = self.broker.consult(&self.connected, &subscribe);
-            self.hearing
+            self.input()
+                .hearing
                 .open(async move { Heard::Consulted(Box::new(subscribe), consulted.await) });
             return Ok(());
         }
@@ -435,7 +408,7 @@ impl<S: Stream> Connection<S> {
     fn handle(&mut self, now: Instant, packet: Packet) -> Result<(), End> {
         match packet {
             Packet::Puback(puback) => {
-                self.acks.push((puback.packet_id, puback.reason));
+                self.input().acks.push((puback.packet_id, puback.reason));
                 return self.acknowledge();
             }
             Packet::Pubrec(pubrec) => {
@@ -456,7 +429,7 @@ impl<S: Stream> Connection<S> {
             Packet::Disconnect(disconnect) => return Err(End::Disconnect(disconnect)),
             Packet::Connect(_) => return Err(violation(Violation::SecondConnect)),
             Packet::Auth(auth) => return self.handle_auth(now, *auth),
-            Packet::Publish(publish) => self.run.push(publish),
+            Packet::Publish(publish) => self.input().run.push(publish),
             Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
                 return Err(violation(Violation::ServerPacket));
             }
@@ -473,14 +446,14 @@ impl<S: Stream> Connection<S> {
 
     /// Handles the acknowledgements that were read.
     fn acknowledge(&mut self) -> Result<(), End> {
-        if self.acks.is_empty() {
+        let Some(input) = self.input.as_mut().filter(|input| !input.acks.is_empty()) else {
             return Ok(());
-        }
+        };
         let mut taken = Vec::new();
         let is_told = self.broker.wants_acked();
         let mut outcome = Ok(());
         if let Some(mut session) = self.connected.client.session_of(self.connected.key) {
-            for &(packet_id, reason) in &self.acks {
+            for &(packet_id, reason) in &input.acks {
                 match session.handle_puback(packet_id, reason) {
                     Ok(delivered) => taken.extend(delivered.filter(|_| is_told)),
                     Err(broken) => {
@@ -490,7 +463,7 @@ impl<S: Stream> Connection<S> {
                 }
             }
         }
-        self.acks.clear();
+        input.acks.clear();
         for delivered in &taken {
             self.broker.report_acked(&self.connected.client, delivered);
         }
@@ -514,7 +487,9 @@ impl<S: Stream> Connection<S> {
 
     fn handle_auth(&mut self, now: Instant, auth: Auth) -> Result<(), End> {
         let enrolment = self.connected.enrolment.as_deref();
-        self.reauthentication
+        self.restraint
+            .get_or_insert_default()
+            .reauthentication
             .handle_auth(&self.broker, enrolment, now, auth)
             .map_err(End::Stop)?;
         self.arm();
@@ -524,7 +499,9 @@ impl<S: Stream> Connection<S> {
     fn handle_outcome(&mut self, outcome: EnhancedOutcome) -> Result<(), End> {
         match outcome {
             EnhancedOutcome::Challenge(data, exchange) => {
-                self.reauthentication
+                self.restraint
+                    .get_or_insert_default()
+                    .reauthentication
                     .wait(&self.broker, exchange)
                     .map_err(End::Stop)?;
                 self.say_auth(AuthReason::ContinueAuthentication, Some(data))?;
@@ -534,7 +511,7 @@ impl<S: Stream> Connection<S> {
                 self.broker
                     .renew(&mut self.connected, &grant, now)
                     .map_err(End::Stop)?;
-                if let Some(publisher) = &mut self.publisher {
+                if let Some(publisher) = self.input.as_mut().and_then(|input| input.publisher.as_mut()) {
                     publisher.forget_access();
                 }
                 self.say_auth(AuthReason::Success, data)?;
@@ -556,7 +533,7 @@ impl<S: Stream> Connection<S> {
             return Err(End::Stop(refused(too_large())));
         }
         packet.encode(version, self.out.tail());
-        self.tally.packets_sent += 1;
+        self.input().tally.packets_sent += 1;
         Ok(())
     }
 
@@ -569,15 +546,19 @@ impl<S: Stream> Connection<S> {
         // Whoever is not read from cannot be heard.
         let keep_alive = self.connected.keep_alive.deadline();
         [
-            keep_alive.filter(|_| !self.hearing.is_open()),
+            keep_alive.filter(|_| !self.is_hearing()),
             self.connected.expires_at,
-            self.paused_until,
-            self.reauthentication.deadline(),
+            self.paused_until(),
+            self.reauthentication_deadline(),
             stalled,
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    fn reauthentication_deadline(&self) -> Option<Instant> {
+        self.restraint.as_ref()?.reauthentication.deadline()
     }
 
     fn arm(&mut self) {
@@ -589,7 +570,7 @@ impl<S: Stream> Connection<S> {
 
     fn handle_timer(&mut self) -> Result<(), End> {
         let now = clock::now();
-        if self.connected.keep_alive.is_expired(now) && !self.hearing.is_open() {
+        if self.connected.keep_alive.is_expired(now) && !self.is_hearing() {
             return Err(End::KeepAlive);
         }
         if self.connected.expires_at.is_some_and(|at| at <= now) {
@@ -599,193 +580,44 @@ impl<S: Stream> Connection<S> {
         if self.stalled_at.is_some_and(|at| at + write_timeout <= now) {
             return Err(End::Stalled);
         }
-        if self.reauthentication.deadline().is_some_and(|at| at <= now) {
+        if self.reauthentication_deadline().is_some_and(|at| at <= now) {
             return Err(End::Stop(refused(Denial {
                 text: Some(ByteString::from_static("not authenticated again in time")),
                 ..Denial::new(ConnectReason::NotAuthorized)
             })));
         }
-        self.paused_until = self.paused_until.filter(|&until| until > now);
+        if let Some(restraint) = &mut self.restraint {
+            restraint.paused_until = restraint.paused_until.filter(|&until| until > now);
+        }
         self.arm();
         Ok(())
     }
-
-    // ---- the end
-
-    async fn leave(mut self: Box<Self>, end: End) {
-        let now = clock::now();
-        // What was handled before the end is still answered.
-        self.collect_output();
-        if let Some(greeting) = self.connected.greeting.take() {
-            self.out.tail().extend_from_slice(&greeting);
-        }
-        let end = self.checked(end);
-        let departure = departure_of(&self, &end);
-        self.count_limit(&end);
-        let farewell = match &end {
-            End::Closed(closure) => Farewell {
-                reason: closure.reason,
-                text: closure.text.clone(),
-                server_reference: closure.server_reference.clone(),
-            },
-            End::Stop(Stop::Policy { reason, text }) => Farewell {
-                text: text.clone(),
-                ..Farewell::of(*reason)
-            },
-            _ => Farewell::of(departure.reason),
-        };
-        let tells = !matches!(end, End::Disconnect(_) | End::Lost(_) | End::Stalled);
-        let Connected {
-            client, link, key, ..
-        } = &self.connected;
-        self.broker.disconnected(now, client, *key, link, departure);
-        if tells {
-            let bytes_max = self.connected.client_packet_bytes_max;
-            farewell.write(self.connected.version, bytes_max, self.out.tail());
-        }
-        if !matches!(end, End::Lost(_) | End::Stalled) {
-            let flushing = async {
-                poll_fn(|cx| writer::poll_flush(&mut self.stream, &mut self.out, cx)).await?;
-                self.stream.shutdown().await
-            };
-            // A client that does not take its farewell is left to itself.
-            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, flushing).await;
-        }
-    }
-
-    fn count_limit(&self, end: &End) {
-        let limits = &self.broker.metrics().limits;
-        match end {
-            End::Malformed(error) => limits.reached_by(*error),
-            End::Stalled => limits.reached(Limit::WriteTimeout),
-            End::Stop(Stop::Violation(violation)) => match violation {
-                Violation::ReceiveMaximumExceeded => limits.reached(Limit::ReceiveMaximum),
-                Violation::TopicAliasInvalid => limits.reached(Limit::TopicAliasMaximum),
-                Violation::QosNotSupported => limits.reached(Limit::QosMax),
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-
-    /// A DISCONNECT may itself break the protocol.
-    fn checked(&self, end: End) -> End {
-        let End::Disconnect(disconnect) = &end else {
-            return end;
-        };
-        let asked = disconnect.properties.session_expiry_interval;
-        let session = self.connected.client.session();
-        match session.disconnect_expiry(asked) {
-            Ok(_) => end,
-            Err(broken) => violation(broken),
-        }
-    }
 }
 
-/// A packet that must not come at all, whatever is in it.
-fn violation_by(header: FrameHeader) -> Option<Violation> {
-    // With flags that it must not have it is malformed first of all. [MQTT-2.1.3-1]
-    if header.flags() != 0 {
-        return None;
-    }
-    match header.packet_type()? {
-        PacketType::Connect => Some(Violation::SecondConnect),
-        PacketType::Connack | PacketType::Suback | PacketType::Unsuback | PacketType::Pingresp => {
-            Some(Violation::ServerPacket)
-        }
-        _ => None,
-    }
+/// Apart from the rest of the connection, which is at hand beside it.
+fn input_of<'a>(input: &'a mut Option<Box<Input>>, connected: &Connected) -> &'a mut Input {
+    input.get_or_insert_with(|| Box::new(Input::new(connected, ReadBuffer::default())))
 }
 
 fn violation(violation: Violation) -> End {
     End::Stop(Stop::Violation(violation))
 }
 
-fn departure_of<S: Stream>(connection: &Connection<S>, end: &End) -> Departure {
-    let by_broker = |reason, text: String, cause| Departure {
-        reason,
-        text,
-        by_client: false,
-        ending: Ending {
-            will_cause: Some(cause),
-            expiry: None,
-        },
-    };
-    match end {
-        End::Disconnect(disconnect) => {
-            let asked = disconnect.properties.session_expiry_interval;
-            let session = connection.connected.client.session();
-            // [MQTT-3.14.4-3]: a normal DISCONNECT takes the will away; any other reason leaves it.
-            let leaves_will = disconnect.reason != DisconnectReason::NormalDisconnection;
-            Departure {
-                reason: disconnect.reason,
-                text: "DISCONNECT from the client".into(),
-                by_client: true,
-                ending: Ending {
-                    will_cause: leaves_will.then_some(WillCause::Requested),
-                    expiry: session.disconnect_expiry(asked).ok().flatten(),
-                },
-            }
-        }
-        End::Lost(text) => Departure {
-            by_client: true,
-            ..by_broker(
-                DisconnectReason::Unspecified,
-                text.clone(),
-                WillCause::ConnectionLost,
-            )
-        },
-        End::KeepAlive => by_broker(
-            DisconnectReason::KeepAliveTimeout,
-            "keep alive timeout".into(),
-            WillCause::KeepAliveTimeout,
-        ),
-        End::Stalled => by_broker(
-            DisconnectReason::Unspecified,
-            "the client does not take what is written to it".into(),
-            WillCause::ConnectionLost,
-        ),
-        End::Expired => by_broker(
-            DisconnectReason::MaximumConnectTime,
-            "the time of its admission is over".into(),
-            WillCause::Kicked,
-        ),
-        End::Malformed(error) => by_broker(
-            DisconnectReason::from(*error),
-            error.to_string(),
-            WillCause::ProtocolError,
-        ),
-        End::Stop(Stop::Violation(violation)) => by_broker(
-            DisconnectReason::from(*violation),
-            violation.to_string(),
-            WillCause::ProtocolError,
-        ),
-        End::Stop(Stop::Policy { reason, text }) => {
-            by_broker(*reason, or_else(text, "closed by policy"), WillCause::Kicked)
-        }
-        End::Closed(closure) => by_broker(
-            closure.reason,
-            or_else(&closure.text, closure.reason.as_str()),
-            closure.cause,
-        ),
-    }
-}
-
-fn or_else(text: &Option<ByteString>, otherwise: &str) -> String {
-    text.as_deref().unwrap_or(otherwise).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use hookwire_hooks::WillCause;
     use hookwire_protocol::{Connect, ConnectProperties, Version};
     use tokio::io::AsyncReadExt;
+    use tokio::net::TcpStream;
 
     use super::*;
     use crate::broker::{Admits, Arrival, Settings};
     use crate::config::Config;
     use crate::net::exchange::Interview;
+    use crate::net::room::Roomed;
+    use crate::session::Ending;
 
     fn connect() -> Connect {
         Connect {
@@ -831,13 +663,23 @@ mod tests {
         };
         connected.client.session().detach(clock::now(), &ending);
         link.close(Closure::taken_over());
-        Box::new(Connection::new(near, broker, connected, buffer))
-            .run()
-            .await;
+        Serving::of(Box::new(Connection::new(near, broker, connected, buffer))).await;
         let mut heard = Vec::new();
         far.read_to_end(&mut heard).await.expect("it was closed in order");
         // [MQTT-3.2.0-1]
         assert_eq!(heard.first(), Some(&0x20), "CONNACK comes first: {heard:?}");
         assert!(heard.contains(&0xE0), "then DISCONNECT: {heard:?}");
+    }
+
+    /// There are a hundred thousand of them: their sizes are those that the allocator has, and the next ones are larger by a
+    /// quarter or twice as large.
+    #[test]
+    fn a_client_that_is_just_there_takes_little() {
+        type Served = Roomed<TcpStream>;
+        let bytes = size_of::<Connection<Served>>();
+        assert!(bytes <= 320, "{bytes}");
+        // With what a task has beside its future, 128 bytes.
+        let bytes = size_of::<Serving<Served>>();
+        assert!(bytes <= 24, "{bytes}");
     }
 }

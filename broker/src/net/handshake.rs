@@ -12,7 +12,7 @@ use hookwire_protocol::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Stream;
-use super::connection::Connection;
+use super::connection::{Connection, Serving};
 use super::exchange::Interview;
 use super::read_buffer::ReadBuffer;
 use crate::broker::{Arrival, Broker};
@@ -85,12 +85,7 @@ pub fn serve<S: Stream>(
     arrival: Arrival,
     refusal: Option<ConnectReason>,
 ) -> impl Future<Output = ()> + Send {
-    let arriving = Box::pin(admit(stream, broker, arrival, refusal));
-    async move {
-        if let Some(connection) = arriving.await {
-            Box::pin(connection.run()).await;
-        }
-    }
+    Serving::new(admit(stream, broker, arrival, refusal))
 }
 
 /// The connection of a client that may stay.

@@ -34,6 +34,11 @@ impl Hearing {
         self.question.is_some()
     }
 
+    /// Nothing is asked, and nothing waits for an answer.
+    pub(super) fn is_idle(&self) -> bool {
+        self.question.is_none() && self.held.is_none()
+    }
+
     pub(super) fn open(&mut self, question: impl Future<Output = Heard> + Send + 'static) {
         self.question = Some(Box::pin(question));
     }

@@ -5,44 +5,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookwire_protocol::ConnectReason;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-use super::addresses::{Addresses, Visit};
 use super::handshake;
+use super::room::{Door, Roomed, Slots};
 use crate::broker::{Admits, Arrival, Broker};
 use crate::clock;
 use crate::config::Listener;
-use crate::metrics::{Limit, Tally};
+use crate::metrics::Tally;
 
 /// Connections that the system holds for us until they are accepted.
 const BACKLOG: i32 = 4096;
 /// How long accepting rests when the system has no descriptor left.
 const REST: Duration = Duration::from_millis(100);
-/// Clients at a time that are told that there is no room; beyond it they are just closed.
-const REFUSED_MAX: usize = 64;
-
-/// Room for connections, of all listeners together.
-#[derive(Debug, Clone)]
-pub struct Slots {
-    all: Arc<Semaphore>,
-    refused: Arc<Semaphore>,
-    addresses: Addresses,
-}
-
-impl Slots {
-    /// Room for so many.
-    pub fn new(connections_max: usize) -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
-            refused: Arc::new(Semaphore::new(REFUSED_MAX)),
-            addresses: Addresses::default(),
-        }
-    }
-}
 
 /// A listener that is bound and not served yet.
 #[derive(Debug)]
@@ -50,7 +27,7 @@ pub struct Bound {
     listener: TcpListener,
     name: String,
     admits_anonymous: Admits,
-    own_slots: Arc<Semaphore>,
+    connections_max: usize,
 }
 
 impl Bound {
@@ -75,9 +52,7 @@ impl Bound {
                 without_authenticator: listener.admits_anonymous(false),
                 with_authenticator: listener.admits_anonymous(true),
             },
-            own_slots: Arc::new(Semaphore::new(
-                listener.connections_max.min(Semaphore::MAX_PERMITS),
-            )),
+            connections_max: listener.connections_max,
         })
     }
 
@@ -96,10 +71,11 @@ impl Bound {
 
     /// Accepts until the task is aborted.
     pub fn serve(self, broker: Broker, slots: Slots) -> JoinHandle<()> {
+        let door = Door::new(slots, self.connections_max);
         tokio::spawn(async move {
             loop {
                 match self.listener.accept().await {
-                    Ok((stream, peer)) => self.admit(stream, peer, &broker, &slots),
+                    Ok((stream, peer)) => self.admit(stream, peer, &broker, &door),
                     Err(error) => {
                         // A connection that died in the queue is nothing; no descriptors is, and asking again
                         // at once would not help.
@@ -111,7 +87,7 @@ impl Bound {
         })
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, broker: &Broker, slots: &Slots) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, broker: &Broker, door: &Arc<Door>) {
         let arrival = Arrival {
             address: peer,
             listener: self.name.clone(),
@@ -125,41 +101,16 @@ impl Bound {
             sockets: 1,
             ..Tally::default()
         });
-        match self.room(peer, broker, slots) {
-            Ok(room) => {
-                let serving = handshake::serve(stream, broker.clone(), arrival, None);
-                tokio::spawn(within(room, serving));
-            }
+        let (room, refusal) = match door.enter(peer.ip(), &broker.settings().limits, clock::now()) {
+            Ok(room) => (room, None),
             Err((limit, reason)) => {
                 broker.metrics().limits.reached(limit);
-                if let Ok(room) = slots.refused.clone().try_acquire_owned() {
-                    tracing::warn!(%peer, listener = self.name, limit = limit.key(), "no room for another connection");
-                    let serving = handshake::serve(stream, broker.clone(), arrival, Some(reason));
-                    tokio::spawn(within(room, serving));
-                }
+                let Some(room) = door.wait_outside() else { return };
+                tracing::warn!(%peer, listener = self.name, limit = limit.key(), "no room for another connection");
+                (room, Some(reason))
             }
-        }
-    }
-
-    /// Room for one more connection; else the limit that is reached, and what to say.
-    fn room(&self, peer: SocketAddr, broker: &Broker, slots: &Slots) -> Result<Room, (Limit, ConnectReason)> {
-        let visit = slots
-            .addresses
-            .admit(peer.ip(), &broker.settings().limits, clock::now())
-            .map_err(|limit| (limit, ConnectReason::ConnectionRateExceeded))?;
-        let slot = |slots: &Arc<Semaphore>| {
-            let slot = slots.clone().try_acquire_owned();
-            slot.map_err(|_| (Limit::ConnectionsMax, ConnectReason::ServerBusy))
         };
-        Ok((visit, slot(&self.own_slots)?, slot(&slots.all)?))
+        let stream = Roomed::new(stream, room);
+        tokio::spawn(handshake::serve(stream, broker.clone(), arrival, refusal));
     }
-}
-
-/// What a connection takes up for as long as it lives.
-type Room = (Visit, OwnedSemaphorePermit, OwnedSemaphorePermit);
-
-/// The room is given back when the connection has ended.
-async fn within<R: Send>(room: R, serving: impl Future<Output = ()>) {
-    serving.await;
-    drop(room);
 }

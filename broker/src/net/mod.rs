@@ -13,6 +13,7 @@ mod listener;
 mod rate;
 mod read_buffer;
 mod reauthentication;
+mod room;
 mod stream;
 mod writer;
 
@@ -20,5 +21,6 @@ pub use admin_sockets::{AdminSocket, Way, open_admin_sockets};
 pub use descriptors::raise_limit;
 pub use dial::{dial, dial_file};
 pub use handshake::serve;
-pub use listener::{Bound, Slots};
+pub use listener::Bound;
+pub use room::Slots;
 pub use stream::Stream;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::RateSettings;
+use crate::config::{RateExcess, RateSettings};
 use crate::metrics::Limit;
 
 /// What a client may have saved up: so it can send a burst of one second's worth.
@@ -13,6 +13,7 @@ const BURST: Duration = Duration::from_secs(1);
 pub(super) struct Rate {
     messages: Option<Meter>,
     bytes: Option<Meter>,
+    excess: RateExcess,
 }
 
 /// A client has sent more than it may.
@@ -22,6 +23,8 @@ pub(super) struct Excess {
     pub(super) wait: Duration,
     /// Which rate it is above.
     pub(super) limit: Limit,
+    /// What happens to it.
+    pub(super) then: RateExcess,
 }
 
 impl Rate {
@@ -29,6 +32,7 @@ impl Rate {
         Self {
             messages: Meter::new(settings.messages_per_second_max.into(), now),
             bytes: Meter::new(settings.bytes_per_second_max as u64, now),
+            excess: settings.excess,
         }
     }
 
@@ -38,9 +42,10 @@ impl Rate {
         if self.messages.is_none() && self.bytes.is_none() {
             return None;
         }
+        let then = self.excess;
         let charge = |meter: &mut Option<Meter>, units: u64, limit| {
             let wait = meter.as_mut()?.charge(now, units)?;
-            Some(Excess { wait, limit })
+            Some(Excess { wait, limit, then })
         };
         let messages = charge(&mut self.messages, messages.into(), Limit::MessagesPerSecondMax);
         let bytes = charge(&mut self.bytes, bytes as u64, Limit::BytesPerSecondMax);
@@ -83,7 +88,6 @@ impl Meter {
 mod tests {
     use super::*;
     use crate::clock;
-    use crate::config::RateExcess;
 
     fn rate(messages: u32, bytes: usize, now: Instant) -> Rate {
         let settings = RateSettings {

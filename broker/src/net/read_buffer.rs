@@ -48,8 +48,11 @@ impl ReadBuffer {
         }
     }
 
-    /// Takes the first `n` bytes, which hold whole packets.
+    /// Takes the first `n` bytes, which hold whole packets. Even no bytes at all would hold on to the buffer.
     pub(super) fn take(&mut self, n: usize) -> Bytes {
+        if n == 0 {
+            return Bytes::new();
+        }
         self.bytes.split_to(n).freeze()
     }
 
@@ -58,5 +61,20 @@ impl ReadBuffer {
         if self.bytes.is_empty() {
             self.bytes = BytesMut::new();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_nothing_in_it_holds_no_buffer() {
+        let mut buffer = ReadBuffer::default();
+        buffer.room().extend_from_slice(b"packet");
+        let packet = buffer.take(6);
+        let nothing = buffer.take(0);
+        buffer.rest();
+        assert!(packet.is_unique(), "{nothing:?} shares it");
     }
 }

@@ -142,15 +142,12 @@ impl Admission {
         let terms = Terms {
             key,
             version: connect.version,
-            window: WindowLimits {
-                // [MQTT-3.3.4-7]
-                messages_max: usize::from(
-                    asked
-                        .receive_maximum
-                        .map_or(inflight_max, |max| max.get().min(inflight_max)),
-                ),
-                bytes_max: session.inflight_bytes_max,
-            },
+            window: WindowLimits::new(
+                asked
+                    .receive_maximum
+                    .map_or(inflight_max, |max| max.get().min(inflight_max)),
+                session.inflight_bytes_max,
+            ),
             packet_bytes_max: self::packet_bytes_max(connect),
             receive_maximum,
             topic_alias_maximum: if connect.version == Version::V5 {
@@ -164,7 +161,7 @@ impl Admission {
             problem_information: asked.request_problem_information,
             expiry,
             expiry_max,
-            mount_point: grant.mount_point.clone(),
+            mount_point: grant.mount_point.clone().map(Box::new),
             will: pending_will(connect, grant, qos_max, limits, session)?.map(Box::new),
             outbox_bytes_max: limits.outbox_bytes_max,
             queue: queue_limits(grant, session),

@@ -11,7 +11,7 @@ use hookwire_protocol::{Delivery, PacketId, SubscriptionOptions};
 use super::journal::records::Owner;
 use super::journal::{Journal, Ledger, Place, SessionRecord};
 use super::outbound::Unqueued;
-use super::parked::Parked;
+use super::safety::Safety;
 use super::{Away, Delivered, Lost, Outbox, Replayed, RetainedCopy, Session};
 use crate::metrics::Limit;
 
@@ -35,29 +35,33 @@ impl Session {
     /// There is a store: answers wait for what is recorded in it.
     #[must_use]
     pub fn with_ledger(mut self, ledger: Arc<Ledger>) -> Self {
-        self.ledger = Some(ledger);
+        self.safety = Some(Box::new(Safety::new(ledger)));
         self
     }
 
     /// The session is to survive the process, under this number.
     #[must_use]
     pub fn with_journal(mut self, number: u64) -> Self {
-        if let Some(ledger) = &self.ledger {
-            let journal = Journal::new(Arc::clone(ledger), number);
+        if let Some(safety) = &mut self.safety {
+            let journal = Journal::new(Arc::clone(&safety.ledger), number);
             self.outbound.keep_in(journal.clone());
-            self.journal = Some(journal);
+            safety.journal = Some(journal);
         }
         self
     }
 
     /// Whether it survives the process.
     pub fn is_durable(&self) -> bool {
-        self.journal.is_some()
+        self.journal().is_some()
+    }
+
+    pub(super) fn journal(&self) -> Option<&Journal> {
+        self.safety.as_ref()?.journal.as_ref()
     }
 
     /// Records what the session is; the batch that this is in.
     pub fn record(&self, owner: Owner, gone_at_ms: Option<u64>) -> u64 {
-        let Some(journal) = &self.journal else { return 0 };
+        let Some(journal) = self.journal() else { return 0 };
         let will = self.terms.will.clone().map(|will| {
             let delay = will.delay();
             (will.into_message(self.terms.key), delay)
@@ -67,14 +71,14 @@ impl Session {
             expiry: self.terms.expiry,
             gone_at_ms,
             sent_to: self.outbound.sent_to(),
-            mount_point: self.terms.mount_point.clone(),
+            mount_point: self.terms.mount_point.as_deref().cloned(),
             will,
         })
     }
 
     /// Records that a QoS 2 message was taken, unless its exchange is over.
     pub fn record_received(&self, delivery: Delivery) {
-        if let (Delivery::ExactlyOnce(id), Some(journal)) = (delivery, &self.journal)
+        if let (Delivery::ExactlyOnce(id), Some(journal)) = (delivery, self.journal())
             && self.inbound.is_unreleased(id)
         {
             journal.receive(id);
@@ -83,8 +87,8 @@ impl Session {
 
     /// Nothing is sent before this batch is safe.
     pub fn hold_output(&mut self, commit: u64) {
-        if !self.is_safe(commit) {
-            self.held_for = commit;
+        if let Some(safety) = self.safety.as_mut().filter(|safety| !safety.is_safe(commit)) {
+            safety.held_for = commit;
         }
     }
 
@@ -96,7 +100,10 @@ impl Session {
 
     /// Limits for which messages were dropped since the last call that only the store had.
     pub fn take_dropped_unread(&mut self) -> Vec<Limit> {
-        std::mem::take(&mut self.dropped_unread)
+        match &mut self.losses {
+            Some(losses) => std::mem::take(&mut losses.unread),
+            None => Vec::new(),
+        }
     }
 
     /// Messages that are sent soon and that only the store has; each is asked for once. For a client that is away these are
@@ -129,8 +136,10 @@ impl Session {
         is_all: bool,
     ) {
         let dropped = self.outbound.bring_back_retained(wanted, found, is_all);
-        let denied = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
-        self.lost.extend(denied);
+        if !dropped.is_empty() {
+            let denied = dropped.iter().map(|message| Lost::of(message, DropCause::Denied));
+            self.losses.get_or_insert_default().lost.extend(denied);
+        }
         if self.link.is_some() {
             self.pump(now);
         } else {
@@ -141,30 +150,34 @@ impl Session {
     }
 
     pub(super) fn lose(&mut self, unqueued: Unqueued) {
-        self.dropped_unread.extend(unqueued.unread);
-        self.lost.extend(unqueued.lost);
+        if unqueued.unread.is_empty() && unqueued.lost.is_empty() {
+            return;
+        }
+        let losses = self.losses.get_or_insert_default();
+        losses.unread.extend(unqueued.unread);
+        losses.lost.extend(unqueued.lost);
     }
 
     // ---- what waits
 
     /// Some of it waits for the store. The connection is woken when that has come further.
     pub(super) fn poll_held_output(&mut self, into: &mut Outbox) {
-        let Some(ledger) = self.ledger.clone() else { return };
-        let committer = ledger.committer();
-        let rest = if committer.is_safe(self.held_for) {
-            self.held_for = 0;
-            let rest = self
+        let Some(safety) = &mut self.safety else { return };
+        let committer = safety.ledger.committer();
+        let rest = if committer.is_safe(safety.held_for) {
+            safety.held_for = 0;
+            let rest = safety
                 .parked
                 .release(|commit| committer.is_safe(commit), &mut self.outbox);
             self.outbox.drain_into(into);
             rest
         } else {
-            Some(self.held_for)
+            Some(safety.held_for)
         };
         if let (Some(commit), Some(link)) = (rest, &self.link)
-            && self.awaited != commit
+            && safety.awaited != commit
         {
-            self.awaited = commit;
+            safety.awaited = commit;
             committer.wait(commit, Arc::clone(link) as Arc<dyn hookwire_store::Waiter>);
         }
     }
@@ -172,16 +185,9 @@ impl Session {
     pub(super) fn clear_output(&mut self) {
         self.outbox.clear();
         self.unwritten = 0;
-        self.parked = Parked::default();
-        (self.held_for, self.awaited) = (0, 0);
-    }
-
-    fn is_safe(&self, commit: u64) -> bool {
-        commit == 0
-            || self
-                .ledger
-                .as_ref()
-                .is_none_or(|ledger| ledger.committer().is_safe(commit))
+        if let Some(safety) = &mut self.safety {
+            safety.clear();
+        }
     }
 
     // ---- restoring

@@ -10,12 +10,20 @@ use super::Violation;
 /// QoS 2 identifiers that wait for PUBREL, and the topic aliases of the present connection.
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
+    /// Apart: most clients publish at QoS 0 or 1, and without aliases.
+    marks: Option<Box<Marks>>,
+    receive_maximum: u16,
+    topic_alias_maximum: u16,
+}
+
+#[derive(Debug, Default)]
+struct Marks {
     unreleased: HashSet<PacketId>,
     /// Those of them that an earlier connection left and that have not been sent again on the present one: they do not
     /// count towards its Receive Maximum.
     left_over: HashSet<PacketId>,
+    /// As many as were used, the highest one included.
     aliases: Vec<Option<TopicName>>,
-    receive_maximum: u16,
 }
 
 /// Whether a PUBLISH is new.
@@ -30,14 +38,20 @@ pub enum Novelty {
 impl Inbound {
     /// A new network connection: aliases do not outlive one. [MQTT-3.3.2-7]
     pub(super) fn attach(&mut self, receive_maximum: u16, topic_alias_maximum: u16) {
-        self.left_over.clone_from(&self.unreleased);
-        self.aliases.clear();
-        self.aliases.resize(usize::from(topic_alias_maximum), None);
         self.receive_maximum = receive_maximum;
+        self.topic_alias_maximum = topic_alias_maximum;
+        self.marks.take_if(|marks| marks.unreleased.is_empty());
+        if let Some(marks) = &mut self.marks {
+            marks.left_over.clone_from(&marks.unreleased);
+            marks.aliases = Vec::new();
+        }
     }
 
     pub(super) fn detach(&mut self) {
-        self.aliases = Vec::new();
+        self.topic_alias_maximum = 0;
+        if let Some(marks) = &mut self.marks {
+            marks.aliases = Vec::new();
+        }
     }
 
     /// The topic that a PUBLISH means, and what its alias stands for from here on.
@@ -59,7 +73,14 @@ impl Inbound {
     }
 
     fn alias(&mut self, alias: NonZeroU16) -> Result<&mut Option<TopicName>, Violation> {
-        self.aliases
+        if alias.get() > self.topic_alias_maximum {
+            return Err(Violation::TopicAliasInvalid);
+        }
+        let aliases = &mut self.marks.get_or_insert_default().aliases;
+        if aliases.len() < usize::from(alias.get()) {
+            aliases.resize(alias.get().into(), None);
+        }
+        aliases
             .get_mut(usize::from(alias.get()) - 1)
             .ok_or(Violation::TopicAliasInvalid)
     }
@@ -70,14 +91,15 @@ impl Inbound {
         let Delivery::ExactlyOnce(id) = delivery else {
             return Ok(Novelty::New);
         };
-        let is_repeated = self.unreleased.contains(&id);
-        let is_counted = is_repeated && !self.left_over.contains(&id);
+        let marks = self.marks.get_or_insert_default();
+        let is_repeated = marks.unreleased.contains(&id);
+        let is_counted = is_repeated && !marks.left_over.contains(&id);
         // [MQTT-3.3.4-9]: more than the announced Receive Maximum on their way is a protocol error.
-        if !is_counted && self.under_way() >= usize::from(self.receive_maximum) {
+        if !is_counted && marks.under_way() >= usize::from(self.receive_maximum) {
             return Err(Violation::ReceiveMaximumExceeded);
         }
-        self.left_over.remove(&id);
-        self.unreleased.insert(id);
+        marks.left_over.remove(&id);
+        marks.unreleased.insert(id);
         Ok(if is_repeated {
             Novelty::Repeated
         } else {
@@ -87,37 +109,47 @@ impl Inbound {
 
     /// Identifiers that wait for PUBREL.
     pub(super) fn unreleased(&self) -> impl Iterator<Item = PacketId> {
-        self.unreleased.iter().copied()
+        self.marks.iter().flat_map(|marks| &marks.unreleased).copied()
     }
 
     /// Whether an identifier waits for PUBREL.
     pub(super) fn is_unreleased(&self, id: PacketId) -> bool {
-        self.unreleased.contains(&id)
+        let marks = self.marks.as_ref();
+        marks.is_some_and(|marks| marks.unreleased.contains(&id))
     }
 
     /// An identifier that waited for PUBREL when the broker was started.
     pub(super) fn restore(&mut self, id: PacketId) {
-        self.unreleased.insert(id);
-    }
-
-    /// Messages of the present connection that wait for their PUBREL.
-    fn under_way(&self) -> usize {
-        self.unreleased.len() - self.left_over.len()
+        self.marks.get_or_insert_default().unreleased.insert(id);
     }
 
     /// A PUBREC with an error ends the exchange: the identifier is free again. [MQTT-4.3.3-9]
     pub(super) fn refuse(&mut self, id: PacketId) {
-        self.left_over.remove(&id);
-        self.unreleased.remove(&id);
+        self.forget(id);
     }
 
     /// A PUBREL came; the reason is that of the PUBCOMP.
     pub(super) fn release(&mut self, id: PacketId) -> PubrelReason {
-        self.left_over.remove(&id);
-        if self.unreleased.remove(&id) {
+        if self.forget(id) {
             PubrelReason::Success
         } else {
             PubrelReason::PacketIdentifierNotFound
         }
+    }
+
+    /// False if the identifier was free.
+    fn forget(&mut self, id: PacketId) -> bool {
+        let Some(marks) = &mut self.marks else {
+            return false;
+        };
+        marks.left_over.remove(&id);
+        marks.unreleased.remove(&id)
+    }
+}
+
+impl Marks {
+    /// Messages of the present connection that wait for their PUBREL.
+    fn under_way(&self) -> usize {
+        self.unreleased.len() - self.left_over.len()
     }
 }

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 /// Ends a connection from which nothing was heard for one and a half keep alive periods. [MQTT-3.1.2-22]
 #[derive(Debug, Clone, Copy)]
 pub struct KeepAlive {
-    grace: Option<Duration>,
+    secs: u16,
     heard_at: Instant,
 }
 
 impl KeepAlive {
     /// A keep alive of `secs` seconds, counted from `now`; 0 turns it off.
     pub fn new(secs: u16, now: Instant) -> Self {
-        let grace = (secs > 0).then(|| Duration::from_secs(u64::from(secs)) * 3 / 2);
-        Self { grace, heard_at: now }
+        Self { secs, heard_at: now }
     }
 
     /// A packet came in.
@@ -24,7 +23,8 @@ impl KeepAlive {
 
     /// When the connection ends if nothing more is heard.
     pub fn deadline(&self) -> Option<Instant> {
-        self.grace.map(|grace| self.heard_at + grace)
+        let grace = || Duration::from_secs(u64::from(self.secs)) * 3 / 2;
+        (self.secs > 0).then(|| self.heard_at + grace())
     }
 
     /// Whether it has come to that.

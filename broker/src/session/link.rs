@@ -1,13 +1,13 @@
 //! The way from a session to the task that serves its connection.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use atomic_waker::AtomicWaker;
 use bytestring::ByteString;
 use hookwire_hooks::WillCause;
 use hookwire_protocol::DisconnectReason;
 use hookwire_store::Waiter;
-use parking_lot::Mutex;
 
 /// Why the broker ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +28,8 @@ pub struct Closure {
 pub struct Link {
     waker: AtomicWaker,
     has_output: AtomicBool,
-    closed: AtomicU8,
     has_successor: AtomicBool,
-    closure: Mutex<Option<Closure>>,
+    closure: OnceLock<Box<Closure>>,
 }
 
 impl Closure {
@@ -78,8 +77,7 @@ impl Link {
 
     /// Ends the connection; the first reason stands.
     pub fn close(&self, closure: Closure) {
-        self.closure.lock().get_or_insert(closure);
-        self.closed.store(1, Ordering::Release);
+        let _ = self.closure.set(Box::new(closure));
         self.waker.wake();
     }
 
@@ -105,11 +103,7 @@ impl Link {
     /// For the task: why it is over, if it is.
     #[inline]
     pub fn closure(&self) -> Option<Closure> {
-        if self.closed.load(Ordering::Acquire) == 0 {
-            None
-        } else {
-            self.closure.lock().clone()
-        }
+        self.closure.get().map(|closure| Closure::clone(closure))
     }
 
     /// For the task: wake me from now on.

@@ -22,6 +22,7 @@ mod queue;
 mod replay;
 mod retained_copy;
 mod rewrites;
+mod safety;
 mod subscribing;
 mod violation;
 mod will;
@@ -61,12 +62,11 @@ use crate::config::Features;
 use crate::metrics::{Limit, Tally};
 use aliases::Aliases;
 use inbound::Inbound;
-use journal::{Journal, Ledger};
 use outbound::{Launched, Next, Outbound};
-use parked::Parked;
-use pen::Pen;
+use pen::{Pen, Written};
 use queue::Fill;
 use rewrites::Rewrites;
+use safety::Safety;
 
 /// What is agreed for one network connection.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ pub struct Terms {
     /// The most that this can be raised to.
     pub expiry_max: Duration,
     /// Prefix of all its topics.
-    pub mount_point: Option<ByteString>,
+    pub mount_point: Option<Box<ByteString>>,
     /// The will. Apart, since most sessions have none.
     pub will: Option<Box<PendingWill>>,
     /// Bytes that may wait to be written.
@@ -163,7 +163,6 @@ pub enum Unsubscribed {
 /// The state of one client, and its present connection if it has one.
 #[derive(Debug)]
 pub struct Session {
-    client_id: ByteString,
     terms: Terms,
     link: Option<Arc<Link>>,
     subscriptions: HashMap<ByteString, SubscriptionOptions>,
@@ -175,32 +174,27 @@ pub struct Session {
     /// Bytes that the connection has taken and that its socket does not take.
     unwritten: usize,
     /// What was written, since the connection last asked.
-    tally: Tally,
-    /// Messages that did not reach the client, since the broker last asked.
-    lost: Vec<Lost>,
+    written: Written,
+    /// What did not reach the client, since the broker last asked.
+    losses: Option<Box<Losses>>,
     /// Set when the session is over and must take nothing any more.
     ended: bool,
-    /// Tells what is safe, where there is a store.
-    ledger: Option<Arc<Ledger>>,
-    /// Of a session that is to survive the process.
-    journal: Option<Journal>,
-    /// Packets that wait until what they say is safe.
-    parked: Parked,
-    /// Nothing is sent before this batch is safe: the CONNACK of a session that would not be there after a restart.
-    held_for: u64,
-    /// The batch that the connection is to be woken for.
-    awaited: u64,
-    /// The last batch that subscriptions were recorded in, until that is answered.
-    recorded: u64,
-    /// Limits for which messages were dropped that only the store had, since the broker last asked.
-    dropped_unread: Vec<Limit>,
+    /// Apart, since there is none without a store.
+    safety: Option<Box<Safety>>,
+}
+
+/// Messages that did not reach a client.
+#[derive(Debug, Default)]
+struct Losses {
+    lost: Vec<Lost>,
+    /// For each message that only the store had, the limit that it was dropped for.
+    unread: Vec<Limit>,
 }
 
 impl Session {
     /// A session that nobody is connected to yet.
-    pub fn new(client_id: ByteString, terms: Terms) -> Self {
+    pub fn new(terms: Terms) -> Self {
         Self {
-            client_id,
             terms,
             link: None,
             subscriptions: HashMap::new(),
@@ -210,22 +204,11 @@ impl Session {
             aliases: Aliases::default(),
             outbox: Outbox::default(),
             unwritten: 0,
-            tally: Tally::default(),
-            lost: Vec::new(),
+            written: Written::default(),
+            losses: None,
             ended: false,
-            ledger: None,
-            journal: None,
-            parked: Parked::default(),
-            held_for: 0,
-            awaited: 0,
-            recorded: 0,
-            dropped_unread: Vec::new(),
+            safety: None,
         }
-    }
-
-    /// The client id in force.
-    pub fn client_id(&self) -> &ByteString {
-        &self.client_id
     }
 
     /// What is agreed for the present or last connection.
@@ -260,7 +243,7 @@ impl Session {
 
     /// What was written since the last call.
     pub fn take_tally(&mut self) -> Tally {
-        std::mem::take(&mut self.tally)
+        std::mem::take(&mut self.written).into()
     }
 
     // ---- connections
@@ -276,7 +259,7 @@ impl Session {
         self.aliases.attach(terms.topic_aliases_sent_max);
         self.terms = terms;
         connack.encode(self.terms.version, self.outbox.tail());
-        self.tally.packets_sent += 1;
+        self.written.packets += 1;
         self.link = Some(Arc::clone(&link));
         self.pump(now);
         link.signal();
@@ -311,7 +294,7 @@ impl Session {
     /// The session is over: it takes nothing any more.
     pub fn end(&mut self) {
         self.ended = true;
-        if let Some(journal) = self.journal.take() {
+        if let Some(journal) = self.safety.as_mut().and_then(|safety| safety.journal.take()) {
             let rewritten = self.rewrites.all().map(|(asked, _)| asked);
             journal.end(self.subscriptions.keys(), rewritten, self.inbound.unreleased());
         }
@@ -373,7 +356,7 @@ impl Session {
     }
 
     fn mounted(&self, topic: TopicName) -> Result<TopicName, Violation> {
-        match &self.terms.mount_point {
+        match self.terms.mount_point.as_deref() {
             None => Ok(topic),
             Some(mount) => TopicName::new(format!("{mount}{topic}")).map_err(|_| Violation::TopicNameInvalid),
         }
@@ -406,7 +389,7 @@ impl Session {
                 if is_refused {
                     self.forget_publish(delivery);
                 }
-                let recorded = match &self.journal {
+                let recorded = match self.journal() {
                     Some(journal) if !is_refused => journal.receive(packet_id),
                     _ => 0,
                 };
@@ -430,9 +413,8 @@ impl Session {
             aliases: &mut self.aliases,
             outbox: &mut self.outbox,
             unwritten: self.unwritten,
-            parked: &mut self.parked,
-            tally: &mut self.tally,
-            ledger: self.ledger.as_ref(),
+            tally: &mut self.written,
+            safety: self.safety.as_deref_mut(),
         };
         (pen, &mut self.outbound)
     }
@@ -447,7 +429,7 @@ impl Session {
     pub fn forget_publish(&mut self, delivery: Delivery) {
         if let Delivery::ExactlyOnce(packet_id) = delivery {
             self.inbound.refuse(packet_id);
-            if let Some(journal) = &self.journal {
+            if let Some(journal) = self.journal() {
                 journal.forget_received(packet_id);
             }
         }
@@ -458,7 +440,7 @@ impl Session {
         let packet_id = pubrel.packet_id;
         let reason = self.inbound.release(packet_id);
         // A client that has its PUBCOMP may use the identifier again.
-        let commit = match &self.journal {
+        let commit = match self.journal() {
             Some(journal) if reason == PubrelReason::Success => journal.forget_received(packet_id),
             _ => 0,
         };
@@ -667,8 +649,7 @@ impl Session {
         };
         let unqueued = self.outbound.enqueue(delivered, &limits);
         self.outbound.spill(self.link.is_some());
-        self.dropped_unread.extend(unqueued.unread);
-        self.lost.extend(unqueued.lost);
+        self.lose(unqueued);
         Sent::Queued
     }
 
@@ -724,7 +705,7 @@ impl Session {
                     let lost = Lost::of(&delivered.message, cause);
                     drop(delivered);
                     self.outbound.forget(delivery);
-                    self.lost.push(lost);
+                    self.losses.get_or_insert_default().lost.push(lost);
                 }
             }
         }
@@ -752,7 +733,7 @@ impl Session {
             self.pump(now);
         }
         self.unwritten = 0;
-        if self.held_for > 0 || !self.parked.is_empty() {
+        if self.safety.as_ref().is_some_and(|safety| safety.holds()) {
             return self.poll_held_output(into);
         }
         self.outbox.drain_into(into);
@@ -766,12 +747,16 @@ impl Session {
     /// Bytes that wait to be written.
     #[inline]
     pub fn output_len(&self) -> usize {
-        self.unwritten + self.outbox.len() + self.parked.len()
+        let parked = self.safety.as_ref().map_or(0, |safety| safety.parked.len());
+        self.unwritten + self.outbox.len() + parked
     }
 
     /// Messages that did not reach the client since the last call.
     pub fn take_lost(&mut self) -> Vec<Lost> {
-        std::mem::take(&mut self.lost)
+        match &mut self.losses {
+            Some(losses) => std::mem::take(&mut losses.lost),
+            None => Vec::new(),
+        }
     }
 }
 

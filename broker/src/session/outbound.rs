@@ -74,16 +74,31 @@ impl Launched {
     };
 }
 
+/// What most sessions have nothing in is apart.
 #[derive(Debug)]
 pub(super) struct Outbound {
     window: Window,
     next_id: PacketId,
     /// Identifiers that were in use when numbering last began anew; they are skipped.
-    held_over: SmallVec<[PacketId; 4]>,
-    queue: Queue,
-    replays: VecDeque<Replay>,
+    held_over: Box<[PacketId]>,
+    queue: Option<Box<Queue>>,
+    replays: Option<Box<Replays>>,
     /// Of a session that is to survive the process.
-    journal: Option<Journal>,
+    records: Option<Box<Records>>,
+}
+
+/// Retained messages that subscriptions have brought.
+#[derive(Debug, Default)]
+struct Replays {
+    line: VecDeque<Replay>,
+    /// Some are being fetched from the store.
+    is_fetching: bool,
+}
+
+/// What a session has in the store.
+#[derive(Debug)]
+struct Records {
+    journal: Journal,
     next_seq: u64,
     /// The highest number that was sent.
     sent_to: u64,
@@ -93,8 +108,6 @@ pub(super) struct Outbound {
     recorded: u64,
     /// Messages are being fetched from the store.
     is_fetching: bool,
-    /// The same for retained ones.
-    is_replay_fetching: bool,
 }
 
 impl Default for Outbound {
@@ -102,17 +115,29 @@ impl Default for Outbound {
         Self {
             window: Window::default(),
             next_id: FIRST_ID,
-            held_over: SmallVec::new(),
-            queue: Queue::default(),
-            replays: VecDeque::new(),
-            journal: None,
+            held_over: Box::default(),
+            queue: None,
+            replays: None,
+            records: None,
+        }
+    }
+}
+
+impl Records {
+    fn new(journal: Journal) -> Self {
+        Self {
+            journal,
             next_seq: 1,
             sent_to: 0,
             sent_before: 0,
             recorded: 0,
             is_fetching: false,
-            is_replay_fetching: false,
         }
+    }
+
+    /// There is a message of this number.
+    fn skip(&mut self, seq: u64) {
+        self.next_seq = self.next_seq.max(seq + 1);
     }
 }
 
@@ -133,11 +158,13 @@ impl Outbound {
     /// was published since, whatever the policy of the queue.
     pub(super) fn detach(&mut self, keep_qos0: bool, limits: &QueueLimits) -> Unqueued {
         if !keep_qos0 {
-            let dropped = self.queue.extract(|delivered| delivered.qos == QoS::AtMostOnce);
+            let dropped = self.extract(|delivered| delivered.qos == QoS::AtMostOnce);
             self.erase_all(&dropped);
         }
         let unqueued = self.rest_replays(limits);
-        self.queue.rest();
+        if let Some(queue) = &mut self.queue {
+            queue.rest();
+        }
         self.spill(false);
         unqueued
     }
@@ -146,10 +173,12 @@ impl Outbound {
     /// has follow when they are fetched, as far as there will be room.
     fn rest_replays(&mut self, limits: &QueueLimits) -> Unqueued {
         let mut unqueued = Unqueued::default();
-        let mut replays = std::mem::take(&mut self.replays);
-        for replay in &mut replays {
+        let Some(mut replays) = self.replays.take() else {
+            return unqueued;
+        };
+        for replay in &mut replays.line {
             let here = replay.rest(|copy| {
-                let lacking = self.queue.lacks(copy.cost(), limits);
+                let lacking = self.queue_lacks(copy.cost(), limits);
                 unqueued.unread.extend(lacking);
                 lacking.is_none()
             });
@@ -157,20 +186,24 @@ impl Outbound {
                 self.rest_one(delivered, limits, &mut unqueued);
             }
         }
-        replays.retain(|replay| replay.len() > 0);
-        self.replays = replays;
+        replays.line.retain(|replay| replay.len() > 0);
+        self.replays = Some(replays);
         unqueued
     }
 
     /// The same for what was fetched since: only the first of them have to be looked at.
     pub(super) fn rest_fetched(&mut self, limits: &QueueLimits) -> Unqueued {
         let mut unqueued = Unqueued::default();
-        while let Some(mut replay) = self.replays.pop_front() {
-            if self.rest_front(&mut replay, limits, &mut unqueued) {
-                self.replays.push_front(replay);
+        let Some(mut replays) = self.replays.take() else {
+            return unqueued;
+        };
+        while let Some(replay) = replays.line.front_mut() {
+            if self.rest_front(replay, limits, &mut unqueued) {
                 break;
             }
+            replays.line.pop_front();
         }
+        self.replays = Some(replays);
         unqueued
     }
 
@@ -181,7 +214,7 @@ impl Outbound {
                 Turn::Message(delivered) => self.rest_one(delivered, limits, unqueued),
                 Turn::Over => return false,
                 Turn::Away(cost) => {
-                    let Some(limit) = self.queue.lacks(cost, limits) else {
+                    let Some(limit) = self.queue_lacks(cost, limits) else {
                         return true;
                     };
                     unqueued.unread.push(limit);
@@ -195,7 +228,7 @@ impl Outbound {
         if delivered.qos == QoS::AtMostOnce {
             return;
         }
-        match self.queue.lacks(delivered.cost(), limits) {
+        match self.queue_lacks(delivered.cost(), limits) {
             Some(limit) => unqueued.lost.push(Lost::over(limit, delivered.message)),
             None => self.push(delivered),
         }
@@ -204,20 +237,25 @@ impl Outbound {
     /// Whether a message may skip the queue.
     #[inline]
     pub(super) fn is_clear(&self, qos: QoS) -> bool {
-        self.queue.is_empty()
+        self.is_queue_empty()
             && (qos == QoS::AtMostOnce || (!self.window.has_unsent() && self.window.has_room()))
     }
 
     /// Whether something waits that is not yet on its way.
     #[inline]
     pub(super) fn has_backlog(&self) -> bool {
-        self.window.has_unsent() || !self.queue.is_empty() || !self.replays.is_empty()
+        self.window.has_unsent()
+            || !self.is_queue_empty()
+            || self
+                .replays
+                .as_ref()
+                .is_some_and(|replays| !replays.line.is_empty())
     }
 
     /// Bytes that wait.
     #[inline]
     pub(super) fn queued_bytes(&self) -> usize {
-        self.queue.bytes()
+        self.queue.as_ref().map_or(0, |queue| queue.bytes())
     }
 
     /// Messages on their way.
@@ -227,12 +265,48 @@ impl Outbound {
 
     /// Messages that wait.
     pub(super) fn queued(&self) -> usize {
-        self.queue.len()
+        self.queue.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    #[inline]
+    fn is_queue_empty(&self) -> bool {
+        self.queue.as_ref().is_none_or(|queue| queue.is_empty())
+    }
+
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_default()
+    }
+
+    /// Those that wait and are in memory.
+    fn queued_here(&self) -> impl Iterator<Item = &Delivered> {
+        self.queue.iter().flat_map(|queue| queue.iter())
+    }
+
+    /// Takes messages that wait out, in order.
+    fn extract(&mut self, is_wanted: impl Fn(&Delivered) -> bool) -> Vec<Waiting> {
+        let queue = self.queue.as_mut();
+        queue.map_or_else(Vec::new, |queue| queue.extract(is_wanted))
+    }
+
+    /// Retained messages that wait, by subscription.
+    fn replays(&self) -> impl Iterator<Item = &Replay> {
+        self.replays.iter().flat_map(|replays| &replays.line)
+    }
+
+    fn replays_mut(&mut self) -> impl Iterator<Item = &mut Replay> {
+        self.replays.iter_mut().flat_map(|replays| &mut replays.line)
+    }
+
+    fn journal(&self) -> Option<&Journal> {
+        self.records.as_ref().map(|records| &records.journal)
     }
 
     /// The limit that keeps another message from finding room in the queue, if one does.
     pub(super) fn queue_lacks(&self, cost: usize, limits: &QueueLimits) -> Option<Limit> {
-        self.queue.lacks(cost, limits)
+        match &self.queue {
+            Some(queue) => queue.lacks(cost, limits),
+            None => Queue::default().lacks(cost, limits),
+        }
     }
 
     /// Messages that another member of their shared subscription may get in place of this client: those that wait, and
@@ -240,7 +314,7 @@ impl Outbound {
     pub(super) fn transferable(&self) -> impl Iterator<Item = &Delivered> {
         let unacknowledged = self.window.iter().filter_map(Inflight::transferable);
         unacknowledged
-            .chain(self.queue.iter())
+            .chain(self.queued_here())
             .filter(|delivered| delivered.shared.is_some())
     }
 
@@ -249,7 +323,7 @@ impl Outbound {
         let is_wanted = |delivered: &Delivered| delivered.shared.as_deref().is_some_and(&is_wanted);
         let in_window = |inflight: &Inflight| inflight.transferable().is_some_and(is_wanted);
         let mut taken = self.window.extract(in_window);
-        taken.extend(self.queue.extract(is_wanted));
+        taken.extend(self.extract(is_wanted));
         self.erase_all(&taken);
         taken.into_iter().map(|waiting| waiting.delivered).collect()
     }
@@ -258,9 +332,9 @@ impl Outbound {
     pub(super) fn waiting(&self, with_window: bool) -> impl Iterator<Item = &Arc<Message>> {
         let window = self.window.iter().filter(move |_| with_window);
         let unacknowledged = window.filter_map(|inflight| inflight.delivered.as_ref());
-        let replayed = self.replays.iter().flat_map(Replay::here);
+        let replayed = self.replays().flat_map(Replay::here);
         unacknowledged
-            .chain(self.queue.iter())
+            .chain(self.queued_here())
             .map(|delivered| &delivered.message)
             .chain(replayed)
     }
@@ -278,13 +352,13 @@ impl Outbound {
             let in_window = |inflight: &Inflight| inflight.delivered.as_ref().is_some_and(is_refused);
             dropped.extend(self.window.extract(in_window));
         }
-        dropped.extend(self.queue.extract(is_refused));
+        dropped.extend(self.extract(is_refused));
         self.erase_all(&dropped);
         let mut dropped: Vec<_> = dropped
             .into_iter()
             .map(|waiting| waiting.delivered.message)
             .collect();
-        for replay in &mut self.replays {
+        for replay in self.replays_mut() {
             dropped.extend(replay.discard(&is_refused_topic));
         }
         dropped
@@ -293,11 +367,11 @@ impl Outbound {
     /// Takes a message in; gives back those that had to go for it, or itself.
     pub(super) fn enqueue(&mut self, delivered: Delivered, limits: &QueueLimits) -> Unqueued {
         let mut unqueued = Unqueued::default();
-        let Some(limit) = self.queue.lacks(delivered.cost(), limits) else {
+        let Some(limit) = self.queue_lacks(delivered.cost(), limits) else {
             self.push(delivered);
             return unqueued;
         };
-        let Some(removed) = self.queue.make_room(delivered.cost(), limits) else {
+        let Some(removed) = self.queue().make_room(delivered.cost(), limits) else {
             unqueued.lost.push(Lost::over(limit, delivered.message));
             return unqueued;
         };
@@ -312,7 +386,7 @@ impl Outbound {
 
     fn push(&mut self, delivered: Delivered) {
         let place = self.record(&delivered);
-        self.queue.push(Waiting { delivered, place });
+        self.queue().push(Waiting { delivered, place });
     }
 
     /// Retained messages of a subscription, in place of what it still owes from an earlier SUBSCRIBE.
@@ -326,13 +400,15 @@ impl Outbound {
         self.forget_replay(filter);
         if !messages.is_empty() {
             let replay = Replay::new(filter.clone(), messages, qos, subscription_ids);
-            self.replays.push_back(replay);
+            self.replays.get_or_insert_default().line.push_back(replay);
         }
     }
 
     /// Retained messages of this subscription that wait are not sent any more.
     fn forget_replay(&mut self, filter: &str) {
-        self.replays.retain(|replay| replay.filter() != filter);
+        if let Some(replays) = &mut self.replays {
+            replays.line.retain(|replay| replay.filter() != filter);
+        }
     }
 
     /// These subscriptions were taken away, and `kept` are left: retained messages that only the store has, and that no other
@@ -340,19 +416,21 @@ impl Outbound {
     pub(super) fn narrow_replays(&mut self, lost: &[ByteString], kept: &Arc<[TopicFilter]>) {
         let is_lost = |replay: &Replay| lost.iter().any(|lost| **lost == *replay.filter());
         let concerned = |replay: &&mut Replay| replay.is_narrowed() || is_lost(replay);
-        for replay in self.replays.iter_mut().filter(concerned) {
+        for replay in self.replays_mut().filter(concerned) {
             replay.narrow(Arc::clone(kept));
         }
     }
 
     /// Retained messages that wait are not sent any more.
     pub(super) fn forget_replays(&mut self) {
-        self.replays.clear();
+        if let Some(replays) = &mut self.replays {
+            replays.line.clear();
+        }
     }
 
     /// Retained messages that wait, apart from those that another SUBSCRIBE with this filter would take the place of.
     pub(super) fn replayed_besides(&self, filter: &str) -> usize {
-        let others = self.replays.iter().filter(|replay| replay.filter() != filter);
+        let others = self.replays().filter(|replay| replay.filter() != filter);
         others.map(Replay::len).sum()
     }
 
@@ -367,7 +445,9 @@ impl Outbound {
         let id = match &place {
             None => self.allocate(),
             Some(place) => {
-                self.sent_to = self.sent_to.max(place.seq);
+                if let Some(records) = &mut self.records {
+                    records.sent_to = records.sent_to.max(place.seq);
+                }
                 place.packet_id()
             }
         };
@@ -398,7 +478,7 @@ impl Outbound {
             return self.next_resend();
         }
         let Waiting { delivered, place } = self.next_waiting()?;
-        let dup = place.is_some_and(|place| place.seq <= self.sent_before);
+        let dup = place.is_some_and(|place| place.seq <= self.sent_before());
         if delivered.qos == QoS::AtMostOnce {
             self.erase(place.as_ref());
             return Some(Next::Publish {
@@ -435,23 +515,24 @@ impl Outbound {
     }
 
     fn next_waiting(&mut self) -> Option<Waiting> {
-        if !self.queue.is_empty() {
+        if !self.is_queue_empty() {
             // The front may be of QoS 0 and need no room; looking costs a pop, so only ask when there is room
             // anyway.
             return if self.window.has_room() && self.has_identifier() {
-                self.queue.pop()
+                self.queue().pop()
             } else {
                 None
             };
         }
         let has_room = self.window.has_room();
         loop {
-            let replay = self.replays.front_mut()?;
+            let line = &mut self.replays.as_mut()?.line;
+            let replay = line.front_mut()?;
             if !has_room && replay.qos() > QoS::AtMostOnce {
                 return None;
             }
             match replay.next() {
-                Turn::Over => drop(self.replays.pop_front()),
+                Turn::Over => drop(line.pop_front()),
                 Turn::Away(_) => return None,
                 Turn::Message(delivered) => {
                     let place = if delivered.qos > QoS::AtMostOnce {
@@ -468,7 +549,7 @@ impl Outbound {
     /// Whether the identifier of the next message is free: that of one that waits for its acknowledgement since 65,535 messages
     /// ago is not.
     fn has_identifier(&self) -> bool {
-        let place = self.queue.front_place();
+        let place = self.queue.as_ref().and_then(|queue| queue.front_place());
         place.is_none_or(|place| self.window.position(place.packet_id()).is_none())
     }
 
@@ -490,8 +571,8 @@ impl Outbound {
         let Some((inflight, delivered)) = self.window.release(at) else {
             return Ok(None);
         };
-        if let (Some(journal), Some(place)) = (&self.journal, inflight.place.take()) {
-            inflight.commit = journal.release(id, &place);
+        if let (Some(records), Some(place)) = (&self.records, inflight.place.take()) {
+            inflight.commit = records.journal.release(id, &place);
         }
         Ok(Some(Acknowledged {
             delivered,
@@ -531,7 +612,7 @@ impl Outbound {
             return Ok(None);
         };
         self.erase(inflight.place.as_ref());
-        if let Some(journal) = self.journal.as_ref().filter(|_| awaits == Awaits::Pubcomp) {
+        if let Some(journal) = self.journal().filter(|_| awaits == Awaits::Pubcomp) {
             journal.forget_release(id);
         }
         Ok(Some(Acknowledged {
@@ -560,36 +641,41 @@ impl Outbound {
 
     /// The session is to survive the process.
     pub(super) fn keep_in(&mut self, journal: Journal) {
-        self.journal = Some(journal);
+        self.records = Some(Box::new(Records::new(journal)));
     }
 
     fn record(&mut self, delivered: &Delivered) -> Option<Place> {
-        self.journal.as_ref()?;
-        let seq = self.fresh_seq();
-        let place = self.journal.as_ref()?.put(seq, delivered);
-        self.recorded = self.recorded.max(place.commit);
+        let seq = self.fresh_seq()?;
+        let records = self.records.as_mut()?;
+        let place = records.journal.put(seq, delivered);
+        records.recorded = records.recorded.max(place.commit);
         Some(place)
     }
 
-    /// A number whose identifier is free.
-    fn fresh_seq(&mut self) -> u64 {
+    /// A number whose identifier is free, where messages are recorded.
+    fn fresh_seq(&mut self) -> Option<u64> {
         loop {
-            let seq = self.next_seq;
-            self.next_seq += 1;
+            let records = self.records.as_mut()?;
+            let seq = records.next_seq;
+            records.next_seq += 1;
             if self.window.position(super::journal::packet_id(seq)).is_none() {
-                return seq;
+                return Some(seq);
             }
         }
     }
 
+    fn sent_before(&self) -> u64 {
+        self.records.as_ref().map_or(0, |records| records.sent_before)
+    }
+
     fn erase(&self, place: Option<&Place>) {
-        if let (Some(journal), Some(place)) = (&self.journal, place) {
+        if let (Some(journal), Some(place)) = (self.journal(), place) {
             journal.remove(place);
         }
     }
 
     fn erase_all(&self, waiting: &[Waiting]) {
-        if self.journal.is_some() {
+        if self.records.is_some() {
             waiting
                 .iter()
                 .for_each(|waiting| self.erase(waiting.place.as_ref()));
@@ -598,16 +684,17 @@ impl Outbound {
 
     /// The session is over: nothing of it is left.
     pub(super) fn end(&mut self) {
-        let ended = std::mem::take(self);
-        let Some(journal) = ended.journal else { return };
+        let mut ended = std::mem::take(self);
+        let Some(Records { journal, .. }) = ended.records.as_deref() else {
+            return;
+        };
         for inflight in ended.window.iter() {
             match &inflight.place {
                 Some(place) => journal.remove(place),
                 None => journal.forget_release(inflight.id),
             };
         }
-        let mut queue = ended.queue;
-        for place in queue.clear() {
+        for place in ended.queue.iter_mut().flat_map(|queue| queue.clear()) {
             journal.remove(&place);
         }
     }
@@ -615,37 +702,43 @@ impl Outbound {
     /// The last batch that something was recorded in since the last call, or 0.
     #[inline]
     pub(super) fn take_recorded(&mut self) -> u64 {
-        std::mem::take(&mut self.recorded)
+        let records = self.records.as_mut();
+        records.map_or(0, |records| std::mem::take(&mut records.recorded))
     }
 
     /// Leaves to the store what is safe there and not sent soon.
     pub(super) fn spill(&mut self, is_online: bool) {
-        if let Some(journal) = &self.journal {
-            self.queue.spill(is_online, |place| journal.is_safe(place.commit));
+        if let (Some(records), Some(queue)) = (&self.records, &mut self.queue) {
+            queue.spill(is_online, |place| records.journal.is_safe(place.commit));
         }
     }
 
     /// The highest number that was sent.
     pub(super) fn sent_to(&self) -> u64 {
-        self.sent_to
+        self.records.as_ref().map_or(0, |records| records.sent_to)
     }
 
     /// What is to be fetched from the store now; each is asked for once.
     pub(super) fn take_wanted(&mut self) -> Vec<Away> {
-        if self.is_fetching || self.journal.is_none() {
+        let (Some(records), Some(queue)) = (&mut self.records, &self.queue) else {
+            return Vec::new();
+        };
+        if records.is_fetching {
             return Vec::new();
         }
-        let wanted = self.queue.wanted();
-        self.is_fetching = !wanted.is_empty();
+        let wanted = queue.wanted();
+        records.is_fetching = !wanted.is_empty();
         wanted
     }
 
     /// What was fetched; messages that the store does not have are gone.
     pub(super) fn bring_back(&mut self, fetched: Vec<(Place, Option<Delivered>)>, is_all: bool) {
-        self.is_fetching = !is_all;
+        if let Some(records) = &mut self.records {
+            records.is_fetching = !is_all;
+        }
         for (place, delivered) in fetched {
             let is_lost = delivered.is_none();
-            if self.queue.bring_back(&place, delivered) && is_lost {
+            if self.queue().bring_back(&place, delivered) && is_lost {
                 self.erase(Some(&place));
             }
         }
@@ -653,11 +746,11 @@ impl Outbound {
 
     /// Retained messages that are to be fetched from the store now.
     pub(super) fn take_wanted_retained(&mut self) -> Vec<Arc<RetainedCopy>> {
-        if self.is_replay_fetching {
+        let Some(replays) = self.replays.as_mut().filter(|replays| !replays.is_fetching) else {
             return Vec::new();
-        }
-        let wanted = self.replays.front().map_or_else(Vec::new, Replay::wanted);
-        self.is_replay_fetching = !wanted.is_empty();
+        };
+        let wanted = replays.line.front().map_or_else(Vec::new, Replay::wanted);
+        replays.is_fetching = !wanted.is_empty();
         wanted
     }
 
@@ -668,21 +761,24 @@ impl Outbound {
         found: &[Replayed],
         is_all: bool,
     ) -> Vec<Arc<Message>> {
-        self.is_replay_fetching = !is_all;
-        let replay = self.replays.front_mut();
+        let Some(replays) = &mut self.replays else {
+            return Vec::new();
+        };
+        replays.is_fetching = !is_all;
+        let replay = replays.line.front_mut();
         replay.map_or_else(Vec::new, |replay| replay.bring_back(wanted, found))
     }
 
     /// A message that was there when the broker was started.
     pub(super) fn restore_away(&mut self, away: Away) {
-        self.next_seq = self.next_seq.max(away.place.seq + 1);
-        self.queue.push_away(away);
+        self.skip(away.place.seq);
+        self.queue().push_away(away);
     }
 
     /// The same, in memory.
     pub(super) fn restore(&mut self, place: Place, delivered: Delivered) {
-        self.next_seq = self.next_seq.max(place.seq + 1);
-        self.queue.push(Waiting {
+        self.skip(place.seq);
+        self.queue().push(Waiting {
             delivered,
             place: Some(place),
         });
@@ -703,9 +799,19 @@ impl Outbound {
     /// What of it was sent before the broker was started: up to this number, or, if that is not known, as much as may have
     /// been under way.
     pub(super) fn restore_sent(&mut self, sent_to: Option<u64>, inflight_max: usize) {
-        let perhaps = || self.queue.nth_seq(inflight_max.saturating_sub(1));
-        self.sent_before = sent_to.or_else(perhaps).unwrap_or(0);
-        self.sent_to = self.sent_before;
-        self.next_seq = self.next_seq.max(self.sent_to + 1);
+        let perhaps = || self.queue.as_ref()?.nth_seq(inflight_max.saturating_sub(1));
+        let sent_to = sent_to.or_else(perhaps).unwrap_or(0);
+        if let Some(records) = &mut self.records {
+            records.sent_before = sent_to;
+            records.sent_to = sent_to;
+            records.skip(sent_to);
+        }
+    }
+
+    /// There is a recorded message of this number.
+    fn skip(&mut self, seq: u64) {
+        if let Some(records) = &mut self.records {
+            records.skip(seq);
+        }
     }
 }

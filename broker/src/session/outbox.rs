@@ -11,22 +11,50 @@ const BY_REFERENCE_MIN: usize = 4 * 1024;
 /// Encoded packets in the order in which they go out: whole segments, then what is still being filled.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    segments: VecDeque<Bytes>,
+    /// Apart, from the first one on: few clients are sent anything that large.
+    segments: Option<Box<Segments>>,
     tail: BytesMut,
-    segment_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Segments {
+    segments: VecDeque<Bytes>,
+    bytes: usize,
+}
+
+impl Segments {
+    fn push(&mut self, segment: Bytes) {
+        self.bytes += segment.len();
+        self.segments.push_back(segment);
+    }
+
+    /// Takes off what was written; what is left of it was written of the tail.
+    fn advance(&mut self, mut written: usize) -> usize {
+        while let Some(front) = self.segments.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                self.bytes -= written;
+                return 0;
+            }
+            written -= front.len();
+            self.bytes -= front.len();
+            self.segments.pop_front();
+        }
+        written
+    }
 }
 
 impl Outbox {
     /// Bytes that wait.
     #[inline]
     pub fn len(&self) -> usize {
-        self.segment_bytes + self.tail.len()
+        self.segments.as_ref().map_or(0, |segments| segments.bytes) + self.tail.len()
     }
 
     /// Whether nothing waits.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.tail.is_empty() && self.segments.is_empty()
+        self.len() == 0
     }
 
     /// Where small packets are encoded.
@@ -42,8 +70,7 @@ impl Outbox {
             self.tail.extend_from_slice(payload);
         } else {
             self.close_tail();
-            self.segment_bytes += payload.len();
-            self.segments.push_back(payload.clone());
+            self.segments.get_or_insert_default().push(payload.clone());
         }
     }
 
@@ -55,29 +82,27 @@ impl Outbox {
         } else {
             into.close_tail();
             self.close_tail();
-            into.segment_bytes += std::mem::take(&mut self.segment_bytes);
-            into.segments.append(&mut self.segments);
+            if let Some(own) = &mut self.segments {
+                let segments = into.segments.get_or_insert_default();
+                segments.bytes += std::mem::take(&mut own.bytes);
+                segments.segments.append(&mut own.segments);
+            }
         }
     }
 
     /// The bytes in order, for a gathered write.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
-        self.segments.iter().map(|segment| &segment[..]).chain(tail)
+        let segments = self.segments.iter().flat_map(|segments| &segments.segments);
+        segments.map(|segment| &segment[..]).chain(tail)
     }
 
     /// Takes off what was written.
-    pub fn advance(&mut self, mut written: usize) {
-        while let Some(front) = self.segments.front_mut() {
-            if written < front.len() {
-                front.advance(written);
-                self.segment_bytes -= written;
-                return;
-            }
-            written -= front.len();
-            self.segment_bytes -= front.len();
-            self.segments.pop_front();
-        }
+    pub fn advance(&mut self, written: usize) {
+        let written = match &mut self.segments {
+            Some(segments) => segments.advance(written),
+            None => written,
+        };
         if written == self.tail.len() {
             self.tail.clear();
         } else {
@@ -99,8 +124,8 @@ impl Outbox {
 
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.segment_bytes += self.tail.len();
-            self.segments.push_back(self.tail.split().freeze());
+            let tail = self.tail.split().freeze();
+            self.segments.get_or_insert_default().push(tail);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What writes packets for a client: beside what waits for it, so that a message can be written from where it waits.
 
 use std::num::NonZeroU16;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -10,15 +9,33 @@ use hookwire_protocol::{AckProperties, Delivery, PacketId, PublishHead, Pubrel, 
 
 use super::Terms;
 use super::aliases::{Aliases, Naming};
-use super::journal::Ledger;
 use super::outbound;
 use super::outbox::Outbox;
-use super::parked::Parked;
 use super::queue::Offer;
+use super::safety::Safety;
 use crate::metrics::Tally;
 
 /// Stands for a delivery whose identifier is not chosen yet: all are of one length.
 const ANY_IDENTIFIED: Delivery = Delivery::AtLeastOnce(outbound::FIRST_ID);
+
+/// What was written for the client, since the connection last asked.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) packets: u64,
+    publishes: u64,
+    publish_bytes: u64,
+}
+
+impl From<Written> for Tally {
+    fn from(written: Written) -> Self {
+        Self {
+            packets_sent: written.packets,
+            publishes_sent: written.publishes,
+            publish_bytes_sent: written.publish_bytes,
+            ..Self::default()
+        }
+    }
+}
 
 /// The parts of a session that packets for its client go through. They are written in place: moving an outbox out and back
 /// costs more than a small packet does.
@@ -27,46 +44,40 @@ pub(super) struct Pen<'a> {
     pub(super) aliases: &'a mut Aliases,
     pub(super) outbox: &'a mut Outbox,
     pub(super) unwritten: usize,
-    /// Packets that wait until what they say is safe.
-    pub(super) parked: &'a mut Parked,
-    pub(super) tally: &'a mut Tally,
-    pub(super) ledger: Option<&'a Arc<Ledger>>,
+    /// Tells what has to wait, where there is a store.
+    pub(super) safety: Option<&'a mut Safety>,
+    pub(super) tally: &'a mut Written,
 }
 
 impl Pen<'_> {
     /// Bytes that wait to be written.
     #[inline]
     pub(super) fn output_len(&self) -> usize {
-        self.unwritten + self.outbox.len() + self.parked.len()
+        let parked = self.safety.as_ref().map_or(0, |safety| safety.parked.len());
+        self.unwritten + self.outbox.len() + parked
     }
 
     /// Puts a packet into the outbox, unless it is larger than the client takes. [MQTT-3.1.2-24]
     #[inline]
     pub(super) fn write(&mut self, encode: impl FnOnce(Version, &mut BytesMut)) {
         let is_written = write_into(self.outbox, self.terms, encode);
-        self.tally.packets_sent += u64::from(is_written);
+        self.tally.packets += u64::from(is_written);
     }
 
     /// The same for an answer that must not be given before a batch is safe. Answers keep their order, so it waits behind
     /// those that wait.
     #[inline]
     pub(super) fn write_when_safe(&mut self, commit: u64, encode: impl FnOnce(Version, &mut BytesMut)) {
-        if self.parked.is_empty() && self.is_safe(commit) {
-            return self.write(encode);
-        }
         let terms = self.terms;
-        let is_written = self
-            .parked
-            .write(commit, |outbox| write_into(outbox, terms, encode));
-        self.tally.packets_sent += u64::from(is_written);
-    }
-
-    #[inline]
-    fn is_safe(&self, commit: u64) -> bool {
-        commit == 0
-            || self
-                .ledger
-                .is_none_or(|ledger| ledger.committer().is_safe(commit))
+        match &mut self.safety {
+            Some(safety) if !(safety.parked.is_empty() && safety.is_safe(commit)) => {
+                let is_written = safety
+                    .parked
+                    .write(commit, |outbox| write_into(outbox, terms, encode));
+                self.tally.packets += u64::from(is_written);
+            }
+            _ => self.write(encode),
+        }
     }
 
     /// Once its recipient has a PUBREL, the message must not be sent again.
@@ -146,16 +157,17 @@ impl Pen<'_> {
             outbox.push_payload(payload);
         };
         // Messages of QoS 2 keep their order, and the client's own come back to it behind their answers.
-        let is_behind = !self.parked.is_empty()
-            && (delivery.qos() == QoS::ExactlyOnce || offer.message.source == Source::Client(terms.key));
-        if self.is_safe(commit) && !is_behind {
-            write(self.outbox);
-        } else {
-            self.parked.write(commit, write);
+        let is_own = offer.message.source == Source::Client(terms.key);
+        let keeps_order = delivery.qos() == QoS::ExactlyOnce || is_own;
+        match &mut self.safety {
+            Some(safety) if !safety.is_safe(commit) || (keeps_order && !safety.parked.is_empty()) => {
+                safety.parked.write(commit, write);
+            }
+            _ => write(self.outbox),
         }
-        self.tally.packets_sent += 1;
-        self.tally.publishes_sent += 1;
-        self.tally.publish_bytes_sent += payload.len() as u64;
+        self.tally.packets += 1;
+        self.tally.publishes += 1;
+        self.tally.publish_bytes += payload.len() as u64;
     }
 }
 
@@ -167,7 +179,7 @@ impl Terms {
             .expires_at
             .map(|expires_at| expires_at.saturating_duration_since(now));
         let topic = message.topic.as_str();
-        let topic = match &self.mount_point {
+        let topic = match self.mount_point.as_deref() {
             None => topic,
             Some(mount) => topic.strip_prefix(&**mount).unwrap_or(topic),
         };

@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 use hookwire_protocol::{QoS, SharedFilter, Suback, SubscriptionOptions, Unsuback};
 
-use super::journal::Journal;
+use super::safety::Safety;
 use super::{Session, Unsubscribed};
 
 impl Session {
@@ -61,9 +61,9 @@ impl Session {
 
     /// Takes note of a subscription; true when there was none with this filter. [MQTT-3.8.4-3]
     pub fn subscribe(&mut self, filter: ByteString, options: SubscriptionOptions, id: Option<u32>) -> bool {
-        if let Some(journal) = self.journal.as_ref().filter(|_| !self.ended) {
+        if let Some(journal) = self.journal().filter(|_| !self.ended) {
             let commit = journal.subscribe(&filter, options, id);
-            self.recorded = self.recorded.max(commit);
+            self.has_recorded(commit);
         }
         self.subscriptions.insert(filter, options).is_none()
     }
@@ -72,7 +72,7 @@ impl Session {
     /// forgotten. To be called before [`Session::subscribe`].
     pub fn rewrite(&mut self, asked: &ByteString, kept: &ByteString) -> Option<ByteString> {
         let is_subscribed = |filter: &str| self.subscriptions.contains_key(filter);
-        let note = noting(self.journal.as_ref(), &mut self.recorded);
+        let note = noting(self.safety.as_deref_mut());
         let replaced = self.rewrites.note(asked, kept, is_subscribed, &mut { note });
         self.forget_subscription(&replaced?)
     }
@@ -82,7 +82,7 @@ impl Session {
         if self.rewrites.kept(asked).is_none() {
             return self.unsubscribe_kept(asked);
         }
-        let note = noting(self.journal.as_ref(), &mut self.recorded);
+        let note = noting(self.safety.as_deref_mut());
         let ended = self.rewrites.forget(asked, &mut { note });
         match ended {
             Some(kept) => {
@@ -95,7 +95,7 @@ impl Session {
 
     /// Forgets a subscription as the broker keeps it.
     pub fn unsubscribe_kept(&mut self, kept: &str) -> Unsubscribed {
-        let note = noting(self.journal.as_ref(), &mut self.recorded);
+        let note = noting(self.safety.as_deref_mut());
         self.rewrites.end(kept, &mut { note });
         match self.forget_subscription(kept) {
             Some(kept) => Unsubscribed::Ended(kept),
@@ -105,31 +105,45 @@ impl Session {
 
     fn forget_subscription(&mut self, filter: &str) -> Option<ByteString> {
         let (filter, _) = self.subscriptions.remove_entry(filter)?;
-        if let Some(journal) = &self.journal {
+        if let Some(journal) = self.journal() {
             let commit = journal.unsubscribe(&filter);
-            self.recorded = self.recorded.max(commit);
+            self.has_recorded(commit);
         }
         Some(filter)
     }
 
     /// Answers a SUBSCRIBE.
     pub fn answer_subscribe(&mut self, suback: &Suback) {
-        let commit = std::mem::take(&mut self.recorded);
+        let commit = self.take_recorded_subscriptions();
         self.write_when_safe(commit, |version, out| suback.encode(version, out));
     }
 
     /// Answers an UNSUBSCRIBE.
     pub fn answer_unsubscribe(&mut self, unsuback: &Unsuback) {
-        let commit = std::mem::take(&mut self.recorded);
+        let commit = self.take_recorded_subscriptions();
         self.write_when_safe(commit, |version, out| unsuback.encode(version, out));
+    }
+
+    fn has_recorded(&mut self, commit: u64) {
+        if let Some(safety) = &mut self.safety {
+            safety.has_recorded(commit);
+        }
+    }
+
+    fn take_recorded_subscriptions(&mut self) -> u64 {
+        let safety = self.safety.as_mut();
+        safety.map_or(0, |safety| std::mem::take(&mut safety.recorded))
     }
 }
 
 /// Records what a filter of the client is kept as; answers wait for the batch that it is in.
-fn noting(journal: Option<&Journal>, recorded: &mut u64) -> impl FnMut(&str, Option<&str>) {
+fn noting(mut safety: Option<&mut Safety>) -> impl FnMut(&str, Option<&str>) {
     move |asked, kept| {
-        if let Some(journal) = journal {
-            *recorded = journal.rewrite(asked, kept).max(*recorded);
+        if let Some(safety) = &mut safety
+            && let Some(journal) = &safety.journal
+        {
+            let commit = journal.rewrite(asked, kept);
+            safety.has_recorded(commit);
         }
     }
 }

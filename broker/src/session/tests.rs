@@ -72,7 +72,7 @@ impl Rig {
         let mut config = Config::default();
         change(&mut config);
         let admission = settle(&connect, &config, 1);
-        let session = Session::new("c".into(), admission.terms);
+        let session = Session::new(admission.terms);
         let mut rig = Self {
             session,
             config,
@@ -724,7 +724,7 @@ fn disconnect_does_not_raise_the_expiry_above_what_was_granted() {
         &config.session,
     )
     .expect("terms");
-    let session = Session::new("c".into(), admission.terms);
+    let session = Session::new(admission.terms);
     let granted = Ok(Some(Duration::from_secs(60)));
     assert_eq!(session.disconnect_expiry(Some(3600)), granted);
 }

@@ -36,8 +36,10 @@ impl Inflight {
         self.delivered.as_ref().filter(|_| self.awaits == Awaits::Puback)
     }
 
-    fn cost(&self) -> usize {
-        self.delivered.as_ref().map_or(0, Delivered::cost)
+    fn cost(&self) -> u32 {
+        let cost = self.delivered.as_ref().map_or(0, Delivered::cost);
+        // Packets are far smaller.
+        u32::try_from(cost).unwrap_or(u32::MAX)
     }
 
     fn into_waiting(self) -> Option<Waiting> {
@@ -49,10 +51,19 @@ impl Inflight {
 /// How much may be on its way to a client.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WindowLimits {
-    /// Most messages: the lower one of the client's Receive Maximum and ours. [MQTT-3.3.4-7]
-    pub messages_max: usize,
-    /// Most bytes of messages that the client has not taken; one message is always sent, however large.
-    pub bytes_max: usize,
+    messages_max: u16,
+    bytes_max: u32,
+}
+
+impl WindowLimits {
+    /// `messages_max` is the lower one of the client's Receive Maximum and ours [MQTT-3.3.4-7]. `bytes_max` bounds the messages that
+    /// the client has not taken: up to 4 GiB, but one message is always sent, however large.
+    pub fn new(messages_max: u16, bytes_max: usize) -> Self {
+        Self {
+            messages_max,
+            bytes_max: u32::try_from(bytes_max).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// Messages on their way. Those that are to be sent again are behind those that are not.
@@ -60,7 +71,7 @@ pub struct WindowLimits {
 pub(super) struct Window {
     entries: VecDeque<Inflight>,
     limits: WindowLimits,
-    bytes: usize,
+    bytes: u32,
     unsent: usize,
 }
 
@@ -91,7 +102,7 @@ impl Window {
     /// Whether another message may be sent.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.entries.len() < self.limits.messages_max && self.bytes < self.limits.bytes_max
+        self.entries.len() < usize::from(self.limits.messages_max) && self.bytes < self.limits.bytes_max
     }
 
     /// A message is sent for the first time; or, if it is not `sent`, has to be sent with the next connection.
@@ -109,7 +120,7 @@ impl Window {
     /// more than that is under way at a time.
     pub(super) fn resend(&mut self) -> Option<&Inflight> {
         let at = self.entries.len() - self.unsent;
-        if at >= self.limits.messages_max {
+        if at >= usize::from(self.limits.messages_max) {
             return None;
         }
         let inflight = self.entries.get_mut(at)?;
@@ -164,7 +175,7 @@ impl Window {
     pub(super) fn extract(&mut self, is_wanted: impl Fn(&Inflight) -> bool) -> Vec<Waiting> {
         let (taken, left): (VecDeque<_>, VecDeque<_>) = self.entries.drain(..).partition(is_wanted);
         self.entries = left;
-        self.bytes -= taken.iter().map(Inflight::cost).sum::<usize>();
+        self.bytes -= taken.iter().map(Inflight::cost).sum::<u32>();
         taken.into_iter().filter_map(Inflight::into_waiting).collect()
     }
 }
@@ -210,12 +221,9 @@ mod tests {
         }
     }
 
-    fn window(messages_max: usize, bytes_max: usize) -> Window {
+    fn window(messages_max: u16, bytes_max: usize) -> Window {
         let mut window = Window::default();
-        window.attach(WindowLimits {
-            messages_max,
-            bytes_max,
-        });
+        window.attach(WindowLimits::new(messages_max, bytes_max));
         window
     }
 

@@ -220,7 +220,7 @@ impl Recovery<'_> {
             expiry,
             mount_point,
         );
-        let session = Session::new(facts.client_id.clone(), terms)
+        let session = Session::new(terms)
             .with_ledger(Arc::clone(self.durable.ledger()))
             .with_journal(number);
         let client = Arc::new(Client::new(number, session, standing.clone()));
@@ -494,10 +494,7 @@ fn terms(
     Terms {
         key,
         version,
-        window: WindowLimits {
-            messages_max: usize::from(session.inflight_max),
-            bytes_max: session.inflight_bytes_max,
-        },
+        window: WindowLimits::new(session.inflight_max, session.inflight_bytes_max),
         packet_bytes_max: usize::MAX,
         receive_maximum: limits.receive_maximum,
         topic_alias_maximum: 0,
@@ -507,7 +504,7 @@ fn terms(
         problem_information: true,
         expiry,
         expiry_max: expiry,
-        mount_point,
+        mount_point: mount_point.map(Box::new),
         will: None,
         outbox_bytes_max: limits.outbox_bytes_max,
         queue: QueueLimits {

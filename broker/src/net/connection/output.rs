@@ -21,7 +21,7 @@ impl<S: Stream> Connection<S> {
         loop {
             let waiting = self.out.len();
             let flushed = writer::poll_flush(&mut self.stream, &mut self.out, cx);
-            self.tally.bytes_sent += (waiting - self.out.len()) as u64;
+            self.bytes_sent += (waiting - self.out.len()) as u64;
             if flushed?.is_pending() {
                 self.stall(waiting, cx);
                 return Ok(());
@@ -67,12 +67,16 @@ impl<S: Stream> Connection<S> {
         self.has_backlog = session.has_backlog();
         let lost = session.take_lost();
         let wanted = session.take_wanted();
-        self.tally += session.take_tally();
+        let mut tally = session.take_tally();
         drop(session);
+        tally.bytes_sent += mem::take(&mut self.bytes_sent);
+        if let Some(input) = &mut self.input {
+            tally += mem::take(&mut input.tally);
+        }
         if !wanted.is_empty() {
             self.broker.fetch(&self.connected.client, wanted);
         }
-        self.broker.metrics().traffic.add(&mem::take(&mut self.tally));
+        self.broker.metrics().traffic.add(&tally);
         self.broker.report_lost(&self.connected.client, lost);
     }
 }
