@@ -1,5 +1,7 @@
 //! Who a client is, as policies see it.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 use hookwire_protocol::Version;
 
@@ -17,9 +19,9 @@ pub struct ClientFacts {
     /// The user name in force.
     pub username: Option<ByteString>,
     /// Remote address and port.
-    pub address: String,
-    /// Name of the listener.
-    pub listener: String,
+    pub address: Box<str>,
+    /// Name of the listener, shared by its clients.
+    pub listener: Arc<str>,
     /// MQTT version.
     pub version: Version,
     /// Milliseconds since 1970-01-01 UTC.

@@ -60,11 +60,11 @@ impl Proof {
         properties.authentication_data.clone_from(&self.data);
     }
 
-    pub(super) fn enrolment(&self, credentials: Credentials) -> Option<Box<Enrolment>> {
+    pub(super) fn enrolment(&self, credentials: impl FnOnce() -> Credentials) -> Option<Box<Enrolment>> {
         let method = self.method.clone()?;
         Some(Box::new(Enrolment {
             method,
-            credentials: Arc::new(credentials),
+            credentials: Arc::new(credentials()),
         }))
     }
 }

@@ -31,7 +31,7 @@ pub struct Arrival {
     /// Remote address and port.
     pub address: SocketAddr,
     /// Name of the listener.
-    pub listener: String,
+    pub listener: Arc<str>,
     /// Whether the listener admits clients about whom no plugin decides, where none authenticates and where
     /// one does.
     pub admits_anonymous: Admits,
@@ -156,15 +156,15 @@ impl Broker {
                 key,
                 client_id: identity.client_id.clone(),
                 username,
-                address: arrival.address.to_string(),
-                listener: arrival.listener.clone(),
+                address: arrival.address.to_string().into(),
+                listener: Arc::clone(&arrival.listener),
                 version: connect.version,
                 connected_at_ms: clock::unix_ms(),
                 attributes: grant.attributes.clone(),
             }),
         };
         self.authorize_will(&standing, &admission).await?;
-        let enrolment = proof.enrolment(Credentials {
+        let enrolment = proof.enrolment(|| Credentials {
             client_id: identity.client_id,
             password: None,
             ..credentials(&connect, &arrival)
@@ -219,7 +219,7 @@ impl Broker {
         admission.connack.encode(connect.version, &mut greeting);
         self.emit(key, &standing.facts.client_id, || EventKind::Connected {
             username: standing.facts.username.clone(),
-            address: standing.facts.address.clone(),
+            address: standing.facts.address.to_string(),
             version: connect.version,
             clean_start: connect.clean_start,
             keep_alive_secs,
@@ -281,17 +281,17 @@ impl Broker {
         arrival: &Arrival,
         dialogue: &mut impl Dialogue,
     ) -> Result<Proof, Denial> {
-        let credentials = credentials(connect, arrival);
         if let Some(method) = connect.properties.authentication_method.clone() {
             let data = connect.properties.authentication_data.clone();
+            let credentials = credentials(connect, arrival);
             return self.prove(method, data, credentials, dialogue).await;
         }
         // [MQTT-4.12.0-6]: no AUTH for a client that named no method.
-        let grant = self.judge(credentials, arrival).await?;
+        let grant = self.judge(connect, arrival).await?;
         Ok(Proof::plain(grant))
     }
 
-    async fn judge(&self, credentials: Credentials, arrival: &Arrival) -> Result<Box<Grant>, Denial> {
+    async fn judge(&self, connect: &Connect, arrival: &Arrival) -> Result<Box<Grant>, Denial> {
         let chain = self.0.chain.load_full();
         let anonymous_rule = if chain.authenticates() {
             arrival.admits_anonymous.with_authenticator
@@ -301,7 +301,7 @@ impl Broker {
         if !chain.has(Hook::Authenticate) {
             return anonymous(anonymous_rule);
         }
-        let credentials = Arc::new(credentials);
+        let credentials = Arc::new(credentials(connect, arrival));
         let question = chain.authenticate(&credentials);
         match self.with_authentication_permit(question).await? {
             AuthenticationOutcome::Allow(grant) => Ok(grant),
@@ -621,7 +621,7 @@ fn credentials(connect: &Connect, arrival: &Arrival) -> Credentials {
         username: connect.username.clone(),
         password: connect.password.clone(),
         address: arrival.address.to_string(),
-        listener: arrival.listener.clone(),
+        listener: arrival.listener.to_string(),
         version: connect.version,
         clean_start: connect.clean_start,
         user_properties: connect.properties.user_properties.clone(),

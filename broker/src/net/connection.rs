@@ -648,7 +648,7 @@ mod tests {
         let mut interview = Interview::new(&mut near, &mut buffer, decode, 1024, usize::MAX, deadline.into());
         let arrival = Arrival {
             address: ([192, 0, 2, 1], 1234).into(),
-            listener: String::new(),
+            listener: "".into(),
             admits_anonymous: Admits {
                 without_authenticator: true,
                 with_authenticator: true,

@@ -25,7 +25,7 @@ const REST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Bound {
     listener: TcpListener,
-    name: String,
+    name: Arc<str>,
     admits_anonymous: Admits,
     connections_max: usize,
 }
@@ -47,7 +47,7 @@ impl Bound {
         socket.listen(BACKLOG)?;
         Ok(Self {
             listener: TcpListener::from_std(socket.into())?,
-            name: listener.name.clone(),
+            name: listener.name.as_str().into(),
             admits_anonymous: Admits {
                 without_authenticator: listener.admits_anonymous(false),
                 with_authenticator: listener.admits_anonymous(true),
@@ -79,7 +79,7 @@ impl Bound {
                     Err(error) => {
                         // A connection that died in the queue is nothing; no descriptors is, and asking again
                         // at once would not help.
-                        tracing::warn!(listener = self.name, "cannot accept: {error}");
+                        tracing::warn!(listener = &*self.name, "cannot accept: {error}");
                         tokio::time::sleep(REST).await;
                     }
                 }
@@ -90,7 +90,7 @@ impl Bound {
     fn admit(&self, stream: TcpStream, peer: SocketAddr, broker: &Broker, door: &Arc<Door>) {
         let arrival = Arrival {
             address: peer,
-            listener: self.name.clone(),
+            listener: Arc::clone(&self.name),
             admits_anonymous: self.admits_anonymous,
         };
         // Small packets must not wait for the acknowledgement of the last ones.
@@ -106,7 +106,7 @@ impl Bound {
             Err((limit, reason)) => {
                 broker.metrics().limits.reached(limit);
                 let Some(room) = door.wait_outside() else { return };
-                tracing::warn!(%peer, listener = self.name, limit = limit.key(), "no room for another connection");
+                tracing::warn!(%peer, listener = &*self.name, limit = limit.key(), "no room for another connection");
                 (room, Some(reason))
             }
         };

@@ -37,8 +37,8 @@ fn describe(facts: &ClientFacts) -> Client {
     Client {
         client_id: facts.client_id.to_string(),
         username: facts.username.as_ref().map(ToString::to_string),
-        address: facts.address.clone(),
-        listener: facts.listener.clone(),
+        address: facts.address.to_string(),
+        listener: facts.listener.to_string(),
         protocol: convert::protocol(facts.version),
         connected_at_ms: facts.connected_at_ms,
         attributes: convert::owned_user_properties(&facts.attributes),

@@ -201,7 +201,7 @@ async fn silence_ends_a_connection_that_never_connects() {
     let (mut near, far) = tokio::io::duplex(1024);
     let arrival = super::Arrival {
         address: ([192, 0, 2, 1], 1234).into(),
-        listener: String::new(),
+        listener: "".into(),
         admits_anonymous: super::Admits {
             without_authenticator: true,
             with_authenticator: true,
