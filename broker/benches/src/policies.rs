@@ -9,7 +9,7 @@ use hookwire_tests::guest;
 
 use crate::clients::message;
 
-/// Messages that the broker judges in one go at full load.
+/// Messages that the broker judges in one go under load; at the most it is twice as many.
 pub const RUN: usize = 128;
 
 /// A plugin host that plugins are loaded into.
