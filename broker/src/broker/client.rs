@@ -168,5 +168,8 @@ mod tests {
         let bytes = size_of::<Client>();
         // With the counts of an `Arc`, half a KiB.
         assert!(bytes <= 496, "{bytes}");
+        // With those, 160 bytes.
+        let bytes = size_of::<ClientFacts>();
+        assert!(bytes <= 144, "{bytes}");
     }
 }
