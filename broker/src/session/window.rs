@@ -72,16 +72,17 @@ pub(super) struct Window {
     entries: VecDeque<Inflight>,
     limits: WindowLimits,
     bytes: u32,
-    unsent: usize,
+    unsent: u32,
 }
 
 impl Window {
     /// A new network connection: everything has to be sent again. [MQTT-4.4.0-1]
     pub(super) fn attach(&mut self, limits: WindowLimits) {
         self.limits = limits;
-        self.unsent = self.entries.len();
+        self.unsent = 0;
         for inflight in &mut self.entries {
             inflight.sent = false;
+            self.unsent += 1;
         }
     }
 
@@ -119,7 +120,7 @@ impl Window {
     /// The next one that is to be sent again, and is now. The window may have shrunk with the new connection's Receive Maximum: no
     /// more than that is under way at a time.
     pub(super) fn resend(&mut self) -> Option<&Inflight> {
-        let at = self.entries.len() - self.unsent;
+        let at = self.entries.len() - self.unsent as usize;
         if at >= usize::from(self.limits.messages_max) {
             return None;
         }
