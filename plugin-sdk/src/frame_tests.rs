@@ -156,6 +156,19 @@ fn no_messages_no_verdicts() {
 }
 
 #[test]
+fn verdicts_are_in_the_order_of_their_messages() {
+    let messages: Vec<Sent> = ["", "2", "", "", "2", "2", "", ""].map(sent).into();
+    let verdicts = judge_all(&frame_of(&messages), |message| {
+        if message.topic.is_empty() {
+            Verdict::Pass
+        } else {
+            Verdict::Drop
+        }
+    });
+    assert_eq!(verdicts, Ok(vec![1, 8, 0, 0, 0, 0, 2, 0, 0, 2, 2, 0, 0]));
+}
+
+#[test]
 fn verdicts_have_the_documented_layout() {
     assert_eq!(written(Verdict::Pass), [0]);
     assert_eq!(written(Verdict::Drop), [2]);

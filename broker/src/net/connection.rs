@@ -605,11 +605,12 @@ fn violation(violation: Violation) -> End {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::Arc;
 
     use hookwire_hooks::WillCause;
     use hookwire_protocol::{Connect, ConnectProperties, Version};
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::net::TcpStream;
 
     use super::*;
@@ -636,11 +637,10 @@ mod tests {
         }
     }
 
-    /// In the moment between two connections a session still bears the key of the first one.
-    #[tokio::test]
-    async fn whoever_is_being_taken_over_is_greeted_first() {
+    /// A client that was just admitted, and its side of the stream.
+    async fn arrive() -> (Box<Connection<DuplexStream>>, DuplexStream) {
         let broker = Broker::new(Settings::from(&Config::default())).expect("a thread");
-        let (mut near, mut far) = tokio::io::duplex(1024);
+        let (mut near, far) = tokio::io::duplex(1024);
         let mut buffer = ReadBuffer::default();
         let settings = broker.settings().clone();
         let deadline = clock::now() + settings.limits.connect_timeout;
@@ -656,6 +656,27 @@ mod tests {
         };
         let admitted = broker.connect(connect(), arrival, &mut interview).await;
         let connected = admitted.expect("there is nothing against it");
+        (Box::new(Connection::new(near, broker, connected, buffer)), far)
+    }
+
+    /// Whoever says nothing has no memory for what it says.
+    #[tokio::test]
+    async fn what_was_read_leaves_nothing_behind() {
+        let (mut connection, mut far) = arrive().await;
+        far.write_all(&[0xC0, 0]).await.expect("PINGREQ");
+        let is_waiting = poll_fn(|cx| Poll::Ready(connection.poll_end(cx).is_pending()));
+        assert!(is_waiting.await);
+        assert!(connection.input.is_none());
+        let mut heard = [0; 64];
+        let count = far.read(&mut heard).await.expect("the stream is open");
+        assert!(heard[..count].ends_with(&[0xD0, 0]), "PINGRESP: {heard:?}");
+    }
+
+    /// In the moment between two connections a session still bears the key of the first one.
+    #[tokio::test]
+    async fn whoever_is_being_taken_over_is_greeted_first() {
+        let (connection, mut far) = arrive().await;
+        let connected = &connection.connected;
         let link = Arc::clone(&connected.link);
         let ending = Ending {
             will_cause: Some(WillCause::TakenOver),
@@ -663,7 +684,7 @@ mod tests {
         };
         connected.client.session().detach(clock::now(), &ending);
         link.close(Closure::taken_over());
-        Serving::of(Box::new(Connection::new(near, broker, connected, buffer))).await;
+        Serving::of(connection).await;
         let mut heard = Vec::new();
         far.read_to_end(&mut heard).await.expect("it was closed in order");
         // [MQTT-3.2.0-1]

@@ -52,16 +52,18 @@ pub struct RetainedCopy {
 impl RetainedCopy {
     /// A message that is retained from now on.
     pub fn here(message: Arc<Message>, cost: usize, seat: u32) -> Self {
-        Self {
-            message: ArcSwapOption::new(Some(Arc::clone(&message))),
-            ..Self::away(RetainedOutline::of(&message), cost, seat)
-        }
+        let outline = RetainedOutline::of(&message);
+        Self::new(Some(message), outline, cost, seat)
     }
 
     /// A message that only the store has.
     pub fn away(outline: RetainedOutline, cost: usize, seat: u32) -> Self {
+        Self::new(None, outline, cost, seat)
+    }
+
+    fn new(message: Option<Arc<Message>>, outline: RetainedOutline, cost: usize, seat: u32) -> Self {
         Self {
-            message: ArcSwapOption::empty(),
+            message: ArcSwapOption::new(message),
             expires_at: outline.expires_at,
             source: outline.source,
             // Packets are far smaller.

@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_message_is_found_whatever_has_gone_before_its_turn_and_wherever_numbers_begin_anew() {
-        let numbers = [65_533, 65_534, 65_535, 1, 2, 9, 4, 5];
+        // Those that were restored need not be in order.
+        let numbers = [65_533, 65_534, 65_535, 1, 2, 9, 3, 4];
         for gone in 0_u32..1 << numbers.len() {
             let mut window = window(10, usize::MAX);
             let is_left = |at: &usize| gone & (1 << at) == 0;

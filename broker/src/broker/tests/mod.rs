@@ -89,8 +89,14 @@ async fn the_second_connection_takes_the_session_over() {
     let (mut first, connack) = Peer::connect_with(&broker, persistent.clone()).await;
     assert!(!connack.session_present);
     first.subscribe("t").await;
+    let asked_at = tokio::time::Instant::now();
     let (mut second, connack) = Peer::connect_with(&broker, persistent).await;
     assert!(connack.session_present);
+    assert_eq!(
+        asked_at.elapsed(),
+        Duration::ZERO,
+        "the first one says that it has gone"
+    );
     assert_eq!(first.closed_with().await, DisconnectReason::SessionTakenOver);
     Peer::connect(&broker, "p")
         .await
