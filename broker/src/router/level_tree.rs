@@ -7,6 +7,7 @@
 use std::hash::BuildHasher;
 use std::num::NonZeroU32;
 
+use ecow::EcoString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// What a node may hold.
@@ -34,7 +35,8 @@ impl From<Link> for At {
 #[derive(Debug)]
 struct Node<V> {
     parent: At,
-    level: Box<str>,
+    /// Most are short, and lie in the node then.
+    level: EcoString,
     /// The child that was added last, of those that are in the table.
     child: Option<Link>,
     /// The children of the parent that were added before and after this one.
@@ -73,6 +75,37 @@ pub(super) struct LevelTree<V> {
     /// All nodes but the root and those of wildcards, by parent and level.
     children: HashTable<Link>,
     hasher: DefaultHashBuilder,
+    trail: Trail,
+}
+
+/// The way to what was changed last: what is changed next often lies beside it, and the way there is the same for a while.
+#[derive(Debug, Default)]
+struct Trail {
+    path: String,
+    /// The nodes on the way, the root left out, each with the length of the path to it.
+    nodes: Vec<(usize, At)>,
+}
+
+impl Trail {
+    /// Goes back to the last node that is on the way to `path`, too, and says what is left of the way from there.
+    fn turn_to<'p>(&mut self, path: &'p str) -> (At, Option<&'p str>) {
+        let common = self
+            .path
+            .bytes()
+            .zip(path.bytes())
+            .take_while(|(here, there)| here == there);
+        let common = common.count();
+        let is_on_the_way =
+            |&(len, _): &(usize, At)| len <= common && matches!(path.as_bytes().get(len), None | Some(b'/'));
+        let kept = self.nodes.iter().take_while(|node| is_on_the_way(node)).count();
+        self.nodes.truncate(kept);
+        self.path.clear();
+        self.path.push_str(path);
+        match self.nodes.last() {
+            Some(&(len, at)) => (at, path.get(len + 1..)),
+            None => (ROOT, Some(path)),
+        }
+    }
 }
 
 impl<V: Slot> Default for LevelTree<V> {
@@ -82,6 +115,7 @@ impl<V: Slot> Default for LevelTree<V> {
             free: Vec::new(),
             children: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            trail: Trail::default(),
         }
     }
 }
@@ -162,12 +196,16 @@ impl<V: Slot> LevelTree<V> {
 
     /// Changes the value under a name or filter; the node is made, and given back, as needed.
     pub(super) fn update<R>(&mut self, path: &str, change: impl FnOnce(At, &mut V) -> R) -> R {
-        let mut at = ROOT;
-        for level in path.split('/') {
+        let (mut at, rest) = self.trail.turn_to(path);
+        let mut len = path.len() - rest.map_or(0, str::len);
+        for level in rest.into_iter().flat_map(|rest| rest.split('/')) {
             at = match self.child(at, level) {
                 Some(child) => child,
                 None => self.add_child(at, level),
             };
+            len += level.len();
+            self.trail.nodes.push((len, at));
+            len += 1;
         }
         let result = change(at, &mut self.node_mut(at).value);
         self.prune(at);
@@ -227,6 +265,7 @@ impl<V: Slot> LevelTree<V> {
         }
     }
 
+    /// Gives back what is empty, from the end of the trail.
     fn prune(&mut self, mut at: At) {
         while let Some(link) = NonZeroU32::new(at.0).map(Link)
             && self.node(at).is_vacant()
@@ -240,6 +279,7 @@ impl<V: Slot> LevelTree<V> {
                 _ => self.delist(parent, &level, link),
             }
             self.free.push(link);
+            self.trail.nodes.pop();
             at = parent;
         }
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use hookwire_protocol::{QoS, SharedFilter, SubscriptionOptions, TopicName};
+use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use super::group::Group;
 use super::level_tree::{LevelTree, Slot};
@@ -81,17 +83,20 @@ impl<S> Matches<S> {
     }
 }
 
+/// Those of one filter. Most filters have one subscription, and it lies in the node of the tree then; few have groups.
 #[derive(Debug)]
 struct Subscribers<S> {
-    plain: Vec<Subscription<S>>,
-    groups: Vec<Arc<Group<S>>>,
+    plain: Plain<S>,
+    groups: ThinVec<Arc<Group<S>>>,
 }
+
+type Plain<S> = SmallVec<[Subscription<S>; 1]>;
 
 impl<S> Default for Subscribers<S> {
     fn default() -> Self {
         Self {
-            plain: Vec::new(),
-            groups: Vec::new(),
+            plain: Plain::new(),
+            groups: ThinVec::new(),
         }
     }
 }
@@ -126,13 +131,20 @@ impl<S: Subscriber> Subscriptions<S> {
         let is_new = self
             .tree
             .update(filter.filter.as_str(), |_, subscribers| match &filter.share {
-                None => put(&mut subscribers.plain, subscription),
+                None => {
+                    let added = replace(&mut subscribers.plain, subscription);
+                    let is_new = added.is_some();
+                    subscribers.plain.extend(added);
+                    is_new
+                }
                 Some(share) => {
                     let at = subscribers.groups.iter().position(|group| group.is_of(share));
                     let (group, is_new) = match at.map(|at| subscribers.groups.swap_remove(at)) {
                         Some(group) => {
                             let mut members = group.members.clone();
-                            let is_new = put(&mut members, subscription);
+                            let added = replace(&mut members, subscription);
+                            let is_new = added.is_some();
+                            members.extend(added);
                             (group.with(members), is_new)
                         }
                         None => (Group::new(Arc::new(filter.clone()), vec![subscription]), true),
@@ -164,7 +176,7 @@ impl<S: Subscriber> Subscriptions<S> {
             .update(filter.filter.as_str(), |_, subscribers| match &filter.share {
                 None => {
                     let before = subscribers.plain.len();
-                    subscribers.plain.retain(others);
+                    subscribers.plain.retain(|subscription| others(subscription));
                     before - subscribers.plain.len()
                 }
                 Some(share) => {
@@ -202,7 +214,7 @@ impl<S: Subscriber> Subscriptions<S> {
     /// All whom a message concerns that `publisher` published under `name`; no-local subscriptions of the
     /// publisher are left out. [MQTT-3.8.3-3]
     pub fn matching(&self, name: &TopicName, publisher: Option<u64>, overlapping: Overlapping) -> Matches<S> {
-        let mut found: Vec<&Subscription<S>> = Vec::new();
+        let mut found = SmallVec::<[&Subscription<S>; 8]>::new();
         let mut groups = Vec::new();
         let mut lists = 0;
         self.tree.matching(name.as_str(), |subscribers| {
@@ -245,23 +257,19 @@ impl<S: Subscriber> Subscriptions<S> {
     }
 }
 
-/// True when the list had none of this subscriber's.
-fn put<S: Subscriber>(list: &mut Vec<Subscription<S>>, subscription: Subscription<S>) -> bool {
+/// Puts a subscription in the place of the same subscriber's, or gives it back when there is none.
+fn replace<S: Subscriber>(
+    list: &mut [Subscription<S>],
+    subscription: Subscription<S>,
+) -> Option<Subscription<S>> {
     match list
         .iter_mut()
         .find(|other| other.subscriber.id() == subscription.subscriber.id())
     {
         Some(other) => {
             *other = subscription;
-            false
+            None
         }
-        None => {
-            if list.is_empty() {
-                // Most lists have one subscription, and stay.
-                list.reserve_exact(1);
-            }
-            list.push(subscription);
-            true
-        }
+        None => Some(subscription),
     }
 }

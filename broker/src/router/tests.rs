@@ -76,7 +76,17 @@ fn ids(matches: &Matches<Member>) -> Vec<u64> {
 
 /// Levels from a small alphabet, so that filters and names meet.
 fn level() -> impl Strategy<Value = &'static str> {
-    prop_oneof![Just("a"), Just("b"), Just(""), Just("$x"), Just("long level")]
+    prop_oneof![
+        Just("a"),
+        Just("b"),
+        Just("ab"),
+        Just(""),
+        Just("$x"),
+        Just("a level that is long"),
+        // Both begin with the same byte.
+        Just("é"),
+        Just("è"),
+    ]
 }
 
 fn any_filter() -> impl Strategy<Value = String> {
@@ -430,6 +440,40 @@ fn a_memo_is_forgotten_when_subscriptions_change() {
     assert_eq!(ids(&router.matching(&mut memo, &name("a/c"), None).1), [1]);
     router.unsubscribe(&filter("a/+"), 1);
     assert!(router.matching(&mut memo, &here, None).1.is_empty());
+}
+
+/// Asks a memo for topics, and counts how often it had to look one up.
+fn look_ups(memo: &mut Memo<String>, topics: impl IntoIterator<Item = String>) -> usize {
+    let mut count = 0;
+    for topic in topics {
+        let (found, value) = memo.recall(1, &name(&topic), || {
+            count += 1;
+            topic.clone()
+        });
+        assert_eq!((found.as_str(), value), (&*topic, &topic));
+    }
+    count
+}
+
+#[test]
+fn a_memo_takes_a_few_topics_at_once_and_of_many_those_that_come_again() {
+    let mut memo = Memo::default();
+    let few = || (0..64).map(|number| format!("few/{number}"));
+    assert_eq!(look_ups(&mut memo, few()), 64);
+    assert_eq!(look_ups(&mut memo, few()), 0);
+
+    let passing_by = (0..500).map(|number| format!("once/{number}"));
+    let with_a_regular = passing_by.flat_map(|once| [once, "regular".to_owned()]);
+    let count = look_ups(&mut memo, with_a_regular);
+    assert!((501..=510).contains(&count), "{count}");
+    assert_eq!(look_ups(&mut memo, few()), 0, "nobody is pushed out");
+}
+
+#[test]
+fn a_memo_begins_anew_when_it_is_full() {
+    let mut memo = Memo::default();
+    look_ups(&mut memo, (0..20_000).map(|number| format!("once/{number}")));
+    assert_eq!(look_ups(&mut memo, ["once/0".to_owned()]), 1);
 }
 
 #[test]
