@@ -149,7 +149,6 @@ impl Server {
         for task in &self.tasks {
             task.abort();
         }
-        self.broker.close_all();
         let until = Instant::now() + self.config.shutdown_timeout;
         if timeout_at(until, self.left()).await.is_err() {
             tracing::warn!("some clients did not take their farewell in time");
@@ -170,9 +169,15 @@ impl Server {
         }
     }
 
+    /// Tells every client to go, until there is none.
     async fn left(&self) {
         let is_online = |client: &Arc<Client>| client.session().is_online();
-        while self.broker.clients().iter().any(is_online) {
+        loop {
+            // Who was on the way in may have come in meanwhile.
+            self.broker.close_all();
+            if !self.broker.clients().iter().any(is_online) {
+                return;
+            }
             tokio::time::sleep(DRAIN_STEP).await;
         }
     }

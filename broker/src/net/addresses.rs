@@ -11,12 +11,20 @@ use crate::metrics::Limit;
 
 /// What is remembered of an address, for so long after its last connection: all of the burst is free again by then.
 const BURST: Duration = Duration::from_secs(1);
-/// Addresses remembered at a time; beyond it, those that have no connection and have been quiet are forgotten.
-const REMEMBERED_MAX: usize = 64 * 1024;
+/// So many addresses are remembered; beyond it, each time they have become twice as many, those that have no connection and have been
+/// quiet are forgotten.
+const REMEMBERED_MIN: usize = 64 * 1024;
 
 /// All addresses with connections.
 #[derive(Debug, Default)]
-pub(super) struct Addresses(Mutex<HashMap<Network, Visitor, std::hash::RandomState>>);
+pub(super) struct Addresses(Mutex<Visitors>);
+
+#[derive(Debug, Default)]
+struct Visitors {
+    known: HashMap<Network, Visitor, std::hash::RandomState>,
+    /// How many there were when some were forgotten last.
+    left: usize,
+}
 
 #[derive(Debug)]
 struct Visitor {
@@ -40,10 +48,8 @@ impl Addresses {
     pub(super) fn admit(&self, address: IpAddr, limits: &Limits, now: Instant) -> Result<Network, Limit> {
         let network = Network::of(address);
         let mut visitors = self.0.lock();
-        if visitors.len() >= REMEMBERED_MAX {
-            visitors.retain(|_, visitor| visitor.connections > 0 || visitor.paid_until > now);
-        }
-        let visitor = visitors.entry(network).or_insert(Visitor {
+        visitors.forget(now);
+        let visitor = visitors.known.entry(network).or_insert(Visitor {
             connections: 0,
             paid_until: now,
         });
@@ -65,8 +71,19 @@ impl Addresses {
 
     /// A connection has ended.
     pub(super) fn leave(&self, network: Network) {
-        if let Some(visitor) = self.0.lock().get_mut(&network) {
+        if let Some(visitor) = self.0.lock().known.get_mut(&network) {
             visitor.connections -= 1;
+        }
+    }
+}
+
+impl Visitors {
+    /// Looks at all of them only once there are twice as many, so that it costs each but little.
+    fn forget(&mut self, now: Instant) {
+        if self.known.len() >= REMEMBERED_MIN.max(2 * self.left) {
+            self.known
+                .retain(|_, visitor| visitor.connections > 0 || visitor.paid_until > now);
+            self.left = self.known.len();
         }
     }
 }
@@ -111,6 +128,27 @@ mod tests {
         assert!(admit("2001:db8:0:1::1").is_ok(), "another network");
         addresses.leave(first);
         assert!(admit("2001:db8::4").is_ok());
+    }
+
+    #[test]
+    fn whoever_has_left_is_forgotten_some_time() {
+        let limits = Limits::default();
+        let addresses = Addresses::default();
+        let now = clock::now();
+        let come = |number, now| addresses.admit(IpAddr::V4(u32::to_be_bytes(number).into()), &limits, now);
+        let many = u32::try_from(REMEMBERED_MIN).expect("fits");
+        let networks: Vec<_> = (0..many).map(|number| come(number, now).expect("room")).collect();
+        // All are there: half as much again is let in without another look at each.
+        for number in many..many + many / 2 {
+            addresses.leave(come(number, now + BURST).expect("room"));
+        }
+        assert_eq!(addresses.0.lock().left, networks.len());
+        networks.iter().for_each(|&network| addresses.leave(network));
+        for number in 0..many {
+            addresses.leave(come(2 * many + number, now + 3 * BURST).expect("room"));
+        }
+        let visitors = addresses.0.lock();
+        assert!(visitors.left < networks.len() / 2 && visitors.known.len() <= 2 * many as usize);
     }
 
     #[test]

@@ -6,6 +6,10 @@ mod input;
 mod output;
 mod serving;
 
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -15,6 +19,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use hookwire_hooks::{Denial, EnhancedOutcome};
 use hookwire_protocol::{Auth, AuthReason, ConnectReason, DisconnectReason, Packet, Subscribe};
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
@@ -57,6 +62,10 @@ pub(super) struct Connection<S> {
     out: Outbox,
     /// Bytes written since they were last added to the broker's counts.
     bytes_sent: u64,
+    /// Bytes that the session had for the client and held back when it was last asked: until they are safe.
+    held_back: usize,
+    /// Why nothing can be written any more. What the client sent before is still read: it may have said goodbye.
+    unwritable: Option<Box<io::Error>>,
     has_backlog: bool,
     timer: Pin<Box<Sleep>>,
     /// Since when the socket takes nothing.
@@ -96,6 +105,8 @@ impl<S: Stream> Connection<S> {
             input,
             out: Outbox::default(),
             bytes_sent: 0,
+            held_back: 0,
+            unwritable: None,
             has_backlog: false,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             stalled_at: None,
@@ -131,8 +142,10 @@ impl<S: Stream> Connection<S> {
         if let Some(closure) = self.connected.link.closure() {
             return Poll::Ready(Wakeup::End(End::Closed(closure)));
         }
-        if let Err(error) = self.poll_output(cx) {
-            return Poll::Ready(Wakeup::End(End::Lost(error.to_string())));
+        if self.unwritable.is_none()
+            && let Err(error) = self.poll_output(cx)
+        {
+            self.give_up_output(error);
         }
         if let Some(restraint) = &mut self.restraint
             && let Poll::Ready(outcome) = restraint.reauthentication.poll_outcome(cx)
@@ -152,8 +165,17 @@ impl<S: Stream> Connection<S> {
                 return Poll::Ready(read);
             }
         }
+        if !has_budget_remaining() {
+            // There may be more to read; the runtime polls again.
+            return Poll::Pending;
+        }
         // What the client has sent before is still heard.
-        if self.connected.link.has_successor() && !self.is_hearing() {
+        let is_hearing = self.is_hearing();
+        if let Some(error) = self.unwritable.take_if(|_| !is_hearing) {
+            return Poll::Ready(Wakeup::End(End::Lost(error.to_string())));
+        }
+        let listens = !is_hearing && self.paused_until().is_none();
+        if listens && self.connected.link.has_successor() {
             return Poll::Ready(Wakeup::End(End::Closed(Closure::taken_over())));
         }
         self.timer.as_mut().poll(cx).map(|()| Wakeup::Timer)
@@ -210,9 +232,9 @@ impl<S: Stream> Connection<S> {
     /// A client that does not read is not read from; a throttled one has to wait, and so has one whose packets are in
     /// question.
     fn may_read(&self) -> bool {
-        self.paused_until().is_none()
-            && !self.is_hearing()
-            && self.out.len() < self.connected.settings.limits.outbox_bytes_max
+        let is_free = self.paused_until().is_none()
+            && self.out.len() + self.held_back < self.connected.settings.limits.outbox_bytes_max;
+        (is_free || self.unwritable.is_some()) && !self.is_hearing()
     }
 
     // ---- input
@@ -224,16 +246,18 @@ impl<S: Stream> Connection<S> {
         self.handle_packets()
     }
 
-    /// Handles packets until one run of PUBLISH packets is published or nothing is left.
+    /// Handles packets until one run of PUBLISH packets is published, as many packets of other kinds are handled, the client has
+    /// to wait, or nothing is left.
     fn handle_packets(&mut self) -> Result<(), End> {
         let Some(input) = &self.input else { return Ok(()) };
         let waiting = input.waiting();
-        if waiting == 0 || input.hearing.is_open() {
+        if waiting == 0 || input.hearing.is_open() || self.paused_until().is_some() {
             return Ok(());
         }
         let now = clock::now();
         self.connected.keep_alive.heard(now);
         let mut messages = 0_u32;
+        let mut others = 0;
         while let Some(packet) = self.next_packet()? {
             let input = self.input();
             input.tally.packets_received += 1;
@@ -256,9 +280,10 @@ impl<S: Stream> Connection<S> {
                     self.acknowledge()?;
                     self.publish(now)?;
                     self.handle_in_turn(now, other)?;
+                    others += 1;
                 }
             }
-            if self.is_hearing() {
+            if self.is_hearing() || self.paused_until().is_some() || others >= RUN_MAX {
                 break;
             }
         }
@@ -267,7 +292,8 @@ impl<S: Stream> Connection<S> {
         let left = self.input().waiting();
         self.charge(now, messages, waiting - left)?;
         self.collect_output();
-        Ok(())
+        // The timer is not looked at while there is input without end.
+        self.check_deadlines(now)
     }
 
     /// Counts what was handled towards the client's rates.
@@ -573,11 +599,22 @@ impl<S: Stream> Connection<S> {
         if self.connected.keep_alive.is_expired(now) && !self.is_hearing() {
             return Err(End::KeepAlive);
         }
+        self.check_deadlines(now)?;
+        if let Some(restraint) = &mut self.restraint {
+            restraint.paused_until = restraint.paused_until.filter(|&until| until > now);
+        }
+        self.arm();
+        Ok(())
+    }
+
+    /// What is over at some time whatever the client sends.
+    fn check_deadlines(&self, now: Instant) -> Result<(), End> {
         if self.connected.expires_at.is_some_and(|at| at <= now) {
             return Err(End::Expired);
         }
-        let write_timeout = self.broker.settings().limits.write_timeout;
-        if self.stalled_at.is_some_and(|at| at + write_timeout <= now) {
+        if let Some(at) = self.stalled_at
+            && at + self.broker.settings().limits.write_timeout <= now
+        {
             return Err(End::Stalled);
         }
         if self.reauthentication_deadline().is_some_and(|at| at <= now) {
@@ -586,10 +623,6 @@ impl<S: Stream> Connection<S> {
                 ..Denial::new(ConnectReason::NotAuthorized)
             })));
         }
-        if let Some(restraint) = &mut self.restraint {
-            restraint.paused_until = restraint.paused_until.filter(|&until| until > now);
-        }
-        self.arm();
         Ok(())
     }
 }
@@ -601,106 +634,4 @@ fn input_of<'a>(input: &'a mut Option<Box<Input>>, connected: &Connected) -> &'a
 
 fn violation(violation: Violation) -> End {
     End::Stop(Stop::Violation(violation))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::sync::Arc;
-
-    use hookwire_hooks::WillCause;
-    use hookwire_protocol::{Connect, ConnectProperties, Version};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-    use tokio::net::TcpStream;
-
-    use super::*;
-    use crate::broker::{Admits, Arrival, Settings};
-    use crate::config::Config;
-    use crate::net::exchange::Interview;
-    use crate::net::room::Roomed;
-    use crate::session::Ending;
-
-    fn connect() -> Connect {
-        Connect {
-            version: Version::V5,
-            bridge: false,
-            clean_start: false,
-            keep_alive_secs: 0,
-            client_id: "contested".into(),
-            username: None,
-            password: None,
-            will: None,
-            properties: ConnectProperties {
-                session_expiry_interval: Some(60),
-                ..ConnectProperties::default()
-            },
-        }
-    }
-
-    /// A client that was just admitted, and its side of the stream.
-    async fn arrive() -> (Box<Connection<DuplexStream>>, DuplexStream) {
-        let broker = Broker::new(Settings::from(&Config::default())).expect("a thread");
-        let (mut near, far) = tokio::io::duplex(1024);
-        let mut buffer = ReadBuffer::default();
-        let settings = broker.settings().clone();
-        let deadline = clock::now() + settings.limits.connect_timeout;
-        let decode = &settings.limits.decode;
-        let mut interview = Interview::new(&mut near, &mut buffer, decode, 1024, usize::MAX, deadline.into());
-        let arrival = Arrival {
-            address: ([192, 0, 2, 1], 1234).into(),
-            listener: "".into(),
-            admits_anonymous: Admits {
-                without_authenticator: true,
-                with_authenticator: true,
-            },
-        };
-        let admitted = broker.connect(connect(), arrival, &mut interview).await;
-        let connected = admitted.expect("there is nothing against it");
-        (Box::new(Connection::new(near, broker, connected, buffer)), far)
-    }
-
-    /// Whoever says nothing has no memory for what it says.
-    #[tokio::test]
-    async fn what_was_read_leaves_nothing_behind() {
-        let (mut connection, mut far) = arrive().await;
-        far.write_all(&[0xC0, 0]).await.expect("PINGREQ");
-        let is_waiting = poll_fn(|cx| Poll::Ready(connection.poll_end(cx).is_pending()));
-        assert!(is_waiting.await);
-        assert!(connection.input.is_none());
-        let mut heard = [0; 64];
-        let count = far.read(&mut heard).await.expect("the stream is open");
-        assert!(heard[..count].ends_with(&[0xD0, 0]), "PINGRESP: {heard:?}");
-    }
-
-    /// In the moment between two connections a session still bears the key of the first one.
-    #[tokio::test]
-    async fn whoever_is_being_taken_over_is_greeted_first() {
-        let (connection, mut far) = arrive().await;
-        let connected = &connection.connected;
-        let link = Arc::clone(&connected.link);
-        let ending = Ending {
-            will_cause: Some(WillCause::TakenOver),
-            expiry: None,
-        };
-        connected.client.session().detach(clock::now(), &ending);
-        link.close(Closure::taken_over());
-        Serving::of(connection).await;
-        let mut heard = Vec::new();
-        far.read_to_end(&mut heard).await.expect("it was closed in order");
-        // [MQTT-3.2.0-1]
-        assert_eq!(heard.first(), Some(&0x20), "CONNACK comes first: {heard:?}");
-        assert!(heard.contains(&0xE0), "then DISCONNECT: {heard:?}");
-    }
-
-    /// There are a hundred thousand of them: their sizes are those that the allocator has, and the next ones are larger by a
-    /// quarter or twice as large.
-    #[test]
-    fn a_client_that_is_just_there_takes_little() {
-        type Served = Roomed<TcpStream>;
-        let bytes = size_of::<Connection<Served>>();
-        assert!(bytes <= 320, "{bytes}");
-        // With what a task has beside its future, 128 bytes.
-        let bytes = size_of::<Serving<Served>>();
-        assert!(bytes <= 24, "{bytes}");
-    }
 }

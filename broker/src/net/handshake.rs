@@ -15,6 +15,7 @@ use super::Stream;
 use super::connection::{Connection, Serving};
 use super::exchange::Interview;
 use super::read_buffer::ReadBuffer;
+use super::writer;
 use crate::broker::{Arrival, Broker};
 use crate::clock;
 use crate::metrics::Limit;
@@ -248,17 +249,13 @@ fn refused(denial: Denial, problem_information: bool) -> Connack {
     }
 }
 
-/// [MQTT-3.1.4-2]: the connection is closed after it. Its sender may have sent more already; what is unread at the close would make
-/// the system throw the CONNACK away, so it is read first.
+/// [MQTT-3.1.4-2]: the connection is closed after it.
 async fn send_connack<S: Stream>(stream: &mut S, version: Version, connack: Connack) {
     let mut bytes = BytesMut::new();
     connack.encode(version, &mut bytes);
     let sending = async {
         stream.write_all(&bytes).await?;
-        stream.shutdown().await?;
-        let mut rest = [0; 1024];
-        while stream.read(&mut rest).await? > 0 {}
-        io::Result::Ok(())
+        writer::finish(stream).await
     };
     // A client that does not take its refusal is left to itself.
     let _ = tokio::time::timeout(REFUSAL_TIMEOUT, sending).await;

@@ -1,8 +1,10 @@
-//! Gathered writes of an outbox.
+//! Gathered writes of an outbox, and the end of them.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Stream;
 use crate::session::Outbox;
@@ -30,4 +32,13 @@ pub(super) fn poll_flush<S: Stream>(
         out.advance(written);
     }
     Poll::Ready(Ok(()))
+}
+
+/// Ends a stream so that what was written arrives: a socket that is closed with something unread in it takes it back, so all that the
+/// other side still sends is read until it ends, too. That may be never.
+pub(super) async fn finish<S: Stream>(stream: &mut S) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut unread = [0; 1024];
+    while stream.read(&mut unread).await? > 0 {}
+    Ok(())
 }

@@ -15,10 +15,10 @@ impl KeepAlive {
         Self { secs, heard_at: now }
     }
 
-    /// A packet came in.
+    /// A packet came in; or nothing can come in before a time that is still to come, since nobody listens.
     #[inline]
-    pub fn heard(&mut self, now: Instant) {
-        self.heard_at = now;
+    pub fn heard(&mut self, at: Instant) {
+        self.heard_at = self.heard_at.max(at);
     }
 
     /// When the connection ends if nothing more is heard.
@@ -30,5 +30,26 @@ impl KeepAlive {
     /// Whether it has come to that.
     pub fn is_expired(&self, now: Instant) -> bool {
         self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    /// Whoever is not listened to for a minute is not dead for having said something before the minute is over.
+    #[test]
+    fn what_is_heard_takes_back_no_time_in_which_nobody_listens() {
+        let now = clock::now();
+        let minute = Duration::from_secs(60);
+        let mut keep_alive = KeepAlive::new(10, now);
+        keep_alive.heard(now + minute);
+        keep_alive.heard(now + Duration::from_secs(1));
+        assert!(!keep_alive.is_expired(now + minute));
+        assert_eq!(
+            keep_alive.deadline(),
+            Some(now + minute + Duration::from_secs(15))
+        );
     }
 }

@@ -8,6 +8,10 @@ use bytes::{Buf, Bytes, BytesMut};
 /// it, a copy is cheaper than one more segment of a gathered write.
 const BY_REFERENCE_MIN: usize = 4 * 1024;
 
+/// Behind so many bytes they are copied all the same, into memory of their own: a reference holds all that was read together with the
+/// payload, which may be a hundred times as much, and is not in any count.
+const BY_REFERENCE_BEHIND_MAX: usize = 1024 * 1024;
+
 /// Encoded packets in the order in which they go out: whole segments, then what is still being filled.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -63,14 +67,17 @@ impl Outbox {
         &mut self.tail
     }
 
-    /// Appends a payload behind the header that was just encoded into the tail.
+    /// Appends a payload behind the header that was just encoded into the tail. So many bytes wait for the client, here and elsewhere.
     #[inline]
-    pub fn push_payload(&mut self, payload: &Bytes) {
+    pub fn push_payload(&mut self, payload: &Bytes, waiting: usize) {
         if payload.len() < BY_REFERENCE_MIN {
             self.tail.extend_from_slice(payload);
         } else {
-            self.close_tail();
-            self.segments.get_or_insert_default().push(payload.clone());
+            self.push_segment(if waiting < BY_REFERENCE_BEHIND_MAX {
+                payload.clone()
+            } else {
+                Bytes::copy_from_slice(payload)
+            });
         }
     }
 
@@ -122,6 +129,11 @@ impl Outbox {
         *self = Self::default();
     }
 
+    fn push_segment(&mut self, segment: Bytes) {
+        self.close_tail();
+        self.segments.get_or_insert_default().push(segment);
+    }
+
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             let tail = self.tail.split().freeze();
@@ -142,9 +154,9 @@ mod tests {
     fn keeps_order_across_small_and_large_payloads() {
         let mut outbox = Outbox::default();
         outbox.tail().extend_from_slice(b"a");
-        outbox.push_payload(&Bytes::from(vec![b'L'; BY_REFERENCE_MIN]));
+        outbox.push_payload(&Bytes::from(vec![b'L'; BY_REFERENCE_MIN]), 0);
         outbox.tail().extend_from_slice(b"b");
-        outbox.push_payload(&Bytes::from_static(b"small"));
+        outbox.push_payload(&Bytes::from_static(b"small"), 0);
         let mut expected = b"a".to_vec();
         expected.extend(vec![b'L'; BY_REFERENCE_MIN]);
         expected.extend(b"bsmall");
@@ -153,11 +165,24 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_behind_much_holds_no_read_buffer() {
+        let payload = Bytes::from(vec![7; BY_REFERENCE_MIN]);
+        let is_shared = |waiting| {
+            let mut outbox = Outbox::default();
+            outbox.push_payload(&payload, waiting);
+            assert_eq!(bytes_of(&outbox), payload);
+            outbox.slices().any(|slice| slice.as_ptr() == payload.as_ptr())
+        };
+        assert!(is_shared(0));
+        assert!(!is_shared(BY_REFERENCE_BEHIND_MAX));
+    }
+
+    #[test]
     fn advances_by_any_step() {
         for step in 1..8 {
             let mut outbox = Outbox::default();
             outbox.tail().extend_from_slice(b"head");
-            outbox.push_payload(&Bytes::from(vec![7; BY_REFERENCE_MIN + 3]));
+            outbox.push_payload(&Bytes::from(vec![7; BY_REFERENCE_MIN + 3]), 0);
             outbox.tail().extend_from_slice(b"tail");
             let mut expected = bytes_of(&outbox);
             while !outbox.is_empty() {

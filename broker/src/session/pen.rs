@@ -152,9 +152,10 @@ impl Pen<'_> {
             Naming::Alias(alias) => (head.topic, head.topic_alias) = ("", Some(alias)),
         }
         let payload = &offer.message.payload;
+        let waiting = self.output_len();
         let write = |outbox: &mut Outbox| {
             head.encode(terms.version, outbox.tail());
-            outbox.push_payload(payload);
+            outbox.push_payload(payload, waiting);
         };
         // Messages of QoS 2 keep their order, and the client's own come back to it behind their answers.
         let is_own = offer.message.source == Source::Client(terms.key);

@@ -70,7 +70,10 @@ impl WindowLimits {
 #[derive(Debug, Default)]
 pub(super) struct Window {
     entries: VecDeque<Inflight>,
-    limits: WindowLimits,
+    messages_max: u16,
+    /// Whether there is an identifier that is not ahead of the one before it.
+    is_mixed: bool,
+    bytes_max: u32,
     bytes: u32,
     unsent: u32,
 }
@@ -78,7 +81,7 @@ pub(super) struct Window {
 impl Window {
     /// A new network connection: everything has to be sent again. [MQTT-4.4.0-1]
     pub(super) fn attach(&mut self, limits: WindowLimits) {
-        self.limits = limits;
+        (self.messages_max, self.bytes_max) = (limits.messages_max, limits.bytes_max);
         self.unsent = 0;
         for inflight in &mut self.entries {
             inflight.sent = false;
@@ -103,13 +106,14 @@ impl Window {
     /// Whether another message may be sent.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.entries.len() < usize::from(self.limits.messages_max) && self.bytes < self.limits.bytes_max
+        self.entries.len() < usize::from(self.messages_max) && self.bytes < self.bytes_max
     }
 
     /// A message is sent for the first time; or, if it is not `sent`, has to be sent with the next connection.
     #[inline]
     pub(super) fn push(&mut self, inflight: Inflight) {
         self.bytes += inflight.cost();
+        self.is_mixed = !self.entries.is_empty() && (self.is_mixed || !self.is_ahead(inflight.id));
         self.entries.push_back(inflight);
     }
 
@@ -121,7 +125,7 @@ impl Window {
     /// more than that is under way at a time.
     pub(super) fn resend(&mut self) -> Option<&Inflight> {
         let at = self.entries.len() - self.unsent as usize;
-        if at >= usize::from(self.limits.messages_max) {
+        if at >= usize::from(self.messages_max) {
             return None;
         }
         let inflight = self.entries.get_mut(at)?;
@@ -134,14 +138,31 @@ impl Window {
     /// identifier says, and else shortly before that.
     #[inline]
     pub(super) fn position(&self, id: PacketId) -> Option<usize> {
-        let first = self.entries.front()?;
-        let ahead = usize::from(id.get().wrapping_sub(first.id.get()));
+        // What is sent next is asked about, too, where messages are recorded.
+        if !self.is_mixed && self.is_ahead(id) {
+            return None;
+        }
+        let ahead = usize::from(self.distance(id)?);
         let end = self.entries.len().min(ahead + 1);
         let is_it = |at: &usize| self.entries.get(*at).is_some_and(|inflight| inflight.id == id);
         (0..end)
             .rev()
             .find(is_it)
             .or_else(|| (end..self.entries.len()).find(is_it))
+    }
+
+    /// How far ahead of the first one an identifier is.
+    #[inline]
+    fn distance(&self, id: PacketId) -> Option<u16> {
+        let first = self.entries.front()?;
+        Some(id.get().wrapping_sub(first.id.get()))
+    }
+
+    /// Whether an identifier is ahead of the last one, as seen from the first.
+    #[inline]
+    fn is_ahead(&self, id: PacketId) -> bool {
+        let last = self.entries.back().and_then(|last| self.distance(last.id));
+        self.distance(id) > last
     }
 
     pub(super) fn get(&self, at: usize) -> Option<&Inflight> {

@@ -12,7 +12,7 @@ use hookwire_store::{
 use parking_lot::{Condvar, Mutex};
 
 use super::paths::admin_message;
-use super::peer::{Peer, connect_as, id};
+use super::peer::{PIPE_BYTES, Peer, connect_as, id};
 use crate::broker::{Broker, Settings};
 use crate::clock;
 use crate::config::Config;
@@ -276,6 +276,44 @@ async fn a_new_session_is_there_before_its_client_hears_of_it() {
     store.open();
     assert!(!panel.connack().await.reason.is_error());
     assert!(!store.inner.is_empty());
+}
+
+/// [MQTT-3.2.0-1]
+#[tokio::test]
+async fn whoever_is_sent_away_before_its_session_is_safe_hears_the_connack_first() {
+    let store = Arc::new(Gate::default());
+    let broker = broker_over(Arc::clone(&store) as Arc<dyn Store>);
+    store.close();
+    let mut panel = Peer::dial(&broker, lasting("panel")).await;
+    let mut lamp = Peer::connect(&broker, "lamp").await;
+    lamp.hears_nothing().await;
+    broker.close_all();
+    assert!(!panel.connack().await.reason.is_error());
+    let last = panel.next().await;
+    assert!(matches!(last, Some(Packet::Disconnect(_))), "{last:?}");
+    store.open();
+}
+
+/// Answers that wait for the store count towards what waits for a client, which is not read from while that is too much.
+#[tokio::test]
+async fn whoever_waits_for_the_store_is_not_read_from_without_end() {
+    let store = Arc::new(Gate::default());
+    let broker = broker_with_store(Arc::clone(&store) as Arc<dyn Store>, 1 << 20, |config| {
+        config.limits.outbox_bytes_max = 64 * 1024;
+    });
+    away(&broker, "panel", QoS::AtLeastOnce).await;
+    let mut lamp = Peer::connect(&broker, "lamp").await;
+    store.close();
+    lamp.publish("t", "kept", Delivery::AtLeastOnce(id(1))).await;
+    // PUBLISH with QoS 1 to `u`, which nobody has subscribed to.
+    let messages = [0x32, 6, 0, 1, b'u', 0, 2, 0].repeat(PIPE_BYTES / 2);
+    let writing = tokio::spawn(async move { lamp.send_bytes(&messages).await });
+    for _ in 0..100_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!writing.is_finished());
+    writing.abort();
+    store.open();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! How a connection ends, and what is said and done then.
 
 use std::future::poll_fn;
+use std::io;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -72,12 +73,17 @@ impl<S: Stream> Connection<S> {
             farewell.write(self.connected.version, bytes_max, self.out.tail());
         }
         if !matches!(end, End::Lost(_) | End::Stalled) {
-            let flushing = async {
-                poll_fn(|cx| writer::poll_flush(&mut self.stream, &mut self.out, cx)).await?;
-                self.stream.shutdown().await
-            };
             // A client that does not take its farewell is left to itself.
-            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, flushing).await;
+            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, self.say_farewell(tells)).await;
+        }
+    }
+
+    async fn say_farewell(&mut self, tells: bool) -> io::Result<()> {
+        poll_fn(|cx| writer::poll_flush(&mut self.stream, &mut self.out, cx)).await?;
+        if tells {
+            writer::finish(&mut self.stream).await
+        } else {
+            self.stream.shutdown().await
         }
     }
 

@@ -32,6 +32,8 @@ impl<S: Stream> Connection<S> {
                 self.connected.link.take_signal();
             }
             if was_stalled || self.has_backlog {
+                // The session gets what is spare here, and keeps it.
+                self.out.shrink(OUTBOX_KEEP);
                 self.collect_output();
             }
             if self.out.is_empty() {
@@ -39,6 +41,14 @@ impl<S: Stream> Connection<S> {
                 return Ok(());
             }
         }
+    }
+
+    /// Nothing that waits can be written any more.
+    pub(super) fn give_up_output(&mut self, error: io::Error) {
+        self.out.clear();
+        self.stalled_at = None;
+        self.unwritable = Some(Box::new(error));
+        self.arm();
     }
 
     /// The socket takes no more of the bytes that were waiting.
@@ -62,8 +72,16 @@ impl<S: Stream> Connection<S> {
         let Some(mut session) = session.filter(|session| session.is_online()) else {
             return;
         };
+        let before = self.out.len();
         session.poll_output(clock::now(), &mut self.out);
-        self.connected.greeting = None;
+        if self.out.len() > before {
+            // [MQTT-3.2.0-1]: nothing comes before the CONNACK.
+            self.connected.greeting = None;
+        }
+        self.held_back = session.output_len();
+        if self.unwritable.is_some() {
+            self.out.clear();
+        }
         self.has_backlog = session.has_backlog();
         let lost = session.take_lost();
         let wanted = session.take_wanted();

@@ -1,0 +1,245 @@
+//! One connection, polled by hand.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use hookwire_hooks::WillCause;
+use hookwire_protocol::{Connect, ConnectProperties, Version};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::broker::{Admits, Arrival, Settings};
+use crate::config::Config;
+use crate::net::exchange::Interview;
+use crate::net::room::Roomed;
+use crate::session::Ending;
+
+fn connect() -> Connect {
+    Connect {
+        version: Version::V5,
+        bridge: false,
+        clean_start: false,
+        keep_alive_secs: 0,
+        client_id: "contested".into(),
+        username: None,
+        password: None,
+        will: None,
+        properties: ConnectProperties {
+            session_expiry_interval: Some(60),
+            ..ConnectProperties::default()
+        },
+    }
+}
+
+/// A client that was just admitted, and its side of the stream.
+async fn arrive() -> (Box<Connection<DuplexStream>>, DuplexStream) {
+    let (near, far) = tokio::io::duplex(16 * 1024);
+    (arrive_by(near).await, far)
+}
+
+async fn arrive_by<S: Stream>(mut near: S) -> Box<Connection<S>> {
+    let broker = Broker::new(Settings::from(&Config::default())).expect("a thread");
+    let mut buffer = ReadBuffer::default();
+    let settings = broker.settings().clone();
+    let deadline = clock::now() + settings.limits.connect_timeout;
+    let decode = &settings.limits.decode;
+    let mut interview = Interview::new(&mut near, &mut buffer, decode, 1024, usize::MAX, deadline.into());
+    let arrival = Arrival {
+        address: ([192, 0, 2, 1], 1234).into(),
+        listener: "".into(),
+        admits_anonymous: Admits {
+            without_authenticator: true,
+            with_authenticator: true,
+        },
+    };
+    let admitted = broker.connect(connect(), arrival, &mut interview).await;
+    let connected = admitted.expect("there is nothing against it");
+    Box::new(Connection::new(near, broker, connected, buffer))
+}
+
+/// Lets the connection do what it can do at once; how it ends, if it does.
+async fn step<S: Stream>(connection: &mut Connection<S>) -> Option<End> {
+    let polled = poll_fn(|cx| Poll::Ready(connection.poll_end(cx))).await;
+    match polled {
+        Poll::Ready(end) => Some(end),
+        Poll::Pending => None,
+    }
+}
+
+/// Does as if these bytes had been read.
+fn read<S: Stream>(connection: &mut Connection<S>, bytes: &[u8]) {
+    let buffer = &mut connection.input().buffer;
+    buffer.room().extend_from_slice(bytes);
+    buffer.was_read(bytes.len());
+}
+
+const PINGREQ: [u8; 2] = [0xC0, 0];
+/// DISCONNECT that takes the will away.
+const GOODBYE: [u8; 2] = [0xE0, 0];
+/// PUBLISH with QoS 0 to `t`.
+const PUBLISH: [u8; 6] = [0x30, 4, 0, 1, b't', 0];
+
+/// A stream that its other side has closed: what it sent before is still there.
+struct OneWay(DuplexStream);
+
+impl AsyncRead for OneWay {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for OneWay {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for OneWay {}
+
+/// Whoever says nothing has no memory for what it says.
+#[tokio::test]
+async fn what_was_read_leaves_nothing_behind() {
+    let (mut connection, mut far) = arrive().await;
+    far.write_all(&PINGREQ).await.expect("PINGREQ");
+    assert!(step(&mut connection).await.is_none());
+    assert!(connection.input.is_none());
+    let mut heard = [0; 64];
+    let count = far.read(&mut heard).await.expect("the stream is open");
+    assert!(heard[..count].ends_with(&[0xD0, 0]), "PINGRESP: {heard:?}");
+}
+
+#[tokio::test]
+async fn whoever_sends_without_end_is_not_served_for_longer_than_it_may_be() {
+    let (mut connection, mut far) = arrive().await;
+    assert!(step(&mut connection).await.is_none());
+    connection.connected.expires_at = Some(clock::now());
+    far.write_all(&PINGREQ).await.expect("the stream is open");
+    assert!(matches!(step(&mut connection).await, Some(End::Expired)));
+}
+
+/// At most a run of messages, or as many packets of other kinds, is handled in one go.
+#[tokio::test]
+async fn packets_of_many_kinds_do_not_keep_others_waiting() {
+    let (mut connection, mut far) = arrive().await;
+    let pairs = 3 * RUN_MAX;
+    read(&mut connection, &[&PUBLISH[..], &PINGREQ].concat().repeat(pairs));
+    for turn in 1..=3 {
+        assert!(connection.handle_input().is_ok());
+        assert_eq!(connection.input().waiting(), (pairs - turn * RUN_MAX) * 8);
+    }
+    assert!(step(&mut connection).await.is_none());
+    let mut heard = vec![0; 16 * 1024];
+    let count = far.read(&mut heard).await.expect("the stream is open");
+    let answers = [0xD0, 0].repeat(pairs);
+    assert!(heard[..count].ends_with(&answers), "a PINGRESP for each");
+}
+
+#[tokio::test]
+async fn whoever_has_to_wait_is_not_heard_meanwhile() {
+    let (mut connection, mut far) = arrive().await;
+    assert!(step(&mut connection).await.is_none());
+    connection.pause(clock::now(), Duration::from_secs(3600));
+    far.write_all(&GOODBYE).await.expect("the stream is open");
+    assert!(step(&mut connection).await.is_none());
+    // What was read before it had to wait, does too.
+    read(&mut connection, &GOODBYE);
+    assert!(connection.handle_input().is_ok());
+    assert_eq!(connection.input().waiting(), GOODBYE.len());
+}
+
+#[tokio::test]
+async fn whoever_has_to_wait_is_heard_to_the_end_before_another_takes_its_place() {
+    let (mut connection, mut far) = arrive().await;
+    assert!(step(&mut connection).await.is_none());
+    connection.pause(clock::now(), Duration::from_secs(3600));
+    far.write_all(&GOODBYE).await.expect("the stream is open");
+    connection.connected.link.announce_successor();
+    assert!(step(&mut connection).await.is_none());
+    connection.restraint = None;
+    assert!(matches!(step(&mut connection).await, Some(End::Disconnect(_))));
+}
+
+#[tokio::test]
+async fn a_goodbye_is_heard_from_whoever_cannot_be_written_to() {
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut connection = arrive_by(OneWay(near)).await;
+    far.write_all(&[&PUBLISH[..], &GOODBYE].concat())
+        .await
+        .expect("room");
+    assert!(matches!(step(&mut connection).await, Some(End::Disconnect(_))));
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_written_to_is_lost_when_it_has_said_all() {
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut connection = arrive_by(OneWay(near)).await;
+    far.write_all(&PINGREQ).await.expect("room");
+    assert!(matches!(step(&mut connection).await, Some(End::Lost(_))));
+    assert!(connection.out.is_empty());
+}
+
+/// Else the system takes back what was written, the reason among it.
+#[tokio::test]
+async fn whoever_is_thrown_out_can_say_the_rest() {
+    let (connection, mut far) = arrive().await;
+    let leaving = tokio::spawn(Serving::of(connection));
+    far.write_all(&[0x00, 0x00]).await.expect("what is no packet");
+    far.write_all(&[0; 64 * 1024])
+        .await
+        .expect("it is read, and thrown away");
+    let mut heard = Vec::new();
+    far.read_to_end(&mut heard).await.expect("it was closed in order");
+    assert!(
+        heard.ends_with(&[0xE0, 1, 0x81]) || heard.contains(&0xE0),
+        "{heard:?}"
+    );
+    drop(far);
+    leaving.await.expect("it leaves");
+}
+
+/// In the moment between two connections a session still bears the key of the first one.
+#[tokio::test]
+async fn whoever_is_being_taken_over_is_greeted_first() {
+    let (connection, mut far) = arrive().await;
+    let connected = &connection.connected;
+    let link = Arc::clone(&connected.link);
+    let ending = Ending {
+        will_cause: Some(WillCause::TakenOver),
+        expiry: None,
+    };
+    connected.client.session().detach(clock::now(), &ending);
+    link.close(Closure::taken_over());
+    let serving = tokio::spawn(Serving::of(connection));
+    let mut heard = Vec::new();
+    far.read_to_end(&mut heard).await.expect("it was closed in order");
+    drop(far);
+    serving.await.expect("it leaves");
+    // [MQTT-3.2.0-1]
+    assert_eq!(heard.first(), Some(&0x20), "CONNACK comes first: {heard:?}");
+    assert!(heard.contains(&0xE0), "then DISCONNECT: {heard:?}");
+}
+
+/// There are a hundred thousand of them: their sizes are those that the allocator has, and the next ones are larger by a
+/// quarter or twice as large.
+#[test]
+fn a_client_that_is_just_there_takes_little() {
+    type Served = Roomed<TcpStream>;
+    let bytes = size_of::<Connection<Served>>();
+    assert!(bytes <= 320, "{bytes}");
+    // With what a task has beside its future, 128 bytes.
+    let bytes = size_of::<Serving<Served>>();
+    assert!(bytes <= 24, "{bytes}");
+}
