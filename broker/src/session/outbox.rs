@@ -10,7 +10,7 @@ const BY_REFERENCE_MIN: usize = 4 * 1024;
 
 /// Behind so many bytes they are copied all the same, into memory of their own: a reference holds all that was read together with the
 /// payload, which may be a hundred times as much, and is not in any count.
-const BY_REFERENCE_BEHIND_MAX: usize = 1024 * 1024;
+const BY_REFERENCE_BEHIND_MAX: usize = 128 * 1024;
 
 /// Encoded packets in the order in which they go out: whole segments, then what is still being filled.
 #[derive(Debug, Default)]
