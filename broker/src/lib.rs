@@ -24,6 +24,7 @@ pub mod bundled;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod huge_pages;
 pub mod metrics;
 pub mod net;
 pub mod offline;

@@ -9,6 +9,7 @@ use hookwire_store::DataLoss;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
+use crate::huge_pages;
 use crate::reload::Overrides;
 use crate::run;
 
@@ -48,6 +49,7 @@ impl Overrides for RunArgs {
 
 /// Runs the broker to its end.
 pub(super) fn start(args: RunArgs) -> anyhow::Result<()> {
+    huge_pages::hold_off();
     let config = run::configure(&args)?;
     tracing_subscriber::fmt()
         .with_writer(stderr)
