@@ -60,6 +60,7 @@ mod hook;
 mod host;
 mod housekeeping;
 mod http;
+mod idle;
 mod inspect;
 mod instance;
 mod journal;

@@ -17,10 +17,10 @@ use tokio::sync::oneshot;
 use crate::InstanceStats;
 use crate::blueprint::Blueprint;
 use crate::clock;
+use crate::idle::Idle;
 use crate::instance::Instance;
 
-/// A stack of idle instances. The one used last is on top: its memory is still in the cache, and those at the bottom
-/// stay untouched when there is little to do.
+/// The instances of one plugin, and who waits for one.
 pub(crate) struct Pool {
     blueprint: Blueprint,
     bounds: Bounds,
@@ -39,7 +39,7 @@ pub(crate) struct Bounds {
 }
 
 struct Shelf {
-    idle: Vec<Instance>,
+    idle: Idle<Instance>,
     /// Idle, in a call, or being made.
     live: usize,
     /// Those who wait without a thread.
@@ -122,7 +122,7 @@ impl Pool {
             blueprint,
             bounds,
             shelf: Mutex::new(Shelf {
-                idle: first.into_iter().collect(),
+                idle: Idle::new(first),
                 live,
                 queue: VecDeque::new(),
             }),
@@ -153,7 +153,7 @@ impl Pool {
 
     /// Only who has to wait, or for an instance to be made, pays for looking at the clock.
     fn take(self: &Arc<Self>, wait: Duration) -> Result<(Instance, Place<'_>), Failure> {
-        if let Some(instance) = self.shelf.lock().idle.pop() {
+        if let Some(instance) = self.shelf.lock().idle.take() {
             return Ok((instance, Place(self)));
         }
         let asked_at = clock::now();
@@ -166,7 +166,7 @@ impl Pool {
         let mut until = None;
         let mut shelf = self.shelf.lock();
         loop {
-            if let Some(instance) = shelf.idle.pop() {
+            if let Some(instance) = shelf.idle.take() {
                 return Ok((instance, Place(self)));
             }
             if shelf.live < self.bounds.live_max {
@@ -186,7 +186,7 @@ impl Pool {
     pub(crate) async fn lend(self: &Arc<Self>, wait: Duration) -> Result<Lent, Failure> {
         let turn = {
             let mut shelf = self.shelf.lock();
-            if let Some(instance) = shelf.idle.pop() {
+            if let Some(instance) = shelf.idle.take() {
                 return Ok(Lent::new(self, Some(instance)));
             }
             if shelf.live < self.bounds.live_max {
@@ -226,7 +226,9 @@ impl Pool {
                 match shelf.next_in_queue() {
                     Some(next) => next,
                     None if shelf.idle.len() < self.bounds.idle_max => {
-                        shelf.idle.extend(instance);
+                        if let Some(instance) = instance {
+                            shelf.idle.put(instance);
+                        }
                         self.freed.notify_one();
                         return None;
                     }
@@ -267,14 +269,14 @@ impl Pool {
     /// Takes all idle instances away for good.
     pub(crate) fn retire(&self) -> Vec<Instance> {
         let mut shelf = self.shelf.lock();
-        let idle = mem::take(&mut shelf.idle);
+        let idle = shelf.idle.take_all();
         shelf.live -= idle.len();
         idle
     }
 
     pub(crate) fn stats(&self) -> InstanceStats {
         let shelf = self.shelf.lock();
-        for instance in &shelf.idle {
+        for instance in shelf.idle.iter() {
             self.blueprint.measure(instance);
         }
         InstanceStats {
