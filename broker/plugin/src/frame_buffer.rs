@@ -3,8 +3,8 @@
 
 use std::cell::Cell;
 
-/// What a buffer may hold on to; a rare large run must not hold its memory for ever.
-const BYTES_KEPT: usize = 64 << 10;
+/// What a buffer may hold on to: more than frames of many messages have. A rare large message must not hold its memory for ever.
+const BYTES_KEPT: usize = 256 << 10;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

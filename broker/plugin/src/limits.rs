@@ -48,7 +48,8 @@ pub struct HostLimits {
     pub handles_max: usize,
     /// Most messages in one batch call.
     pub batch_messages_max: usize,
-    /// Most bytes in the frame of one batch call; the guest needs room for the frame and its answer.
+    /// Most bytes in the frame of one batch call, unless one message is larger; the guest needs room for the frame and its answer.
+    /// So large a frame is copied within a core's cache, and a second call costs less than leaving that.
     pub batch_bytes_max: usize,
 }
 
@@ -72,7 +73,7 @@ impl Default for HostLimits {
             table_elements_max: 100_000,
             handles_max: 10_000,
             batch_messages_max: 256,
-            batch_bytes_max: 1 << 20,
+            batch_bytes_max: 64 << 10,
         }
     }
 }

@@ -37,6 +37,10 @@ use crate::services::Services;
 use crate::stats::{HookCounters, HookStats, VerdictIndex};
 use crate::{InstanceStats, Mode, PluginSpec, PluginState, PluginStats, clock, digest, frame_buffer};
 
+/// A message with a payload of this size is asked about by itself where that is possible: the payload is copied once then, into the
+/// guest, and not into a frame before; the call is little beside that.
+const BY_ITSELF_MIN: usize = 8 << 10;
+
 /// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.
 ///
 /// When the last reference goes away its instances are told to stop, on a thread of the host.
@@ -374,10 +378,14 @@ impl LoadedPlugin {
     /// One verdict for each of some messages from the front, in one call if possible.
     fn judge(&self, messages: &[&Message], verdicts: &mut Verdicts) {
         let messages = &messages[..messages.len().min(self.run_len_max())];
-        if let [message] = messages {
-            return verdicts.push(self.judge_one(message));
-        }
         let shown = self.interests.on_publish.shown;
+        match messages {
+            [message] => return verdicts.push(self.judge_one(message)),
+            [message, ..] if self.typed && shown.payload(message).len() >= BY_ITSELF_MIN => {
+                return verdicts.push(self.judge_one(message));
+            }
+            _ => {}
+        }
         let bytes_max = self.services.limits().batch_bytes_max;
         frame_buffer::lend(|question| {
             let framed = frame::encode(messages, shown, bytes_max, question);
