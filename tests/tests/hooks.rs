@@ -345,3 +345,29 @@ fn a_reader_judges_alike_by_the_batch_and_by_the_typed_interface() {
         assert_eq!(judged("forbidden/a", b""), PublishReason::NotAuthorized);
     }
 }
+
+/// Large messages are asked about one by one, small ones together.
+#[test]
+fn large_and_small_messages_of_one_run_keep_their_order_and_their_verdicts() {
+    let broker = Broker::start(&plugin("reader", guest("reader"), "", ""));
+    let mut watcher = Client::connect(&broker, v5("watcher"));
+    watcher.subscribe("#", QoS::AtMostOnce);
+    let sent: Vec<(String, usize)> = (0..60)
+        .map(|number| {
+            let folder = if number % 5 == 0 { "forbidden" } else { "allowed" };
+            let bytes = if number % 3 == 0 { 16 * 1024 } else { 16 };
+            (format!("{folder}/{number}"), bytes)
+        })
+        .collect();
+    let packets = sent.iter().map(|(topic, bytes)| {
+        let payload = "x".repeat(*bytes);
+        Packet::Publish(publish(topic, payload, QoS::AtMostOnce, 1))
+    });
+    let mut sender = Client::connect(&broker, v5("sender"));
+    sender.send_together(packets);
+    let allowed = || sent.iter().filter(|(topic, _)| topic.starts_with("allowed"));
+    for (message, (topic, bytes)) in watcher.receive_all(allowed().count()).iter().zip(allowed()) {
+        assert_eq!((&*message.topic, message.payload.len()), (&**topic, *bytes));
+    }
+    watcher.expect_nothing();
+}
