@@ -6,16 +6,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::thread::disable_transparent_huge_pages;
+use rustix::thread::{disable_transparent_huge_pages, transparent_huge_pages_are_disabled};
 
 /// So many messages of one client at once come only from one that sends as fast as it can.
-const MANY: usize = 32;
+pub const MANY: usize = 32;
 
 static ARE_HELD_OFF: AtomicBool = AtomicBool::new(false);
 
-/// From now on none are taken. Where the system has no such switch, all stays as it is.
+/// None are taken until there are many messages. Where there is no such switch, or somebody else has turned it, all stays as it is.
 pub fn hold_off() {
-    let is_done = disable_transparent_huge_pages(true).is_ok();
+    let is_ours = transparent_huge_pages_are_disabled() == Ok(false);
+    let is_done = is_ours && disable_transparent_huge_pages(true).is_ok();
     ARE_HELD_OFF.store(is_done, Ordering::Relaxed);
 }
 
@@ -27,30 +28,9 @@ pub fn welcome_for(messages: usize) {
     }
 }
 
-/// From now on they are taken. A process that the broker starts has its switch as the broker has it.
 #[cold]
-pub fn welcome() {
+fn welcome() {
     ARE_HELD_OFF.store(false, Ordering::Relaxed);
-    // Where there is no such switch they were never held off.
+    // It was turned the other way before.
     let _ = disable_transparent_huge_pages(false);
-}
-
-#[cfg(test)]
-mod tests {
-    use rustix::thread::transparent_huge_pages_are_disabled;
-
-    use super::*;
-
-    #[test]
-    fn they_come_with_many_messages_at_once() {
-        let Ok(were_disabled) = transparent_huge_pages_are_disabled() else {
-            return;
-        };
-        assert!(!were_disabled);
-        hold_off();
-        welcome_for(MANY - 1);
-        assert_eq!(transparent_huge_pages_are_disabled(), Ok(true));
-        welcome_for(MANY);
-        assert_eq!(transparent_huge_pages_are_disabled(), Ok(false));
-    }
 }

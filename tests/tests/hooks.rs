@@ -346,7 +346,7 @@ fn a_reader_judges_alike_by_the_batch_and_by_the_typed_interface() {
     }
 }
 
-/// Large messages are asked about one by one, small ones together.
+/// Large messages are asked about by themselves or in a frame, small ones together.
 #[test]
 fn large_and_small_messages_of_one_run_keep_their_order_and_their_verdicts() {
     let broker = Broker::start(&plugin("reader", guest("reader"), "", ""));

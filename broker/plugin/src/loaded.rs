@@ -37,8 +37,8 @@ use crate::services::Services;
 use crate::stats::{HookCounters, HookStats, VerdictIndex};
 use crate::{InstanceStats, Mode, PluginSpec, PluginState, PluginStats, clock, digest, frame_buffer};
 
-/// A message with a payload of this size is asked about by itself where that is possible: the payload is copied once then, into the
-/// guest, and not into a frame before; the call is little beside that.
+/// A message with a payload of this size that is the first of a run is asked about by itself where that is possible: the payload is
+/// copied once then, into the guest, and not into a frame before; the call is little beside that.
 const BY_ITSELF_MIN: usize = 8 << 10;
 
 /// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::huge_pages;
 use crate::output::remark;
 
 /// The limits of a compilation.
@@ -22,7 +21,6 @@ pub struct CompileArgs {
 impl CompileArgs {
     /// The component comes from standard input. The broker reads what is said on standard error, so it is said bare.
     pub(super) fn execute(&self) -> ExitCode {
-        huge_pages::welcome();
         let time = Duration::from_secs(self.seconds);
         match hookwire_plugin_host::compile_component(self.memory, time, self.nice) {
             Ok(code) => ExitCode::from(code),

@@ -463,9 +463,10 @@ fn a_memo_takes_a_few_topics_at_once_and_of_many_those_that_come_again() {
     assert_eq!(look_ups(&mut memo, few()), 0);
 
     let passing_by = (0..500).map(|number| format!("once/{number}"));
-    let with_a_regular = passing_by.flat_map(|once| [once, "regular".to_owned()]);
+    let with_a_regular = passing_by.flat_map(|once| ["regular".to_owned(), once]);
     let count = look_ups(&mut memo, with_a_regular);
-    assert!((501..=510).contains(&count), "{count}");
+    // By chance: that it takes more than two hundred is less likely than a fault of the machine.
+    assert!((501..=700).contains(&count), "{count}");
     assert_eq!(look_ups(&mut memo, few()), 0, "nobody is pushed out");
 }
 

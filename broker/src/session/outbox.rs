@@ -12,6 +12,9 @@ const BY_REFERENCE_MIN: usize = 4 * 1024;
 /// payload, which may be a hundred times as much, and is not in any count.
 const BY_REFERENCE_BEHIND_MAX: usize = 128 * 1024;
 
+/// A larger one is a good part of what was read with it, and one copy of it serves all whom it goes to.
+const COPIED_MAX: usize = 16 * 1024;
+
 /// Encoded packets in the order in which they go out: whole segments, then what is still being filled.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -67,16 +70,18 @@ impl Outbox {
         &mut self.tail
     }
 
-    /// Appends a payload behind the header that was just encoded into the tail. So many bytes wait for the client, here and elsewhere.
+    /// Appends a payload behind the header that was just encoded into the tail. So many bytes wait in front of it, where it may lie in a
+    /// read buffer.
     #[inline]
     pub fn push_payload(&mut self, payload: &Bytes, waiting: usize) {
         if payload.len() < BY_REFERENCE_MIN {
             self.tail.extend_from_slice(payload);
         } else {
-            self.push_segment(if waiting < BY_REFERENCE_BEHIND_MAX {
-                payload.clone()
-            } else {
+            let is_copied = waiting >= BY_REFERENCE_BEHIND_MAX && payload.len() <= COPIED_MAX;
+            self.push_segment(if is_copied {
                 Bytes::copy_from_slice(payload)
+            } else {
+                payload.clone()
             });
         }
     }

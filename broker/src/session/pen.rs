@@ -152,7 +152,9 @@ impl Pen<'_> {
             Naming::Alias(alias) => (head.topic, head.topic_alias) = ("", Some(alias)),
         }
         let payload = &offer.message.payload;
-        let waiting = self.output_len();
+        // Others have memory of their own, which the window holds anyway.
+        let is_in_read_buffer = delivery == Delivery::AtMostOnce;
+        let waiting = if is_in_read_buffer { self.output_len() } else { 0 };
         let write = |outbox: &mut Outbox| {
             head.encode(terms.version, outbox.tail());
             outbox.push_payload(payload, waiting);

@@ -5,6 +5,7 @@ use hookwire_protocol::{
     DecodeError, DecodeLimits, Decoder, FrameHeader, Packet, PacketId, PacketType, Publish, PublishReason,
 };
 
+use super::pace::Pace;
 use crate::broker::{Connected, Publisher};
 use crate::metrics::Tally;
 use crate::net::hearing::{Hearing, Held};
@@ -24,6 +25,7 @@ pub(super) struct Input {
     pub(super) acks: Vec<(PacketId, PublishReason)>,
     /// Of a client that has published: most only listen.
     pub(super) publisher: Option<Box<Publisher>>,
+    pub(super) pace: Pace,
     /// Policies that the client's input waits for.
     pub(super) hearing: Hearing,
     /// What was read since it was last added to the broker's counts.
@@ -47,6 +49,7 @@ impl Input {
             run: Vec::new(),
             acks: Vec::new(),
             publisher: None,
+            pace: Pace::default(),
             hearing: Hearing::default(),
             tally: Tally::default(),
         }

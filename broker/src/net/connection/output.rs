@@ -78,6 +78,7 @@ impl<S: Stream> Connection<S> {
             // [MQTT-3.2.0-1]: nothing comes before the CONNACK.
             self.connected.greeting = None;
         }
+        let was_held_back = self.is_held_back();
         self.held_back = session.output_len();
         if self.unwritable.is_some() {
             self.out.clear();
@@ -96,5 +97,10 @@ impl<S: Stream> Connection<S> {
         }
         self.broker.metrics().traffic.add(&tally);
         self.broker.report_lost(&self.connected.client, lost);
+        if was_held_back && !self.is_held_back() {
+            // It was we who did not listen.
+            self.connected.keep_alive.heard(clock::now());
+            self.arm();
+        }
     }
 }
