@@ -1,5 +1,6 @@
 //! Sessions against a client that is only packets, on a clock that only the test moves.
 
+mod keep_alive;
 mod retained;
 
 use std::num::{NonZeroU16, NonZeroU32};
