@@ -242,7 +242,7 @@ impl<S: Stream> Connection<S> {
         self.is_hearing() || self.is_held_back()
     }
 
-    pub(super) fn is_held_back(&self) -> bool {
+    fn is_held_back(&self) -> bool {
         self.held_back >= self.connected.settings.limits.outbox_bytes_max
     }
 

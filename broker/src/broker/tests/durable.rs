@@ -264,14 +264,20 @@ async fn a_message_that_arrives_before_its_batch_is_written_costs_no_write() {
     assert_eq!(queued, 1, "only what waits for the busy one");
 }
 
-#[tokio::test]
-async fn a_new_session_is_there_before_its_client_hears_of_it() {
+/// A client whose new session the store has not taken yet.
+async fn held_up() -> (Arc<Gate>, Broker, Peer) {
     let store = Arc::new(Gate::default());
     let broker = broker_over(Arc::clone(&store) as Arc<dyn Store>);
     store.close();
-    let mut panel = Peer::dial(&broker, lasting("panel")).await;
+    let panel = Peer::dial(&broker, lasting("panel")).await;
     let mut lamp = Peer::connect(&broker, "lamp").await;
     lamp.hears_nothing().await;
+    (store, broker, panel)
+}
+
+#[tokio::test]
+async fn a_new_session_is_there_before_its_client_hears_of_it() {
+    let (store, _broker, mut panel) = held_up().await;
     assert!(store.inner.is_empty());
     store.open();
     assert!(!panel.connack().await.reason.is_error());
@@ -281,12 +287,7 @@ async fn a_new_session_is_there_before_its_client_hears_of_it() {
 /// [MQTT-3.2.0-1]
 #[tokio::test]
 async fn whoever_is_sent_away_before_its_session_is_safe_hears_the_connack_first() {
-    let store = Arc::new(Gate::default());
-    let broker = broker_over(Arc::clone(&store) as Arc<dyn Store>);
-    store.close();
-    let mut panel = Peer::dial(&broker, lasting("panel")).await;
-    let mut lamp = Peer::connect(&broker, "lamp").await;
-    lamp.hears_nothing().await;
+    let (store, broker, mut panel) = held_up().await;
     broker.close_all();
     assert!(!panel.connack().await.reason.is_error());
     let last = panel.next().await;
