@@ -3,8 +3,9 @@
 
 use crate::bindings::types::{ClientKey, Replacement};
 use crate::deliver::Decision;
-use crate::frame::{FrameError, VERSION, read_head, read_message, try_put_replacement};
+use crate::frame::{Frame, FrameError, VERSION};
 use crate::message::Message;
+use crate::publish_frame::try_put_replacement;
 use crate::wire::Reader;
 
 const KEY_BYTES: usize = 8;
@@ -12,16 +13,18 @@ const KEY_BYTES: usize = 8;
 /// Answers a frame of deliveries with the decisions of `judge`.
 #[inline]
 pub(crate) fn judge_all(
-    frame: &[u8],
+    mut frame: Frame<'_>,
     mut judge: impl FnMut(ClientKey, &Message<'_>) -> Decision,
 ) -> Result<Vec<u8>, FrameError> {
-    let mut reader = Reader::new(frame);
-    let messages = read_head(&mut reader)?;
+    let messages = frame.take_count()?;
     let mut decisions = vec![VERSION, 0, 0, 0, 0];
     let mut count = 0_u32;
     for _ in 0..messages {
-        let message = read_message(&mut reader)?;
-        let recipients = read_recipients(&mut reader)?;
+        let Some(framed) = frame.next() else {
+            return Err(frame.why_no_next());
+        };
+        let message = frame.take_message(framed);
+        let recipients = frame.take(read_recipients)?;
         decisions.reserve(recipients.len());
         for &recipient in recipients {
             put_decision(&mut decisions, &judge(u64::from_le_bytes(recipient), &message));
@@ -29,11 +32,8 @@ pub(crate) fn judge_all(
         }
     }
     decisions[1..5].copy_from_slice(&count.to_le_bytes());
-    if reader.is_empty() {
-        Ok(decisions)
-    } else {
-        Err(FrameError::TrailingBytes)
-    }
+    frame.end()?;
+    Ok(decisions)
 }
 
 fn read_recipients<'a>(reader: &mut Reader<'a>) -> Result<&'a [[u8; KEY_BYTES]], FrameError> {
@@ -88,10 +88,20 @@ mod tests {
         bytes
     }
 
+    /// All that is made here is ASCII, or refused.
+    #[expect(unsafe_code, reason = "made here")]
+    fn judge_each(
+        bytes: &[u8],
+        judge: impl FnMut(ClientKey, &Message<'_>) -> Decision,
+    ) -> Result<Vec<u8>, FrameError> {
+        // SAFETY: see above.
+        judge_all(unsafe { Frame::of_broker(bytes) }, judge)
+    }
+
     #[test]
     fn each_recipient_of_each_message_gets_its_decision() {
         let frame = frame(&[message(&[1, 2]), message(&[3])]);
-        let answer = judge_all(&frame, |recipient, message| {
+        let answer = judge_each(&frame, |recipient, message| {
             assert_eq!((message.topic(), message.payload()), ("t", &b"x"[..]));
             match recipient {
                 1 => Decision::Pass,
@@ -106,7 +116,7 @@ mod tests {
     fn what_mqtt_has_no_room_for_is_dropped() {
         let mut properties = crate::PropertiesBuf::default();
         properties.push_user_property("name", "v".repeat(70_000));
-        let answer = judge_all(&frame(&[message(&[1])]), |_, _| {
+        let answer = judge_each(&frame(&[message(&[1])]), |_, _| {
             Replacement::properties(properties.clone()).into()
         });
         assert_eq!(answer.unwrap(), [1, 1, 0, 0, 0, 2]);
@@ -117,7 +127,7 @@ mod tests {
         let good = frame(&[message(&[1, 2])]);
         for end in 0..good.len() {
             assert!(
-                judge_all(&good[..end], |_, _| Decision::Pass).is_err(),
+                judge_each(&good[..end], |_, _| Decision::Pass).is_err(),
                 "cut at {end}"
             );
         }
@@ -126,7 +136,7 @@ mod tests {
             frame(&[message(&[])]),
             [&frame(&[message(&[])])[..29], &[0xff; 4]].concat(),
         ] {
-            assert!(judge_all(&bad, |_, _| Decision::Pass).is_err(), "{bad:?}");
+            assert!(judge_each(&bad, |_, _| Decision::Pass).is_err(), "{bad:?}");
         }
     }
 }

@@ -49,6 +49,7 @@ mod delivery_frame;
 mod export;
 mod filter;
 mod frame;
+mod head;
 mod hook;
 mod host;
 mod interests;
@@ -60,6 +61,7 @@ mod pages;
 mod plugin;
 mod problem;
 mod properties;
+mod publish_frame;
 mod refusal;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]

@@ -5,16 +5,15 @@ use std::str::Utf8Error;
 use serde::Deserialize;
 
 use crate::bindings::types::{ClientKey, Message as MessageBuf, Properties as PropertiesBuf, Qos, Source};
+use crate::head::Head;
 use crate::properties::Properties;
 
 /// An application message, borrowed: topic, payload and properties lie where the broker put them, nothing is copied.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    pub(crate) source: Source,
+    pub(crate) head: Head,
     pub(crate) topic: &'a str,
     pub(crate) payload: &'a [u8],
-    pub(crate) qos: Qos,
-    pub(crate) retain: bool,
     pub(crate) properties: Properties<'a>,
 }
 
@@ -22,22 +21,18 @@ impl<'a> Message<'a> {
     /// A QoS 0 message of no properties from the client with key 1, for tests.
     pub fn new(topic: &'a str, payload: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self {
-            source: Source::Client(1),
+            head: Head::new(Source::Client(1), Qos::AtMostOnce, false),
             topic,
             payload: payload.as_ref(),
-            qos: Qos::AtMostOnce,
-            retain: false,
             properties: Properties::default(),
         }
     }
 
     pub(crate) fn of(source: Source, message: &'a MessageBuf) -> Self {
         Self {
-            source,
+            head: Head::new(source, message.qos, message.retain),
             topic: &message.topic,
             payload: &message.payload,
-            qos: message.qos,
-            retain: message.retain,
             properties: message
                 .properties
                 .as_ref()
@@ -49,21 +44,21 @@ impl<'a> Message<'a> {
     /// The same message from another source.
     #[must_use]
     pub const fn with_source(mut self, source: Source) -> Self {
-        self.source = source;
+        self.head = Head::new(source, self.qos(), self.retain());
         self
     }
 
     /// The same message with another QoS.
     #[must_use]
     pub const fn with_qos(mut self, qos: Qos) -> Self {
-        self.qos = qos;
+        self.head = Head::new(self.source(), qos, self.retain());
         self
     }
 
     /// The same message with the RETAIN flag set or not.
     #[must_use]
     pub const fn with_retain(mut self, retain: bool) -> Self {
-        self.retain = retain;
+        self.head = Head::new(self.source(), self.qos(), retain);
         self
     }
 
@@ -105,28 +100,25 @@ impl<'a> Message<'a> {
     /// Quality of service that it was published with.
     #[inline]
     pub const fn qos(&self) -> Qos {
-        self.qos
+        self.head.qos()
     }
 
     /// The RETAIN flag that it was published with.
     #[inline]
     pub const fn retain(&self) -> bool {
-        self.retain
+        self.head.retain()
     }
 
     /// Who put it into the broker.
     #[inline]
     pub const fn source(&self) -> Source {
-        self.source
+        self.head.source()
     }
 
     /// The client that it, or the will that it was, came from; none for a message of anybody else.
     #[inline]
     pub const fn client(&self) -> Option<ClientKey> {
-        match self.source {
-            Source::Client(key) | Source::Will(key) => Some(key),
-            Source::Plugin | Source::Admin | Source::Bridge => None,
-        }
+        self.head.client()
     }
 
     /// Its MQTT 5 properties; empty when it has none or the plugin declared that it does not need them.
@@ -140,8 +132,8 @@ impl<'a> Message<'a> {
         MessageBuf {
             topic: self.topic.to_owned(),
             payload: self.payload.to_owned(),
-            qos: self.qos,
-            retain: self.retain,
+            qos: self.qos(),
+            retain: self.retain(),
             properties: (!self.properties.is_empty()).then(|| self.properties.to_owned()),
         }
     }

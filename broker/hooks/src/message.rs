@@ -43,10 +43,6 @@ impl Source {
     }
 }
 
-/// Payloads up to this size are copied when a message is to be kept: a larger one is most of the buffer that
-/// it came in anyway.
-const COPIED_MAX: usize = 16 * 1024;
-
 /// An application message on its way through the broker.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -101,6 +97,10 @@ impl Message {
         says_text && std::str::from_utf8(&self.payload).is_err()
     }
 
+    /// Payloads up to this size, bytes, are copied when they are to be kept for long: a larger one is most of the buffer that
+    /// it came in anyway, and one copy of that serves all whom it goes to.
+    pub const COPIED_MAX: usize = 16 * 1024;
+
     /// The same message with memory of its own, for whoever keeps it.
     #[must_use]
     pub fn detached(mut self) -> Self {
@@ -112,7 +112,7 @@ impl Message {
     /// The same, where its topic is at hand in other memory.
     pub fn detach_under(&mut self, topic: TopicName) {
         self.topic = topic;
-        if self.payload.len() <= COPIED_MAX {
+        if self.payload.len() <= Self::COPIED_MAX {
             self.payload = Bytes::copy_from_slice(&self.payload);
         }
     }

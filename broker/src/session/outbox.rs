@@ -3,17 +3,16 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
+use hookwire_hooks::Message;
 
 /// Payloads from this size on are passed on by reference instead of being copied behind their header: below
 /// it, a copy is cheaper than one more segment of a gathered write.
 const BY_REFERENCE_MIN: usize = 4 * 1024;
 
 /// Behind so many bytes they are copied all the same, into memory of their own: a reference holds all that was read together with the
-/// payload, which may be a hundred times as much, and is not in any count.
+/// payload, which may be a hundred times as much, and is not in any count. Not those that are larger than
+/// [`Message::COPIED_MAX`].
 const BY_REFERENCE_BEHIND_MAX: usize = 128 * 1024;
-
-/// A larger one is a good part of what was read with it, and one copy of it serves all whom it goes to.
-const COPIED_MAX: usize = 16 * 1024;
 
 /// Encoded packets in the order in which they go out: whole segments, then what is still being filled.
 #[derive(Debug, Default)]
@@ -77,7 +76,7 @@ impl Outbox {
         if payload.len() < BY_REFERENCE_MIN {
             self.tail.extend_from_slice(payload);
         } else {
-            let is_copied = waiting >= BY_REFERENCE_BEHIND_MAX && payload.len() <= COPIED_MAX;
+            let is_copied = waiting >= BY_REFERENCE_BEHIND_MAX && payload.len() <= Message::COPIED_MAX;
             self.push_segment(if is_copied {
                 Bytes::copy_from_slice(payload)
             } else {

@@ -3,6 +3,7 @@
 use crate::bindings::deliver::exports::hookwire::plugin::{deliver, deliver_batch};
 use crate::bindings::types::{self, ClientKey, Replacement, Source};
 use crate::component::{Component, with_plugin};
+use crate::frame::Frame;
 use crate::plugin::Plugin;
 use crate::{Message, delivery_frame, log};
 
@@ -25,9 +26,12 @@ impl<C: Component<Plugin: Deliver>> deliver::Guest for C {
 
 impl<C: Component<Plugin: Deliver>> deliver_batch::Guest for C {
     fn deliver_batch(deliveries: Vec<u8>) -> Vec<u8> {
+        #[expect(unsafe_code, reason = "the broker's frame")]
+        // SAFETY: the broker calls this, and keeps to the contract.
+        let frame = unsafe { Frame::of_broker(&deliveries) };
         with_plugin::<C, _>(|plugin| {
             let judge = |recipient, message: &Message<'_>| plugin.deliver(recipient, message);
-            delivery_frame::judge_all(&deliveries, judge).unwrap_or_else(|error| {
+            delivery_frame::judge_all(frame, judge).unwrap_or_else(|error| {
                 log::error!("batch of deliveries: {error}");
                 // No frame at all: the broker applies the verdict on failure to every delivery of the batch.
                 Vec::new()

@@ -24,8 +24,8 @@ mod component {
     use exports::hookwire::plugin::{lifecycle, on_publish};
     use hookwire::plugin::types::{Message, PublishReason, Rejection, Source, Verdict};
 
-    /// How far it reads.
-    const LOOKED_AT: usize = 64;
+    /// What gzip puts first.
+    const COMPRESSED: &[u8] = &[0x1f, 0x8b];
 
     struct Reader;
 
@@ -61,9 +61,7 @@ mod component {
 
     impl on_publish::Guest for Reader {
         fn on_publish(_: Source, message: Message) -> Verdict {
-            let payload = message.payload.as_slice();
-            let head = payload.get(..LOOKED_AT).unwrap_or(payload);
-            if message.topic.starts_with("forbidden/") || head.contains(&0) {
+            if message.topic.starts_with("forbidden/") || message.payload.starts_with(COMPRESSED) {
                 return Verdict::Reject(Rejection {
                     reason: PublishReason::NotAuthorized,
                     text: Some("forbidden".to_owned()),

@@ -1,26 +1,40 @@
-//! Looks at the topic and the beginning of the payload of every message, and lets all pass that have nothing of what it looks
-//! for: the least that a filter by content does.
+//! Looks at topic and payload of every message, and lets all pass that are not under one topic and not compressed: the least
+//! that a filter by content does.
 
 use hookwire_plugin::prelude::*;
 
-/// How far it reads.
-const LOOKED_AT: usize = 64;
+/// What gzip puts first.
+const COMPRESSED: &[u8] = &[0x1f, 0x8b];
 
-struct Reader;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// Be asked who may publish and subscribe what as well.
+    #[serde(default)]
+    accesses: bool,
+}
+
+struct Reader(Config);
 
 impl Plugin for Reader {
-    type Config = NoConfig;
+    type Config = Config;
 
-    fn new(_: NoConfig) -> Result<Self, Problems> {
-        Ok(Self)
+    fn new(config: Config) -> Result<Self, Problems> {
+        Ok(Self(config))
+    }
+
+    fn interests(&self) -> Interests {
+        let mut interests = Interests::default();
+        if !self.0.accesses {
+            interests.authorize = AccessInterest::empty();
+        }
+        interests
     }
 }
 
 impl OnPublish for Reader {
     fn on_publish(&self, message: &Message<'_>) -> Verdict {
-        let payload = message.payload();
-        let head = payload.get(..LOOKED_AT).unwrap_or(payload);
-        if message.topic().starts_with("forbidden/") || head.contains(&0) {
+        if message.topic().starts_with("forbidden/") || message.payload().starts_with(COMPRESSED) {
             return Verdict::reject(Reason::NotAuthorized, "forbidden");
         }
         Verdict::pass()
