@@ -180,6 +180,17 @@ async fn whoever_has_to_wait_is_not_heard_meanwhile() {
     assert_eq!(connection.input().waiting(), GOODBYE.len());
 }
 
+/// A policy and a rate may each have something against the same packets.
+#[tokio::test]
+async fn whoever_has_to_wait_twice_waits_for_the_longer_time() {
+    let (mut connection, _far) = arrive().await;
+    let now = clock::now();
+    for wait in [10, 3600, 10] {
+        connection.pause(now, Duration::from_secs(wait));
+    }
+    assert_eq!(connection.paused_until(), Some(now + Duration::from_secs(3600)));
+}
+
 #[tokio::test]
 async fn whoever_has_to_wait_is_heard_to_the_end_before_another_takes_its_place() {
     let (mut connection, mut far) = arrive().await;
