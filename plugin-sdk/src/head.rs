@@ -60,6 +60,7 @@ impl Head {
             && (flags & PROPERTIES_BIT != 0 || !properties)
     }
 
+    #[inline]
     pub(crate) const fn source(self) -> Source {
         match self.source {
             CLIENT => Source::Client(self.key),
@@ -70,10 +71,12 @@ impl Head {
         }
     }
 
+    #[inline]
     pub(crate) const fn client(self) -> Option<ClientKey> {
         if self.source <= WILL { Some(self.key) } else { None }
     }
 
+    #[inline]
     pub(crate) const fn qos(self) -> Qos {
         match self.flags & QOS_BITS {
             0 => Qos::AtMostOnce,
@@ -82,6 +85,7 @@ impl Head {
         }
     }
 
+    #[inline]
     pub(crate) const fn retain(self) -> bool {
         self.flags & RETAIN_BIT != 0
     }

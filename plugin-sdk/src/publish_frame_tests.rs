@@ -228,6 +228,17 @@ fn broken_frames_are_refused() {
         Err(FrameError::UndefinedValue)
     );
     assert_eq!(bad(|message| message.flags = 0), Err(FrameError::UndefinedValue));
+    // The same without properties, which is what most messages are.
+    for (source, flags) in [(0, 0b0011), (0, 0b1_0000), (5, 0), (2, 0)] {
+        let message = Sent {
+            source,
+            flags,
+            properties: vec![],
+            ..sent("a")
+        };
+        let judged = judge(&frame_of(&[message]));
+        assert_eq!(judged, Err(FrameError::UndefinedValue), "{source} {flags:#b}");
+    }
 
     let mut trailing = frame_of(&[sent("a")]);
     trailing.push(0);
@@ -235,6 +246,30 @@ fn broken_frames_are_refused() {
     assert_eq!(judge(&[2, 0, 0, 0, 0]), Err(FrameError::UnknownVersion));
     assert_eq!(judge(&[1, 255, 255, 255, 255]), Err(FrameError::Truncated));
     assert_eq!(judge(&[]), Err(FrameError::Truncated));
+}
+
+/// Nothing compares the lengths of a message again.
+#[test]
+fn lengths_are_too_long_together_however_long_they_are() {
+    const HALF: u32 = 1 << 31;
+    for lengths in [
+        [HALF, HALF, 0],
+        [0, HALF, HALF],
+        [u32::MAX, 1, 0],
+        [u32::MAX; 3],
+        [9, 0, 0],
+    ] {
+        let mut frame = frame_of(&[Sent {
+            flags: 0,
+            properties: vec![],
+            ..sent("a")
+        }]);
+        for (index, length) in lengths.into_iter().enumerate() {
+            let at = 5 + 10 + 4 * index;
+            frame[at..at + 4].copy_from_slice(&length.to_le_bytes());
+        }
+        assert_eq!(judge(&frame), Err(FrameError::Truncated), "{lengths:?}");
+    }
 }
 
 #[test]

@@ -63,6 +63,10 @@ pub struct Message {
 }
 
 impl Message {
+    /// Payloads up to this size, bytes, are copied when they are to be kept for long: a larger one is most of the buffer that
+    /// it came in anyway, and one copy of that serves all whom it goes to.
+    pub const COPIED_MAX: usize = 16 * 1024;
+
     /// Starts its message expiry interval. [MQTT-3.3.2-5]
     pub fn start_expiry(&mut self, now: Instant) {
         let secs = self.expiry_interval_secs();
@@ -96,10 +100,6 @@ impl Message {
             .is_some_and(|values| values.payload_format_utf8 == Some(true));
         says_text && std::str::from_utf8(&self.payload).is_err()
     }
-
-    /// Payloads up to this size, bytes, are copied when they are to be kept for long: a larger one is most of the buffer that
-    /// it came in anyway, and one copy of that serves all whom it goes to.
-    pub const COPIED_MAX: usize = 16 * 1024;
 
     /// The same message with memory of its own, for whoever keeps it.
     #[must_use]
