@@ -18,7 +18,7 @@ use crate::bundled::BUNDLED;
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::config::{AdminSettings, Config, StoreSettings};
-use crate::net::{AdminSocket, Bound, Slots, open_admin_sockets, raise_limit};
+use crate::net::{AdminSocket, Bound, Slots, make_room, open_admin_sockets, raise_limit};
 use crate::policy::PolicyLoader;
 use crate::reload::{Overrides, ReloadRequest, Reloader};
 
@@ -71,7 +71,9 @@ impl Server {
             policy.apply(&config, file.as_deref()).map(|_| (policy, config))
         })
         .await??;
-        let slots = Slots::new(config.limits.connections_max.min(descriptors));
+        let connections_max = config.limits.connections_max.min(descriptors);
+        make_room(connections_max);
+        let slots = Slots::new(connections_max);
         let mut server = Self {
             broker,
             config,

@@ -43,6 +43,8 @@ impl Bound {
         )?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        // Small packets must not wait for the acknowledgement of the last ones. Accepted connections have it from here.
+        socket.set_tcp_nodelay(true)?;
         socket.bind(&listener.address.into())?;
         socket.listen(BACKLOG)?;
         Ok(Self {
@@ -93,10 +95,6 @@ impl Bound {
             listener: Arc::clone(&self.name),
             admits_anonymous: self.admits_anonymous,
         };
-        // Small packets must not wait for the acknowledgement of the last ones.
-        if let Err(error) = stream.set_nodelay(true) {
-            return tracing::debug!(%peer, "{error}");
-        }
         broker.metrics().traffic.add(&Tally {
             sockets: 1,
             ..Tally::default()
@@ -112,5 +110,25 @@ impl Bound {
         };
         let stream = Roomed::new(stream, room);
         tokio::spawn(handshake::serve(stream, broker.clone(), arrival, refusal));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn small_packets_to_accepted_connections_do_not_wait() {
+        let listener = Listener {
+            address: "127.0.0.1:0".parse().unwrap(),
+            ..Config::default().listeners.remove(0)
+        };
+        let bound = Bound::bind(&listener).unwrap();
+        let client = TcpStream::connect(bound.address().unwrap());
+        let (client, accepted) = tokio::join!(client, bound.listener.accept());
+        let (accepted, _) = accepted.unwrap();
+        assert!(accepted.nodelay().unwrap());
+        drop(client);
     }
 }

@@ -18,7 +18,7 @@ mod stream;
 mod writer;
 
 pub use admin_sockets::{AdminSocket, Way, open_admin_sockets};
-pub use descriptors::raise_limit;
+pub use descriptors::{make_room, raise_limit};
 pub use dial::{dial, dial_file};
 pub use handshake::serve;
 pub use listener::Bound;
