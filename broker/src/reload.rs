@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use notify::event::{Event, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
@@ -24,8 +25,28 @@ const QUIET: Duration = Duration::from_millis(50);
 /// … but no later than this after the first step.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a file looks like from outside; when it looks the same, it is not read again.
-type Looks = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
+/// What files look like from outside; one that looks the same is not read again.
+type Looks = BTreeMap<PathBuf, Look>;
+
+#[derive(Debug, PartialEq, Eq)]
+struct Look {
+    written: Option<(SystemTime, u64)>,
+    /// The name of what is written, where links lead to it.
+    name: Option<OsString>,
+}
+
+impl Look {
+    fn at(path: &Path) -> Self {
+        let written = std::fs::metadata(path).and_then(|meta| Ok((meta.modified()?, meta.len())));
+        let target = std::fs::canonicalize(path);
+        Self {
+            written: written.ok(),
+            name: target
+                .ok()
+                .and_then(|target| target.file_name().map(ToOwned::to_owned)),
+        }
+    }
+}
 
 /// Keeps the broker at what the configuration file says.
 #[derive(Debug)]
@@ -87,11 +108,8 @@ impl Reloader {
         let (changed, mut changes) = mpsc::channel::<()>(1);
         let notices = Arc::new(Notices::default());
         let noticed = Arc::clone(&notices);
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if let Ok(event) = event
-                && !event.kind.is_access()
-            {
-                noticed.note(&event);
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if event.is_ok_and(|event| noticed.note(&event)) {
                 // One waiting notice is enough.
                 let _ = changed.try_send(());
             }
@@ -211,7 +229,8 @@ impl Reloader {
 
 /// What the watcher has seen: whether one of our files was named. Such a file is read again even if it looks the same: two edits within
 /// one tick of the file system's clock can leave the same time and size. Anything else that happens in its folder (a link that points
-/// elsewhere now) counts only if it makes a file look different.
+/// elsewhere now) counts only if it makes a file look different. What is written into other files does not: one may be a log that never
+/// rests.
 #[derive(Debug, Default)]
 struct Notices {
     names: ArcSwap<HashSet<OsString>>,
@@ -220,18 +239,24 @@ struct Notices {
 
 impl Notices {
     fn expect(&self, looks: &Looks) {
-        let names = looks
-            .keys()
-            .filter_map(|path| path.file_name().map(ToOwned::to_owned));
+        let named = looks.keys().filter_map(|path| path.file_name());
+        let meant = looks.values().filter_map(|look| look.name.as_deref());
+        let names = named.chain(meant).map(ToOwned::to_owned);
         self.names.store(Arc::new(names.collect()));
     }
 
-    fn note(&self, event: &notify::Event) {
+    /// Whether it is worth a look.
+    fn note(&self, event: &Event) -> bool {
+        if event.kind.is_access() {
+            return false;
+        }
         let names = self.names.load();
         let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| names.contains(name));
         if event.paths.iter().any(is_ours) {
             self.is_ours.store(true, Ordering::Release);
+            return true;
         }
+        !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)))
     }
 
     fn take(&self) -> bool {
@@ -257,14 +282,7 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
 
 fn looks_of(file: &Path, config: &Config) -> Looks {
     let files = std::iter::once(file.to_owned()).chain(config.watched_files());
-    files
-        .map(|path| {
-            let looks = std::fs::metadata(&path)
-                .and_then(|meta| Ok((meta.modified()?, meta.len())))
-                .ok();
-            (path, looks)
-        })
-        .collect()
+    files.map(|path| (path.clone(), Look::at(&path))).collect()
 }
 
 /// Folders are watched, not files: editors replace a file by renaming another over it. True when one was added.
@@ -281,4 +299,48 @@ fn watch_folders(watcher: &mut RecommendedWatcher, watched: &mut HashSet<PathBuf
         }
     }
     watched.len() > before
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, RenameMode};
+
+    use super::*;
+
+    const WRITTEN: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+
+    #[test]
+    fn what_others_write_beside_our_files_wakes_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, next) = (
+            folder.path().join("hookwire.toml"),
+            folder.path().join("next.toml"),
+        );
+        fs::write(&next, "").unwrap();
+        symlink(&next, &config).unwrap();
+        let notices = Notices::default();
+        notices.expect(&Looks::from([(config.clone(), Look::at(&config))]));
+        let sees = |kind, name: &str| {
+            let is_seen = notices.note(&Event::new(kind).add_path(folder.path().join(name)));
+            (is_seen, notices.take())
+        };
+
+        assert_eq!(sees(WRITTEN, "hookwire.log"), (false, false));
+        assert_eq!(sees(WRITTEN, "hookwire.toml"), (true, true));
+        assert_eq!(sees(WRITTEN, "next.toml"), (true, true), "it is what is read");
+        // What a link leads to may be replaced under any name.
+        assert_eq!(
+            sees(EventKind::Modify(ModifyKind::Name(RenameMode::To)), "..data"),
+            (true, false)
+        );
+        assert_eq!(
+            sees(EventKind::Create(CreateKind::Folder), "..2026"),
+            (true, false)
+        );
+        let read = EventKind::Access(AccessKind::Close(AccessMode::Read));
+        assert_eq!(sees(read, "hookwire.toml"), (false, false));
+    }
 }
