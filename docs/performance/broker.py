@@ -1,5 +1,6 @@
 """A broker for the time of a measurement, on the loopback interface."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -22,10 +23,13 @@ def file_limit():
     return most
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_ports(count):
+    """Different ones, since all are taken at the same time."""
+    with contextlib.ExitStack() as taken:
+        sockets = [taken.enter_context(socket.socket()) for _ in range(count)]
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
 
 
 def config(port, admin_port, tables):
@@ -47,7 +51,7 @@ class Broker:
     def __init__(self, folder, tables="", name="broker", binary=BINARY):
         if not os.access(binary, os.X_OK):
             sys.exit(f"{binary} is not there: cargo build --release --workspace --bins")
-        self.port, self.admin_port = free_port(), free_port()
+        self.port, self.admin_port = free_ports(2)
         file, self.log = folder / f"{name}.toml", folder / f"{name}.log"
         file.write_text(config(self.port, self.admin_port, tables))
         with self.log.open("w") as out:
@@ -62,8 +66,10 @@ class Broker:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.end()
+        if kind:
+            print(self.log.read_text(), file=sys.stderr)
 
     def wait_until_it_listens(self):
         for _ in range(300):
