@@ -9,7 +9,8 @@ use subtle::ConstantTimeEq;
 use toml::de::DeValue;
 
 use super::file::{open_regular, read_text};
-use super::kinds::{address, duration, integer, list, path, size, text};
+use super::kinds::{duration, integer, list, path, size, text};
+use super::listener::{Addresses, free_address};
 use super::reader::{Item, Section};
 
 /// Shortest token: what takes longer to guess than anybody lives.
@@ -107,11 +108,11 @@ impl fmt::Debug for Token {
     }
 }
 
-pub(super) fn read(mut section: Section<'_>, folder: &Path) -> AdminSettings {
+pub(super) fn read(mut section: Section<'_>, folder: &Path, taken: &mut Addresses) -> AdminSettings {
     const SECOND: Duration = Duration::from_secs(1);
     let mut admin = AdminSettings::default();
     let place = section.item("address");
-    admin.address = place.clone().and_then(address);
+    admin.address = place.clone().and_then(|item| free_address(item, taken));
     admin.socket = section.take("socket", path).map(|path| folder.join(path));
     let shown = section.item("token");
     let has_token = shown.is_some();

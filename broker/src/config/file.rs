@@ -157,14 +157,15 @@ fn read_root(mut root: Section<'_>, around: Surroundings<'_>) -> Config {
     );
     config.store = store::read(root.section("store"));
     config.limits = limits::read(root.section("limits"));
-    config.listeners = listener::read_all(&mut root);
+    let mut taken = listener::Addresses::default();
+    config.listeners = listener::read_all(&mut root, &mut taken);
     config.session = session::read(root.section("session"));
     config.takeover = session::read_takeover(root.section("takeover"));
     config.ban = admission::read_ban(root.section("ban"));
     config.flapping = admission::read_flapping(root.section("flapping"));
     config.redirect = admission::read_redirect(root.section("redirect"));
     config.access_default = session::read_authorization(root.section("authorization"));
-    config.admin = admin::read(root.section("admin"), around.folder);
+    config.admin = admin::read(root.section("admin"), around.folder, &mut taken);
     config.plugin_host = plugins::read(root.section("plugins"), around.folder);
     config.plugins = plugin::read_all(&mut root, around);
     root.finish();

@@ -8,31 +8,25 @@ use super::kinds::{address, boolean, integer, name, unique};
 use super::reader::{Item, Section};
 use super::settings::Listener;
 
-/// What must not occur twice, with the line where it occurred.
-#[derive(Default)]
-struct Seen {
-    names: HashMap<String, usize>,
-    addresses: HashMap<SocketAddr, usize>,
-}
+/// Where something listens, with the line that says so.
+pub(super) type Addresses = HashMap<SocketAddr, usize>;
 
 /// The listeners, or the default one when the file has none.
-pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
+pub(super) fn read_all(root: &mut Section<'_>, taken: &mut Addresses) -> Vec<Listener> {
     let Some(sections) = root.sections("listener") else {
         return vec![default_listener()];
     };
-    let mut seen = Seen::default();
+    let mut names = HashMap::new();
     sections
         .into_iter()
-        .map(|section| read(section, &mut seen))
+        .map(|section| read(section, &mut names, taken))
         .collect()
 }
 
-fn read(mut section: Section<'_>, seen: &mut Seen) -> Listener {
+fn read(mut section: Section<'_>, names: &mut HashMap<String, usize>, taken: &mut Addresses) -> Listener {
     let mut listener = default_listener();
-    listener.name = section
-        .require("name", unique(&mut seen.names, name))
-        .unwrap_or_default();
-    let address = section.require("address", |item| free_address(item, &mut seen.addresses));
+    listener.name = section.require("name", unique(names, name)).unwrap_or_default();
+    let address = section.require("address", |item| free_address(item, taken));
     listener.address = address.unwrap_or(listener.address);
     listener.allow_anonymous = section.take("allow_anonymous", boolean);
     section.set(
@@ -44,12 +38,12 @@ fn read(mut section: Section<'_>, seen: &mut Seen) -> Listener {
     listener
 }
 
-/// An address that no other listener has; of port 0 there are as many as one likes.
-fn free_address(item: Item<'_>, seen: &mut HashMap<SocketAddr, usize>) -> Option<SocketAddr> {
+/// An address at which nothing else listens; of port 0 there are as many as one likes.
+pub(super) fn free_address(item: Item<'_>, taken: &mut Addresses) -> Option<SocketAddr> {
     let chosen = address(item.clone())?;
     if chosen.port() == 0 {
         Some(chosen)
     } else {
-        unique(seen, address)(item)
+        unique(taken, address)(item)
     }
 }

@@ -349,6 +349,10 @@ fn listeners() {
         listener("[[listener]]\nname = \"b\"\naddress = \"127.0.0.1:1\""),
         "6: listener.1.address: 127.0.0.1:1 is taken by line 3",
     );
+    refused(
+        listener("[admin]\naddress = \"127.0.0.1:1\""),
+        "5: admin.address: 127.0.0.1:1 is taken by line 3",
+    );
 }
 
 #[test]
