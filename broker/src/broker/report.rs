@@ -16,6 +16,8 @@ use crate::sys::{Amount, PluginReport, Report, Reporter, Snapshot, StoreReport};
 
 /// How often the broker looks whether it is time to report: the interval may have changed.
 const STEP_MAX: Duration = Duration::from_secs(1);
+/// More often than this it does not report, however short the interval is.
+const STEP_MIN: Duration = Duration::from_millis(10);
 
 impl Broker {
     /// Reports as often as configured, for as long as the broker lives.
@@ -33,8 +35,7 @@ impl Broker {
             } else {
                 due = due.min(now + interval);
             }
-            let left = due.saturating_duration_since(now);
-            tokio::time::sleep(left.clamp(Duration::from_millis(10), STEP_MAX)).await;
+            tokio::time::sleep(rest(due, now, interval)).await;
         }
     }
 
@@ -118,6 +119,15 @@ impl Broker {
     }
 }
 
+/// For how long there is nothing to report; without an interval nothing ever is.
+fn rest(due: Instant, now: Instant, interval: Duration) -> Duration {
+    if interval.is_zero() {
+        return STEP_MAX;
+    }
+    let left = due.saturating_duration_since(now);
+    left.clamp(STEP_MIN, STEP_MAX)
+}
+
 fn message(topic: TopicName, value: String) -> Arc<Message> {
     Arc::new(Message {
         source: Source::Broker,
@@ -128,4 +138,25 @@ fn message(topic: TopicName, value: String) -> Arc<Message> {
         properties: PublishProperties::NONE,
         expires_at: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_does_not_report_rests() {
+        let now = clock::now();
+        let [long_ago, soon] = [now - Duration::from_secs(60), now + Duration::from_millis(300)];
+        assert_eq!(rest(long_ago, now, Duration::ZERO), STEP_MAX);
+        assert_eq!(
+            rest(soon, now, Duration::from_secs(10)),
+            Duration::from_millis(300)
+        );
+        assert_eq!(
+            rest(now + Duration::from_secs(10), now, Duration::from_secs(10)),
+            STEP_MAX
+        );
+        assert_eq!(rest(now, now, Duration::from_secs(1)), STEP_MIN);
+    }
 }
