@@ -282,7 +282,11 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
 
 fn looks_of(file: &Path, config: &Config) -> Looks {
     let files = std::iter::once(file.to_owned()).chain(config.watched_files());
-    files.map(|path| (path.clone(), Look::at(&path))).collect()
+    let looks = files.map(|path| {
+        let look = Look::at(&path);
+        (path, look)
+    });
+    looks.collect()
 }
 
 /// Folders are watched, not files: editors replace a file by renaming another over it. True when one was added.
