@@ -1,13 +1,17 @@
 //! The memory of the process, and what it means for those who want more of it.
 //!
-//! What the system says that we have (resident memory) is looked at several times a second, instead of summing up what
+//! What the system says that we have (resident memory) is looked at again and again, instead of summing up what
 //! we believe to hold: it includes plugins, buffers and the allocator's own, and costs the messages nothing.
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How often it is looked at. In between, what comes in is bounded by what the network brings.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// More than what is kept can grow by in a second, bytes: so long as much is free, it need not be looked at often. Each look wakes a
+/// thread, and where little else happens that is felt.
+const GROWTH_MAX: usize = 4 << 30;
+
+/// The shortest and the longest time between two looks.
+const LOOK_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// How much is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +80,8 @@ impl Memory {
         self.resident_max.load(Ordering::Relaxed)
     }
 
-    /// Looks at what is used; `max` replaces the default bound.
-    pub(super) fn look(&self, max: Option<usize>) {
+    /// Looks at what is used; `max` replaces the default bound. Returns when to look again.
+    pub(super) fn look(&self, max: Option<usize>) -> Duration {
         // Where the system does not tell, there is no bound.
         let used = resident().unwrap_or(0);
         self.resident.store(used, Ordering::Relaxed);
@@ -88,7 +92,15 @@ impl Memory {
         if before != state as u8 {
             log_change(state, used, max);
         }
+        look_after(used, max)
     }
+}
+
+/// When what is scarce at four fifths is to be looked at again.
+fn look_after(used: usize, max: usize) -> Duration {
+    let room = (max / 5 * 4).saturating_sub(used);
+    let (shortest, longest) = LOOK_AFTER;
+    Duration::from_secs_f64(room as f64 / GROWTH_MAX as f64).clamp(shortest, longest)
 }
 
 fn log_change(state: State, used: usize, max: usize) {
@@ -149,6 +161,26 @@ mod tests {
             (5000, State::Full),
         ] {
             assert_eq!(State::of(used, 1000), state, "{used}");
+        }
+    }
+
+    #[test]
+    fn the_less_there_is_the_sooner_it_is_looked_at_again() {
+        const GIB: usize = 1 << 30;
+        let (shortest, longest) = LOOK_AFTER;
+        for (used, max, after) in [
+            (0, 100 * GIB, longest),
+            (GIB, 5 * GIB, Duration::from_millis(750)),
+            (3 * GIB, 5 * GIB, Duration::from_millis(250)),
+            (4 * GIB, 5 * GIB, shortest),
+            (6 * GIB, 5 * GIB, shortest),
+            (0, usize::MAX, longest),
+        ] {
+            let looked = look_after(used, max);
+            assert!(
+                looked.abs_diff(after) < Duration::from_millis(1),
+                "{used} of {max}: {looked:?}"
+            );
         }
     }
 

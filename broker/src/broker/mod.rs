@@ -310,11 +310,14 @@ impl Broker {
     }
 
     async fn serve_timers(&self) {
-        let mut memory_looks = tokio::time::interval(memory::LOOK_EVERY);
-        memory_looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let memory_look = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(memory_look);
         loop {
             tokio::select! {
-                _ = memory_looks.tick() => self.0.memory.look(self.settings().limits.memory_max),
+                () = &mut memory_look => {
+                    let after = self.0.memory.look(self.settings().limits.memory_max);
+                    memory_look.as_mut().reset(tokio::time::Instant::now() + after);
+                }
                 () = self.0.timers.wait() => self.do_what_is_due_at(clock::now()),
             }
         }

@@ -271,11 +271,16 @@ impl Broker {
             let commit = self.open_commit();
             answers.iter_mut().for_each(|answer| answer.commit = commit);
         }
+        let came_alone = answers.len() == 1;
         answer_all(author, &mut answers, &unanswered);
         (publisher.run, publisher.answers) = (run, answers);
         self.hand_over_own(round, publisher);
         drop(whole);
-        publisher.wake_recipients();
+        if came_alone {
+            publisher.wake_recipients_of_one();
+        } else {
+            publisher.wake_recipients();
+        }
         throttle = throttle.max(mem::take(&mut publisher.respite));
         stop.map(|()| throttle)
     }

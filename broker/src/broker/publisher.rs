@@ -33,6 +33,8 @@ pub struct Publisher {
     pub(super) respite: Duration,
     /// Connections that have output and have not been woken yet.
     pub(super) dirty: Vec<Arc<Link>>,
+    /// Who alone was given the only message of the last run, and woken.
+    pub(super) sole_recipient: Option<Arc<Link>>,
     /// Who publishes, where that is to be remembered.
     pub(super) author: Option<Standing>,
     /// What is judged and on its way to the same recipients.
@@ -72,6 +74,21 @@ impl Publisher {
         for link in self.dirty.drain(..) {
             link.wake();
         }
+    }
+
+    /// The same behind a message that came alone. Where it went to one connection only, its publisher may let that one go first.
+    pub(super) fn wake_recipients_of_one(&mut self) {
+        if self.dirty.len() == 1 {
+            self.sole_recipient = self.dirty.pop();
+            self.sole_recipient.iter().for_each(|link| link.wake());
+        } else {
+            self.wake_recipients();
+        }
+    }
+
+    /// Who alone was given the only message of the last run; once.
+    pub fn take_sole_recipient(&mut self) -> Option<Arc<Link>> {
+        self.sole_recipient.take()
     }
 
     /// At which of [`Hook::OF_MESSAGES`] policies want messages of a topic.

@@ -133,7 +133,18 @@ impl<S: Stream> Connection<S> {
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
                 return Poll::Pending;
             }
+            if self.gives_way(cx) {
+                return Poll::Pending;
+            }
         }
+    }
+
+    /// Whether the client's answers wait until its message is written: where each comes alone, the recipient would see it later by
+    /// the time that it takes to write an answer and to wake the client for it. Whoever is on its way wakes us.
+    fn gives_way(&mut self, cx: &Context<'_>) -> bool {
+        let publisher = self.input.as_mut().and_then(|input| input.publisher.as_mut());
+        let recipient = publisher.and_then(|publisher| publisher.take_sole_recipient());
+        recipient.is_some_and(|link| !self.out.is_empty() && link.let_pass(cx.waker()))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {
@@ -146,6 +157,7 @@ impl<S: Stream> Connection<S> {
         {
             self.give_up_output(error);
         }
+        self.connected.link.pass_on();
         if let Some(restraint) = &mut self.restraint
             && let Poll::Ready(outcome) = restraint.reauthentication.poll_outcome(cx)
         {
@@ -648,6 +660,12 @@ impl<S: Stream> Connection<S> {
             })));
         }
         Ok(())
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.connected.link.end();
     }
 }
 

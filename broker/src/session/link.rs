@@ -2,12 +2,14 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytestring::ByteString;
 use hookwire_hooks::WillCause;
 use hookwire_protocol::DisconnectReason;
 use hookwire_store::Waiter;
+use parking_lot::Mutex;
 
 /// Why the broker ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +31,19 @@ pub struct Link {
     waker: AtomicWaker,
     has_output: AtomicBool,
     has_successor: AtomicBool,
+    has_next: AtomicBool,
+    next: Mutex<Next>,
     closure: OnceLock<Box<Closure>>,
+}
+
+/// Who goes on once the task has written what it has.
+#[derive(Debug, Default)]
+enum Next {
+    #[default]
+    Nobody,
+    Waits(Waker),
+    /// The task is over: it is not to be waited for.
+    Over,
 }
 
 impl Closure {
@@ -88,6 +102,44 @@ impl Link {
         self.waker.wake();
     }
 
+    /// Whoever calls wants this connection's task to go first: true if `waker` is woken once it has written what it has, or is over.
+    /// False if the task is over or somebody else waits for it already.
+    pub fn let_pass(&self, waker: &Waker) -> bool {
+        let mut next = self.next.lock();
+        if !matches!(*next, Next::Nobody) {
+            return false;
+        }
+        *next = Next::Waits(waker.clone());
+        self.has_next.store(true, Ordering::Release);
+        drop(next);
+        // It may have been woken, and have looked, before we were there.
+        self.wake();
+        true
+    }
+
+    /// For the task, each time it has written what it has: whoever let it pass goes on.
+    #[inline]
+    pub fn pass_on(&self) {
+        if self.has_next.load(Ordering::Relaxed) {
+            self.go_on(Next::Nobody);
+        }
+    }
+
+    /// For the task: it is over, and nobody is to wait for it any more.
+    pub fn end(&self) {
+        self.go_on(Next::Over);
+    }
+
+    fn go_on(&self, then: Next) {
+        let mut next = self.next.lock();
+        self.has_next.store(false, Ordering::Relaxed);
+        let before = std::mem::replace(&mut *next, then);
+        drop(next);
+        if let Next::Waits(waker) = before {
+            waker.wake();
+        }
+    }
+
     /// For the task: whether to end once there is nothing more to read.
     #[inline]
     pub fn has_successor(&self) -> bool {
@@ -108,7 +160,7 @@ impl Link {
 
     /// For the task: wake me from now on.
     #[inline]
-    pub fn register(&self, waker: &std::task::Waker) {
+    pub fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 }

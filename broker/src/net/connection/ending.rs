@@ -43,6 +43,7 @@ pub(super) enum End {
 impl<S: Stream> Connection<S> {
     pub(super) async fn leave(mut self: Box<Self>, end: End) {
         let now = clock::now();
+        self.connected.link.end();
         // What was handled before the end is still answered.
         self.collect_output();
         if let Some(greeting) = self.connected.greeting.take() {

@@ -2,6 +2,8 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
 
 use hookwire_hooks::WillCause;
 use hookwire_protocol::{Connect, ConnectProperties, Version};
@@ -15,13 +17,13 @@ use crate::net::exchange::Interview;
 use crate::net::room::Roomed;
 use crate::session::Ending;
 
-fn connect() -> Connect {
+fn connect(client_id: &'static str) -> Connect {
     Connect {
         version: Version::V5,
         bridge: false,
         clean_start: false,
         keep_alive_secs: 0,
-        client_id: "contested".into(),
+        client_id: client_id.into(),
         username: None,
         password: None,
         will: None,
@@ -38,8 +40,15 @@ async fn arrive() -> (Box<Connection<DuplexStream>>, DuplexStream) {
     (arrive_by(near).await, far)
 }
 
-async fn arrive_by<S: Stream>(mut near: S) -> Box<Connection<S>> {
-    let broker = Broker::new(Settings::from(&Config::default())).expect("a thread");
+async fn arrive_by<S: Stream>(near: S) -> Box<Connection<S>> {
+    arrive_at(&broker(), "contested", near).await
+}
+
+fn broker() -> Broker {
+    Broker::new(Settings::from(&Config::default())).expect("a thread")
+}
+
+async fn arrive_at<S: Stream>(broker: &Broker, client_id: &'static str, mut near: S) -> Box<Connection<S>> {
     let mut buffer = ReadBuffer::default();
     let settings = broker.settings().clone();
     let deadline = clock::now() + settings.limits.connect_timeout;
@@ -53,9 +62,41 @@ async fn arrive_by<S: Stream>(mut near: S) -> Box<Connection<S>> {
             with_authenticator: true,
         },
     };
-    let admitted = broker.connect(connect(), arrival, &mut interview).await;
+    let admitted = broker.connect(connect(client_id), arrival, &mut interview).await;
     let connected = admitted.expect("there is nothing against it");
-    Box::new(Connection::new(near, broker, connected, buffer))
+    Box::new(Connection::new(near, broker.clone(), connected, buffer))
+}
+
+/// Whether the task was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A client of the broker that has its CONNACK, and its side of the stream.
+async fn settle(
+    broker: &Broker,
+    client_id: &'static str,
+    packets: &[u8],
+) -> (Box<Connection<DuplexStream>>, DuplexStream) {
+    let (near, mut far) = tokio::io::duplex(16 * 1024);
+    let mut connection = arrive_at(broker, client_id, near).await;
+    far.write_all(packets).await.expect("room");
+    assert!(step(&mut connection).await.is_none());
+    assert!(!heard(&mut far).is_empty(), "CONNACK");
+    (connection, far)
+}
+
+/// What has been written for the client.
+fn heard(far: &mut DuplexStream) -> Vec<u8> {
+    let mut heard = [0; 1024];
+    let mut buffer = ReadBuf::new(&mut heard);
+    let _ = Pin::new(far).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer);
+    buffer.filled().to_vec()
 }
 
 /// Lets the connection do what it can do at once; how it ends, if it does.
@@ -81,6 +122,11 @@ const GOODBYE: [u8; 2] = [0xE0, 0];
 const PUBLISH: [u8; 6] = [0x30, 4, 0, 1, b't', 0];
 /// The same with QoS 1.
 const PUBLISH_1: [u8; 8] = [0x32, 6, 0, 1, b't', 0, 1, 0];
+
+/// SUBSCRIBE to `t` with QoS 0.
+const SUBSCRIBE: [u8; 9] = [0x82, 7, 0, 1, 0, 0, 1, b't', 0];
+/// PUBACK of [`PUBLISH_1`].
+const PUBACK: [u8; 4] = [0x40, 2, 0, 1];
 
 /// A stream that its other side has closed: what it sent before is still there.
 struct OneWay(DuplexStream);
@@ -165,6 +211,83 @@ async fn messages_that_take_long_are_answered_a_few_at_a_time() {
             assert!(connection.handle_input().is_ok());
         }
     }
+}
+
+/// A publisher, polled once with its message, which is for the recipient.
+async fn publish_alone(
+    publisher: &mut Connection<DuplexStream>,
+    far: &mut DuplexStream,
+) -> (Arc<Woken>, Waker) {
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    far.write_all(&PUBLISH_1).await.expect("room");
+    assert!(publisher.poll_end(&mut Context::from_waker(&waker)).is_pending());
+    (woken, waker)
+}
+
+#[tokio::test]
+async fn a_message_that_comes_alone_is_on_its_way_before_it_is_answered() {
+    let broker = broker();
+    let (mut recipient, mut far_recipient) = settle(&broker, "recipient", &SUBSCRIBE).await;
+    let (mut publisher, mut far) = settle(&broker, "publisher", &[]).await;
+    let (woken, waker) = publish_alone(&mut publisher, &mut far).await;
+    assert!(heard(&mut far).is_empty(), "not answered yet");
+    assert!(step(&mut recipient).await.is_none());
+    assert_eq!(heard(&mut far_recipient), PUBLISH);
+    assert!(woken.0.load(Ordering::Relaxed));
+    assert!(publisher.poll_end(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(heard(&mut far), PUBACK);
+}
+
+#[tokio::test]
+async fn a_publisher_is_answered_though_its_recipient_has_gone() {
+    let broker = broker();
+    for is_dropped in [true, false] {
+        let (mut recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
+        let (mut publisher, mut far) = settle(&broker, "publisher", &[]).await;
+        let (woken, waker) = publish_alone(&mut publisher, &mut far).await;
+        if is_dropped {
+            drop(recipient);
+        } else {
+            recipient.connected.link.close(Closure::taken_over());
+            let end = step(&mut recipient).await.expect("it was closed");
+            tokio::spawn(recipient.leave(end));
+            tokio::task::yield_now().await;
+        }
+        assert!(woken.0.load(Ordering::Relaxed), "dropped: {is_dropped}");
+        assert!(publisher.poll_end(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(heard(&mut far), PUBACK);
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_does_not_wait_for_its_recipient_where_another_does_or_there_are_many() {
+    let broker = broker();
+    let (_recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
+    let (mut first, mut far_first) = settle(&broker, "first", &[]).await;
+    publish_alone(&mut first, &mut far_first).await;
+    assert!(heard(&mut far_first).is_empty(), "it waits");
+    let (mut second, mut far_second) = settle(&broker, "second", &[]).await;
+    publish_alone(&mut second, &mut far_second).await;
+    assert_eq!(heard(&mut far_second), PUBACK);
+    let broker = self::broker();
+    let (_recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
+    let (_another, _far_too) = settle(&broker, "another", &SUBSCRIBE).await;
+    let (mut third, mut far_third) = settle(&broker, "third", &[]).await;
+    publish_alone(&mut third, &mut far_third).await;
+    assert_eq!(heard(&mut far_third), PUBACK);
+}
+
+#[tokio::test]
+async fn whoever_publishes_to_itself_is_answered_and_gets_it() {
+    let (mut client, mut far) = settle(&broker(), "client", &SUBSCRIBE).await;
+    let (woken, waker) = publish_alone(&mut client, &mut far).await;
+    let mut all = heard(&mut far);
+    if woken.0.load(Ordering::Relaxed) {
+        assert!(client.poll_end(&mut Context::from_waker(&waker)).is_pending());
+    }
+    all.extend(heard(&mut far));
+    assert_eq!(all, [&PUBACK[..], &PUBLISH].concat());
 }
 
 #[tokio::test]
