@@ -104,7 +104,12 @@ impl Blueprint {
 /// Called in the middle of a guest's work when a tick has passed.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
-    guest.services.foundation.ticker.mark();
+    let ticker = &guest.services.foundation.ticker;
+    if guest.watch.takes_long() {
+        ticker.hurry();
+    } else {
+        ticker.mark();
+    }
     let meter = guest.meter.clone();
     if !guest.watch.tick(&meter) {
         return Ok(UpdateDeadline::Interrupt);

@@ -8,6 +8,9 @@
 //! A call that may wait hands its thread over at each tick, and its time is the sum of its turns ([`Meter`]). The time that
 //! it waits in functions of the host is counted by itself, against the same deadline.
 //!
+//! Most calls are over long before a tick could reach them, and each tick wakes a thread: so ticks are rare ([`WATCH`]) until one
+//! reaches a call that the one before has reached already, or one that hands its thread over; then they are close ([`TICK`]).
+//!
 //! A call says that it is there by setting a flag, usually set already; each tick clears it, and a guest that runs on
 //! sets it again when the tick reaches it. When the flag stayed clear for [`LINGER_TICKS`], the thread parks, and the
 //! next call wakes it. An idle broker has no ticks.
@@ -25,11 +28,15 @@ use wasmtime::Engine;
 use crate::clock;
 use crate::guest::{Budget, Pace};
 
-/// Resolution of deadlines: an endless loop is found within its deadline and two of these.
+/// Resolution of deadlines while a call takes long.
 const TICK: Duration = Duration::from_millis(1);
 
+/// Time between ticks while no call takes long. An endless loop is found within its deadline and two of these, and one of the default
+/// deadline, 5 ms, within twice that.
+const WATCH: Duration = Duration::from_millis(4);
+
 /// Ticks without a call after which the thread parks: long enough that steady traffic never wakes it.
-const LINGER_TICKS: u32 = 100;
+const LINGER_TICKS: u32 = 25;
 
 /// Raises the epoch of one engine while calls are in flight.
 pub(crate) struct Ticker {
@@ -42,6 +49,10 @@ pub(crate) struct Ticker {
 struct Shared {
     /// A call began, or went on over a tick, since the last tick.
     active: AtomicBool,
+    /// A call takes long, since the last tick.
+    hurried: AtomicBool,
+    /// The next tick is close.
+    is_close: AtomicBool,
     /// The thread sleeps until somebody clears this.
     parked: AtomicBool,
     stop: AtomicBool,
@@ -77,6 +88,16 @@ impl Ticker {
         }
     }
 
+    /// Says that a call goes on and takes long: ticks are close from now on, as long as somebody says so at each.
+    pub(crate) fn hurry(&self) {
+        self.mark();
+        self.shared.hurried.store(true, Ordering::SeqCst);
+        // Once only: each wake is a tick.
+        if !self.shared.is_close.swap(true, Ordering::SeqCst) {
+            self.handle.unpark();
+        }
+    }
+
     #[cfg(test)]
     fn is_parked(&self) -> bool {
         self.shared.parked.load(Ordering::SeqCst)
@@ -103,7 +124,7 @@ impl Shared {
     fn run(&self, engine: &Engine) {
         let mut idle_ticks = 0;
         while !self.stop.load(Ordering::SeqCst) {
-            thread::park_timeout(TICK);
+            thread::park_timeout(self.until_next());
             engine.increment_epoch();
             self.ticks.fetch_add(1, Ordering::Relaxed);
             idle_ticks = if self.active.swap(false, Ordering::SeqCst) {
@@ -115,6 +136,17 @@ impl Shared {
                 self.park();
                 idle_ticks = 0;
             }
+        }
+    }
+
+    fn until_next(&self) -> Duration {
+        // In this order: whoever hurries later wakes the thread.
+        self.is_close.store(false, Ordering::SeqCst);
+        if self.hurried.swap(false, Ordering::SeqCst) {
+            self.is_close.store(true, Ordering::SeqCst);
+            TICK
+        } else {
+            WATCH
         }
     }
 
@@ -176,6 +208,11 @@ impl Stopwatch {
             self.overrun = Some(Overrun::Cpu);
         }
         self.overrun.is_none()
+    }
+
+    /// Whether the next tick is to be close: one has come before, or each is a turn of others.
+    pub(crate) fn takes_long(&self) -> bool {
+        self.started.is_some() || self.pace == Pace::Waiting
     }
 
     pub(crate) fn waited_too_long(&mut self) {
@@ -254,6 +291,30 @@ mod tests {
         assert_eq!(watch.overrun(), None);
         assert!(!watch.tick_at(1005 * MS));
         assert_eq!(watch.overrun(), Some(Overrun::Cpu));
+    }
+
+    #[test]
+    fn a_call_takes_long_when_a_tick_has_come_before_or_each_is_a_turn_of_others() {
+        let mut watch = Stopwatch::new(Budget::new(5 * MS));
+        assert!(!watch.takes_long());
+        assert!(watch.tick_at(MS));
+        assert!(watch.takes_long());
+        let waiting = Stopwatch::new(Budget {
+            pace: Pace::Waiting,
+            ..Budget::new(5 * MS)
+        });
+        assert!(waiting.takes_long());
+    }
+
+    #[test]
+    fn ticks_are_close_as_long_as_somebody_hurries() {
+        let shared = Shared::default();
+        assert_eq!(shared.until_next(), WATCH);
+        shared.hurried.store(true, Ordering::SeqCst);
+        assert_eq!(shared.until_next(), TICK);
+        assert!(shared.is_close.load(Ordering::SeqCst), "nobody wakes it for that");
+        assert_eq!(shared.until_next(), WATCH);
+        assert!(!shared.is_close.load(Ordering::SeqCst));
     }
 
     #[test]
