@@ -31,8 +31,7 @@ use crate::guest::{Budget, Pace};
 /// Resolution of deadlines while a call takes long.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Time between ticks while no call takes long. An endless loop is found within its deadline and two of these, and one of the default
-/// deadline, 5 ms, within twice that.
+/// Time between ticks while no call takes long: an endless loop is found within its deadline and two of these.
 const WATCH: Duration = Duration::from_millis(4);
 
 /// Ticks without a call after which the thread parks: long enough that steady traffic never wakes it.
