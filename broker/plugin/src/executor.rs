@@ -12,7 +12,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-/// Turns that a thread gives to calls before it looks for those whose wait is over. A turn may last a tick.
+/// Turns that a thread gives to calls before it looks for those whose wait is over. A turn may last a tick, and the first one four milliseconds.
 const TURNS_BEFORE_IO: u32 = 4;
 
 /// Runs calls that may wait, and what they wait for.

@@ -107,10 +107,10 @@ impl Instance {
 
 /// Prepares a store for one call: every call has one tick until the host looks at its CPU time.
 pub(crate) fn begin(store: &mut Store<Guest>, budget: Budget) {
-    let guest = store.data_mut();
-    guest.begin(budget);
-    guest.services.foundation.ticker.mark();
+    store.data_mut().begin(budget);
     store.set_epoch_deadline(1);
+    // In this order: if the thread loses the processor in between, the next tick finds the call all the same.
+    store.data().services.foundation.ticker.mark();
 }
 
 /// Calls a function of the guest: on a stack of its own if the call may wait, otherwise on that of the thread.

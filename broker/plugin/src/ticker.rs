@@ -163,7 +163,7 @@ impl Shared {
 /// The time of one call.
 ///
 /// A call that keeps its thread is on it from the first tick on, so that a quick call never reads a clock; it is thus given
-/// up to one tick more than its deadline. One that may wait is measured by its [`Meter`].
+/// up to [`WATCH`] more than its deadline. One that may wait is measured by its [`Meter`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stopwatch {
     deadline: Duration,

@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 /// More than what is kept can grow by in a second, bytes: so long as much is free, it need not be looked at often. Each look wakes a
 /// thread, and where little else happens that is felt.
 const GROWTH_MAX: usize = 4 << 30;
@@ -44,6 +46,7 @@ pub(super) struct Memory {
     resident_max: AtomicUsize,
     /// Three quarters of what the machine or our control group has.
     default_max: usize,
+    bound_has_changed: Notify,
 }
 
 impl Default for Memory {
@@ -53,6 +56,7 @@ impl Default for Memory {
             resident: AtomicUsize::new(0),
             resident_max: AtomicUsize::new(0),
             default_max: available().map_or(usize::MAX, |bytes| bytes / 4 * 3),
+            bound_has_changed: Notify::new(),
         }
     }
 }
@@ -78,6 +82,16 @@ impl Memory {
     /// The most that was used at any look, bytes.
     pub(super) fn resident_max(&self) -> usize {
         self.resident_max.load(Ordering::Relaxed)
+    }
+
+    /// It is to be looked at now: the bound is another.
+    pub(super) fn note_bound(&self) {
+        self.bound_has_changed.notify_one();
+    }
+
+    /// Until that is said.
+    pub(super) async fn bound_changed(&self) {
+        self.bound_has_changed.notified().await;
     }
 
     /// Looks at what is used; `max` replaces the default bound. Returns when to look again.

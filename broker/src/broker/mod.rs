@@ -266,6 +266,7 @@ impl Broker {
     /// Tells those who keep a setting of their own.
     fn apply_settings(&self) {
         let settings = self.settings();
+        self.0.memory.note_bound();
         self.0.router.set_overlapping(settings.session.overlapping);
         if !settings.session.check_retain_source {
             self.0.retained_sources.clear();
@@ -310,14 +311,15 @@ impl Broker {
     }
 
     async fn serve_timers(&self) {
-        let memory_look = tokio::time::sleep(Duration::ZERO);
-        tokio::pin!(memory_look);
+        let look = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(look);
         loop {
             tokio::select! {
-                () = &mut memory_look => {
+                () = &mut look => {
                     let after = self.0.memory.look(self.settings().limits.memory_max);
-                    memory_look.as_mut().reset(tokio::time::Instant::now() + after);
+                    look.as_mut().reset(tokio::time::Instant::now() + after);
                 }
+                () = self.0.memory.bound_changed() => look.as_mut().reset(tokio::time::Instant::now()),
                 () = self.0.timers.wait() => self.do_what_is_due_at(clock::now()),
             }
         }

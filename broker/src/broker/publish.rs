@@ -235,6 +235,7 @@ impl Broker {
         let mut run = mem::take(&mut publisher.run);
         let mut answers = mem::take(&mut publisher.answers);
         publisher.commit = 0;
+        publisher.sole_recipient = None;
         // Where a QoS 2 message is recorded, its identifier is, too: one without the other would lose it or double it.
         let mut whole = if answers.iter().any(is_exactly_once) {
             self.whole()

@@ -33,7 +33,7 @@ pub struct Publisher {
     pub(super) respite: Duration,
     /// Connections that have output and have not been woken yet.
     pub(super) dirty: Vec<Arc<Link>>,
-    /// Who alone was given the only message of the last run, and woken.
+    /// Who alone was woken for the only message of the last run.
     pub(super) sole_recipient: Option<Arc<Link>>,
     /// Who publishes, where that is to be remembered.
     pub(super) author: Option<Standing>,
@@ -76,7 +76,7 @@ impl Publisher {
         }
     }
 
-    /// The same behind a message that came alone. Where it went to one connection only, its publisher may let that one go first.
+    /// The same behind a message that came alone. Where one connection only had to be woken, its publisher may let that one go first.
     pub(super) fn wake_recipients_of_one(&mut self) {
         if self.dirty.len() == 1 {
             self.sole_recipient = self.dirty.pop();
@@ -86,7 +86,7 @@ impl Publisher {
         }
     }
 
-    /// Who alone was given the only message of the last run; once.
+    /// Who alone was woken for the only message of the last run; once.
     pub fn take_sole_recipient(&mut self) -> Option<Arc<Link>> {
         self.sole_recipient.take()
     }

@@ -13,6 +13,7 @@ mod tests;
 use std::io;
 use std::mem;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ use crate::broker::{Broker, Connected, Stop, refused};
 use crate::clock;
 use crate::config::RateExcess;
 use crate::metrics::Tally;
-use crate::session::{Closure, Delivered, Outbox, Session, Violation};
+use crate::session::{Closure, Delivered, Link, Outbox, Session, Violation};
 use ending::End;
 use input::Input;
 use pace::RUN_MAX;
@@ -117,8 +118,17 @@ impl<S: Stream> Connection<S> {
 
     /// Serves until the connection ends, for whatever reason.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.connected.link.set_busy(true);
+        let end = self.take_turn(cx);
+        self.connected.link.set_busy(false);
+        end
+    }
+
+    fn take_turn(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
-            let handled = match ready!(self.poll(cx)) {
+            let wakeup = ready!(self.poll(cx));
+            let was_read = matches!(wakeup, Wakeup::Input);
+            let handled = match wakeup {
                 Wakeup::Input => self.handle_input(),
                 Wakeup::Timer => self.handle_timer(),
                 Wakeup::Authentication(outcome) => self.handle_outcome(outcome),
@@ -128,23 +138,28 @@ impl<S: Stream> Connection<S> {
             if let Err(end) = handled {
                 return Poll::Ready(end);
             }
+            let recipient = self.take_sole_recipient();
             if self.has_packets() {
                 // More of the same client waits; others first.
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
                 return Poll::Pending;
             }
-            if self.gives_way(cx) {
+            if was_read && recipient.is_some_and(|link| self.gives_way_to(&link, cx)) {
                 return Poll::Pending;
             }
         }
     }
 
+    /// Who alone was woken for the only message that was just handled.
+    fn take_sole_recipient(&mut self) -> Option<Arc<Link>> {
+        let publisher = self.input.as_mut()?.publisher.as_mut()?;
+        publisher.take_sole_recipient()
+    }
+
     /// Whether the client's answers wait until its message is written: where each comes alone, the recipient would see it later by
-    /// the time that it takes to write an answer and to wake the client for it. Whoever is on its way wakes us.
-    fn gives_way(&mut self, cx: &Context<'_>) -> bool {
-        let publisher = self.input.as_mut().and_then(|input| input.publisher.as_mut());
-        let recipient = publisher.and_then(|publisher| publisher.take_sole_recipient());
-        recipient.is_some_and(|link| !self.out.is_empty() && link.let_pass(cx.waker()))
+    /// the time that it takes to write an answer and to wake the client for it. The recipient's task wakes us.
+    fn gives_way_to(&self, recipient: &Link, cx: &Context<'_>) -> bool {
+        !self.out.is_empty() && recipient.let_pass(cx.waker())
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {

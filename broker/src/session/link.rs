@@ -31,6 +31,7 @@ pub struct Link {
     waker: AtomicWaker,
     has_output: AtomicBool,
     has_successor: AtomicBool,
+    is_busy: AtomicBool,
     has_next: AtomicBool,
     next: Mutex<Next>,
     closure: OnceLock<Box<Closure>>,
@@ -103,21 +104,31 @@ impl Link {
     }
 
     /// Whoever calls wants this connection's task to go first: true if `waker` is woken once it has written what it has, or is over.
-    /// False if the task is over or somebody else waits for it already.
+    /// False if the task is over, is in the middle of something that may take long, or somebody else waits for it already.
     pub fn let_pass(&self, waker: &Waker) -> bool {
+        if self.is_busy.load(Ordering::Relaxed) {
+            return false;
+        }
         let mut next = self.next.lock();
         if !matches!(*next, Next::Nobody) {
             return false;
         }
         *next = Next::Waits(waker.clone());
-        self.has_next.store(true, Ordering::Release);
+        self.has_next.store(true, Ordering::Relaxed);
         drop(next);
         // It may have been woken, and have looked, before we were there.
         self.wake();
         true
     }
 
-    /// For the task, each time it has written what it has: whoever let it pass goes on.
+    /// For the task: a turn of it begins or ends.
+    #[inline]
+    pub fn set_busy(&self, is_busy: bool) {
+        self.is_busy.store(is_busy, Ordering::Relaxed);
+    }
+
+    /// For the task, each time it has written what it has: whoever let it pass goes on. What is set before a wake is seen by whoever
+    /// registers before it looks.
     #[inline]
     pub fn pass_on(&self) {
         if self.has_next.load(Ordering::Relaxed) {

@@ -30,7 +30,11 @@ impl<S: Stream> Serving<S> {
     /// A client that is admitted. What came right behind its CONNECT is handled at once.
     pub(in crate::net) fn of(mut connection: Box<Connection<S>>) -> Self {
         match connection.handle_input() {
-            Ok(()) => Self::Connected(connection),
+            Ok(()) => {
+                // Its CONNACK waits for nobody.
+                connection.take_sole_recipient();
+                Self::Connected(connection)
+            }
             Err(end) => Self::Leaving(Box::pin(connection.leave(end))),
         }
     }

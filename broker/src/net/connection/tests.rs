@@ -1,7 +1,6 @@
 //! One connection, polled by hand.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
@@ -241,8 +240,8 @@ async fn a_message_that_comes_alone_is_on_its_way_before_it_is_answered() {
 
 #[tokio::test]
 async fn a_publisher_is_answered_though_its_recipient_has_gone() {
-    let broker = broker();
     for is_dropped in [true, false] {
+        let broker = broker();
         let (mut recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
         let (mut publisher, mut far) = settle(&broker, "publisher", &[]).await;
         let (woken, waker) = publish_alone(&mut publisher, &mut far).await;
@@ -261,33 +260,57 @@ async fn a_publisher_is_answered_though_its_recipient_has_gone() {
 }
 
 #[tokio::test]
-async fn a_publisher_does_not_wait_for_its_recipient_where_another_does_or_there_are_many() {
+async fn one_publisher_waits_for_a_recipient_at_a_time() {
     let broker = broker();
-    let (_recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
+    let (mut recipient, mut far_recipient) = settle(&broker, "recipient", &SUBSCRIBE).await;
     let (mut first, mut far_first) = settle(&broker, "first", &[]).await;
-    publish_alone(&mut first, &mut far_first).await;
+    let (woken, _) = publish_alone(&mut first, &mut far_first).await;
     assert!(heard(&mut far_first).is_empty(), "it waits");
+    // As if it had looked just before.
+    assert!(recipient.connected.link.take_signal());
     let (mut second, mut far_second) = settle(&broker, "second", &[]).await;
     publish_alone(&mut second, &mut far_second).await;
     assert_eq!(heard(&mut far_second), PUBACK);
-    let broker = self::broker();
-    let (_recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
-    let (_another, _far_too) = settle(&broker, "another", &SUBSCRIBE).await;
-    let (mut third, mut far_third) = settle(&broker, "third", &[]).await;
-    publish_alone(&mut third, &mut far_third).await;
-    assert_eq!(heard(&mut far_third), PUBACK);
+    assert!(step(&mut recipient).await.is_none());
+    assert_eq!(heard(&mut far_recipient), PUBLISH.repeat(2));
+    assert!(woken.0.load(Ordering::Relaxed));
 }
 
 #[tokio::test]
-async fn whoever_publishes_to_itself_is_answered_and_gets_it() {
-    let (mut client, mut far) = settle(&broker(), "client", &SUBSCRIBE).await;
-    let (woken, waker) = publish_alone(&mut client, &mut far).await;
-    let mut all = heard(&mut far);
-    if woken.0.load(Ordering::Relaxed) {
-        assert!(client.poll_end(&mut Context::from_waker(&waker)).is_pending());
+async fn a_publisher_does_not_wait_for_many_nor_for_whoever_is_in_the_middle_of_something() {
+    for is_busy in [true, false] {
+        let broker = broker();
+        let (recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
+        let _another = if is_busy {
+            recipient.connected.link.set_busy(true);
+            None
+        } else {
+            Some(settle(&broker, "another", &SUBSCRIBE).await)
+        };
+        let (mut publisher, mut far) = settle(&broker, "publisher", &[]).await;
+        publish_alone(&mut publisher, &mut far).await;
+        assert_eq!(heard(&mut far), PUBACK, "busy: {is_busy}");
     }
-    all.extend(heard(&mut far));
-    assert_eq!(all, [&PUBACK[..], &PUBLISH].concat());
+}
+
+/// Whom an earlier message went to has nothing to do with it.
+#[tokio::test]
+async fn answers_to_several_messages_wait_for_nobody() {
+    let broker = broker();
+    let (_recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
+    let (mut publisher, mut far) = settle(&broker, "publisher", &[]).await;
+    // Two runs, the first of one message.
+    let packets = [&PUBLISH_1[..], &PINGREQ, &PUBLISH_1, &PUBLISH_1].concat();
+    far.write_all(&packets).await.expect("room");
+    assert!(step(&mut publisher).await.is_none());
+    assert_eq!(heard(&mut far).len(), 3 * PUBACK.len() + 2);
+}
+
+#[tokio::test]
+async fn whoever_publishes_to_itself_is_answered_and_gets_it_at_once() {
+    let (mut client, mut far) = settle(&broker(), "client", &SUBSCRIBE).await;
+    publish_alone(&mut client, &mut far).await;
+    assert_eq!(heard(&mut far), [&PUBACK[..], &PUBLISH].concat());
 }
 
 #[tokio::test]
