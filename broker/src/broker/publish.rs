@@ -29,7 +29,6 @@ use super::deliver::Addressee;
 use super::publisher::{Answer, Own, Publisher};
 use super::{Broker, Connected, NOBODY, Rights, Settings, emission};
 use crate::config::Mqtt3Rejected;
-use crate::huge_pages;
 use crate::metrics::Limit;
 use crate::router::{Matches, Recipient, Replacement, RetainedFull, Subscriber};
 use crate::session::Violation;
@@ -159,7 +158,6 @@ impl Broker {
         now: Instant,
         packets: &mut Vec<Publish>,
     ) -> Result<Duration, Stop> {
-        huge_pages::welcome_for(packets.len());
         let (chain, settings) = (self.chain(), self.settings());
         let round = &Round::new(&chain, &settings, now);
         emission::behind(|| self.publish_run_in(round, connected, publisher, packets))

@@ -18,7 +18,6 @@ use super::publish::{
 use super::publisher::Publisher;
 use super::{Broker, Connected, emission};
 use crate::clock;
-use crate::huge_pages;
 use crate::router::Subscriber;
 
 /// A run of messages that policies had to be waited for.
@@ -46,7 +45,6 @@ impl Broker {
         publisher: Publisher,
         packets: Vec<Publish>,
     ) -> impl Future<Output = PublishedRun> + Send + use<> {
-        huge_pages::welcome_for(packets.len());
         let (broker, author) = (self.clone(), Author::of(connected));
         let task = tokio::spawn(async move {
             emission::behind_waiting(broker.publish_for(&author, publisher, packets)).await
