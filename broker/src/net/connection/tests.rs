@@ -306,6 +306,26 @@ async fn answers_to_several_messages_wait_for_nobody() {
     assert_eq!(heard(&mut far).len(), 3 * PUBACK.len() + 2);
 }
 
+/// The same behind a CONNECT: what comes later does not wait for whom its message went to.
+#[tokio::test]
+async fn answers_wait_for_nobody_whom_a_message_behind_the_connect_went_to() {
+    let broker = broker();
+    let (_recipient, _far) = settle(&broker, "recipient", &SUBSCRIBE).await;
+    let (near, mut far) = tokio::io::duplex(16 * 1024);
+    let mut publisher = arrive_at(&broker, "publisher", near).await;
+    read(&mut publisher, &PUBLISH_1);
+    let mut serving = pin!(Serving::of(publisher));
+    for (packet, answer) in [(&[][..], &PUBACK[..]), (&PINGREQ, &[0xD0, 0])] {
+        far.write_all(packet).await.expect("room");
+        assert!(
+            poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx)))
+                .await
+                .is_pending()
+        );
+        assert!(heard(&mut far).ends_with(answer));
+    }
+}
+
 #[tokio::test]
 async fn whoever_publishes_to_itself_is_answered_and_gets_it_at_once() {
     let (mut client, mut far) = settle(&broker(), "client", &SUBSCRIBE).await;
