@@ -67,20 +67,22 @@ pub enum Fate {
     /// Nobody receives it, the publisher sees success.
     Drop,
     /// Nobody receives it, the publisher sees the reason.
-    Reject(Rejection),
+    Reject(Box<Rejection>),
     /// Nobody receives it, the publisher is disconnected.
-    Disconnect(Rejection),
+    Disconnect(Box<Rejection>),
 }
 
 /// A message on its way through the on-publish hook.
+///
+/// Small, since a run is many of them, gone through again and again: what few messages have is kept elsewhere.
 #[derive(Debug, Clone)]
 pub struct Publication {
     /// As the plugins asked so far have changed it. Shared from the start: its recipients will share it.
     pub message: Arc<Message>,
     /// Their judgement so far.
     pub fate: Fate,
-    /// For how long its publisher is not read from.
-    pub throttle: Duration,
+    /// For how long its publisher is not read from, milliseconds.
+    pub throttle_ms: u32,
     /// The plugin that published it, which is not asked.
     pub origin: Option<Arc<str>>,
     /// What was said about its recipients, if that was asked before it is routed, since a plugin had to be waited for.
@@ -95,7 +97,7 @@ impl Publication {
         Self {
             message: message.into(),
             fate: Fate::Pass,
-            throttle: Duration::ZERO,
+            throttle_ms: 0,
             origin: None,
             routing: None,
             interest: None,
@@ -107,9 +109,9 @@ impl Publication {
             Verdict::Pass => {}
             Verdict::Replace(replacement) => self.replace(*replacement),
             Verdict::Drop => self.fate = Fate::Drop,
-            Verdict::Reject(rejection) => self.fate = Fate::Reject(rejection),
-            Verdict::Disconnect(rejection) => self.fate = Fate::Disconnect(rejection),
-            Verdict::Throttle(ms) => self.throttle = self.throttle.max(Duration::from_millis(u64::from(ms))),
+            Verdict::Reject(rejection) => self.fate = Fate::Reject(Box::new(rejection)),
+            Verdict::Disconnect(rejection) => self.fate = Fate::Disconnect(Box::new(rejection)),
+            Verdict::Throttle(ms) => self.throttle_ms = self.throttle_ms.max(ms),
         }
     }
 
@@ -371,18 +373,23 @@ impl Chain {
 
     /// Judges a run of messages of one connection, in order.
     pub fn on_publish(&self, run: &mut [Publication]) {
+        self.on_publish_as_read(run, &[]);
+    }
+
+    /// The same, with the packets that the messages were read as; see [`Plugin::on_publish_as_read`].
+    pub fn on_publish_as_read(&self, run: &mut [Publication], packets: &[u8]) {
         if !is_any_wanted(run) {
             return;
         }
         let before = self.shadow_copy(run);
-        self.judge(run);
+        self.judge(run, packets);
         self.shadow_publish(&before, run);
     }
 
-    fn judge(&self, run: &mut [Publication]) {
+    fn judge(&self, run: &mut [Publication], packets: &[u8]) {
         for plugin in self.asked(Hook::OnPublish) {
             if let Some(Wanted { messages, places }) = Wanted::by(&**plugin, run) {
-                let verdicts = plugin.on_publish(&messages);
+                let verdicts = plugin.on_publish_as_read(&messages, packets);
                 debug_assert_eq!(verdicts.len(), messages.len(), "a verdict for each message");
                 apply(&**plugin, run, &places, verdicts);
             }
@@ -665,10 +672,10 @@ fn failed_access(decision: AccessDecision) -> AccessOutcome {
 }
 
 fn failed_publish(on_failure: OnFailure) -> Fate {
-    let rejection = Rejection {
+    let rejection = Box::new(Rejection {
         reason: PublishReason::ImplementationSpecific,
         text: Some(POLICY_FAILED),
-    };
+    });
     match on_failure {
         OnFailure::Pass => Fate::Pass,
         OnFailure::Deny => Fate::Reject(rejection),

@@ -223,6 +223,13 @@ pub trait Plugin: Send + Sync {
     /// One verdict for each message, in order. All messages are of one connection and all are wanted.
     fn on_publish(&self, messages: &[&Message]) -> Verdicts;
 
+    /// The same of messages of one client, with the packets that they were read as: topics and payloads that lie in there can be
+    /// handed on together. What is a piece of something else is none of that, and all else in there is nobody's to see.
+    fn on_publish_as_read(&self, messages: &[&Message], packets: &[u8]) -> Verdicts {
+        let _ = packets;
+        self.on_publish(messages)
+    }
+
     /// Asked about the recipients of one message.
     fn route(&self, message: &Message, recipients: &Recipients) -> Result<Routing, Failure>;
 

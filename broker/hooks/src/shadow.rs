@@ -381,7 +381,7 @@ fn publication_kind(before: &Message, publication: &Publication) -> &'static str
         Fate::Reject(_) => "reject",
         Fate::Disconnect(_) => "disconnect",
         Fate::Pass if !is_same(before, &publication.message) => "replace",
-        Fate::Pass if !publication.throttle.is_zero() => "throttle",
+        Fate::Pass if publication.throttle_ms > 0 => "throttle",
         Fate::Pass => "pass",
     }
 }

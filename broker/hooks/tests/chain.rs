@@ -425,10 +425,10 @@ proptest! {
             let payload = String::from_utf8(publication.message.payload.to_vec()).unwrap();
             prop_assert_eq!(payload, edits(&asked, 6));
             let throttles = asked.iter().filter_map(|(_, act)| match act {
-                Act::Answer(n) if n % 6 == 5 => Some(u64::from(*n)),
+                Act::Answer(n) if n % 6 == 5 => Some(u32::from(*n)),
                 _ => None,
             });
-            prop_assert_eq!(publication.throttle, Duration::from_millis(throttles.max().unwrap_or(0)));
+            prop_assert_eq!(publication.throttle_ms, throttles.max().unwrap_or(0));
             let reason = |fate: &Fate| match fate {
                 Fate::Reject(rejection) | Fate::Disconnect(rejection) => Some(rejection.reason),
                 _ => None,
@@ -436,8 +436,8 @@ proptest! {
             match end(&asked, 6, &decisive) {
                 End::None => prop_assert_eq!(publication.fate, Fate::Pass),
                 End::Answer(2) => prop_assert_eq!(publication.fate, Fate::Drop),
-                End::Answer(3) => prop_assert_eq!(publication.fate, Fate::Reject(rejection())),
-                End::Answer(_) => prop_assert_eq!(publication.fate, Fate::Disconnect(rejection())),
+                End::Answer(3) => prop_assert_eq!(publication.fate, Fate::Reject(Box::new(rejection()))),
+                End::Answer(_) => prop_assert_eq!(publication.fate, Fate::Disconnect(Box::new(rejection()))),
                 End::Failure(on_failure) => {
                     prop_assert_eq!(reason(&publication.fate), Some(PublishReason::ImplementationSpecific));
                     let closes = matches!(publication.fate, Fate::Disconnect(_));

@@ -1,5 +1,5 @@
-//! The frames of `on-publish-batch`, and what other frames have in common with them; `wit/on-publish.wit` has the layout
-//! byte by byte.
+//! The frames of verdicts of `on-publish-batch`, and what other frames have in common with them; `wit/on-publish.wit` has the
+//! layout byte by byte.
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -9,11 +9,11 @@ use hookwire_protocol::{PublishPropertyValues, PublishReason, QoS, encode_publis
 use crate::hook::convert::{self, Invalid, Shown};
 use crate::hook::on_publish::THROTTLE_MS_MAX;
 
-/// Version of all layouts.
+/// Version of all layouts but that of the messages of `on-publish-batch`.
 pub(crate) const VERSION: u8 = 1;
 
 /// Bytes in front of the messages or verdicts: version, count.
-const HEAD_BYTES: usize = 1 + 4;
+pub(crate) const HEAD_BYTES: usize = 1 + 4;
 
 const PASS: u8 = 0;
 
@@ -26,7 +26,7 @@ const SOURCE_PLUGIN: u8 = 2;
 const SOURCE_ADMIN: u8 = 3;
 
 const FLAG_RETAIN: u8 = 1 << 2;
-const FLAG_PROPERTIES: u8 = 1 << 3;
+pub(crate) const FLAG_PROPERTIES: u8 = 1 << 3;
 
 const HAS_TOPIC: u8 = 1 << 0;
 const HAS_PAYLOAD: u8 = 1 << 1;
@@ -34,72 +34,20 @@ const HAS_QOS: u8 = 1 << 2;
 const HAS_RETAIN: u8 = 1 << 3;
 const HAS_PROPERTIES: u8 = 1 << 4;
 
-/// What a frame has become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Framed {
-    /// How many messages are in it, from the front.
-    pub(crate) messages: usize,
-    /// [`Source::hops`] of the one that comes from furthest away.
-    pub(crate) hops: u8,
-}
-
-/// Writes a frame in place of what `out` holds, of as many messages from the front as fit into `bytes_max`; the first one
-/// always does. All that is to be known of the messages is found out on the way: there are many, and walking along them once
-/// more is felt.
-pub(crate) fn encode(messages: &[&Message], shown: Shown, bytes_max: usize, out: &mut Vec<u8>) -> Framed {
-    out.clear();
-    out.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
-    let mut framed = Framed { messages: 0, hops: 0 };
-    for message in messages {
-        let room = if framed.messages == 0 {
-            usize::MAX
-        } else {
-            (HEAD_BYTES + bytes_max).saturating_sub(out.len())
-        };
-        if !try_encode_message(message, shown, room, out) {
-            break;
-        }
-        framed.messages += 1;
-        framed.hops = framed.hops.max(message.source.hops());
-    }
-    out[1..HEAD_BYTES].copy_from_slice(&len_bytes(framed.messages));
-    framed
-}
-
+/// Writes a message as deliveries have it: all that is known of it, then its topic, payload and properties.
 pub(crate) fn encode_message(message: &Message, shown: Shown, out: &mut Vec<u8>) {
-    try_encode_message(message, shown, usize::MAX, out);
-}
-
-/// Whether a message fits into `room` bytes, and was written.
-#[inline]
-fn try_encode_message(message: &Message, shown: Shown, room: usize, out: &mut Vec<u8>) -> bool {
     let properties = shown.properties(message);
     let topic = message.topic.as_str().as_bytes();
     let payload = shown.payload(message);
-    let len = MESSAGE_HEAD_BYTES + topic.len() + payload.len();
-    if len + properties.map_or(0, approximate_properties_len) > room {
-        return false;
-    }
-    let (kind, key) = match message.source {
-        Source::Client(key) => (SOURCE_CLIENT, key.0),
-        Source::Will(key) => (SOURCE_WILL, key.0),
-        Source::Plugin { .. } => (SOURCE_PLUGIN, 0),
-        // The broker's own messages are not shown to plugins.
-        Source::Admin | Source::Broker => (SOURCE_ADMIN, 0),
-    };
-    let retain = if message.retain { FLAG_RETAIN } else { 0 };
+    let (kind, key) = origin(message.source);
     let has_properties = if properties.is_some() { FLAG_PROPERTIES } else { 0 };
-
-    // In one piece: it is written for each message that any plugin sees.
-    let mut head = [0; MESSAGE_HEAD_BYTES];
-    head[0] = kind;
-    head[1..9].copy_from_slice(&key.to_le_bytes());
-    head[9] = message.qos as u8 | retain | has_properties;
-    head[10..14].copy_from_slice(&len_bytes(topic.len()));
-    head[14..18].copy_from_slice(&len_bytes(payload.len()));
-    out.reserve(len);
-    out.extend_from_slice(&head);
-    let properties_len_at = out.len() - 4;
+    out.push(kind);
+    out.extend_from_slice(&key.to_le_bytes());
+    out.push(flags(message) | has_properties);
+    put_len(out, topic.len());
+    put_len(out, payload.len());
+    let properties_len_at = out.len();
+    put_len(out, 0);
     out.extend_from_slice(topic);
     out.extend_from_slice(payload);
     if let Some(values) = properties {
@@ -108,7 +56,24 @@ fn try_encode_message(message: &Message, shown: Shown, room: usize, out: &mut Ve
         let len = len_bytes(out.len() - start);
         out[properties_len_at..properties_len_at + len.len()].copy_from_slice(&len);
     }
-    true
+}
+
+/// Who a message is from: the kind, and the client's key.
+#[inline]
+pub(crate) fn origin(source: Source) -> (u8, u64) {
+    match source {
+        Source::Client(key) => (SOURCE_CLIENT, key.0),
+        Source::Will(key) => (SOURCE_WILL, key.0),
+        Source::Plugin { .. } => (SOURCE_PLUGIN, 0),
+        // The broker's own messages are not shown to plugins.
+        Source::Admin | Source::Broker => (SOURCE_ADMIN, 0),
+    }
+}
+
+/// QoS and RETAIN flag of a message.
+#[inline]
+pub(crate) fn flags(message: &Message) -> u8 {
+    message.qos as u8 | if message.retain { FLAG_RETAIN } else { 0 }
 }
 
 pub(crate) fn put_len(out: &mut Vec<u8>, len: usize) {
@@ -116,7 +81,8 @@ pub(crate) fn put_len(out: &mut Vec<u8>, len: usize) {
 }
 
 /// Lengths here come from packets, which are far smaller than 4 GiB; a larger one would make the guest refuse the frame.
-fn len_bytes(len: usize) -> [u8; 4] {
+#[inline]
+pub(crate) fn len_bytes(len: usize) -> [u8; 4] {
     u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
 }
 
@@ -126,7 +92,7 @@ pub(crate) fn approximate_len(message: &Message, shown: Shown) -> usize {
     MESSAGE_HEAD_BYTES + message.topic.as_str().len() + shown.payload(message).len() + properties
 }
 
-fn approximate_properties_len(values: &PublishPropertyValues) -> usize {
+pub(crate) fn approximate_properties_len(values: &PublishPropertyValues) -> usize {
     let pairs = values.user_properties.iter();
     let pairs: usize = pairs.map(|(name, value)| name.len() + value.len() + 5).sum();
     pairs + values.correlation_data.as_ref().map_or(0, Bytes::len) + 64
@@ -329,112 +295,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use hookwire_hooks::ClientKey;
-    use hookwire_protocol::{PublishProperties, TopicName};
-
     use super::*;
-
-    const ALL: Shown = Shown {
-        payload: true,
-        properties: true,
-    };
-
-    fn message(source: Source) -> Message {
-        Message {
-            source,
-            topic: TopicName::new("a/b").unwrap(),
-            payload: Bytes::from_static(b"xyz"),
-            qos: QoS::AtLeastOnce,
-            retain: false,
-            properties: PublishProperties::default(),
-            expires_at: None,
-        }
-    }
-
-    #[test]
-    fn messages_are_laid_out_as_documented() {
-        let client = message(Source::Client(ClientKey(0x0102_0304_0506_0708)));
-        let will = Message {
-            retain: true,
-            qos: QoS::ExactlyOnce,
-            ..message(Source::Will(ClientKey(7)))
-        };
-        let plugin = Message {
-            properties: PublishPropertyValues {
-                payload_format_utf8: Some(true),
-                ..Default::default()
-            }
-            .into(),
-            ..message(Source::Plugin { hops: 3 })
-        };
-        let mut out = vec![9; 100];
-        let framed = encode(&[&client, &will, &plugin], ALL, 1 << 10, &mut out);
-        assert_eq!(framed, Framed { messages: 3, hops: 3 });
-
-        let mut expected = vec![1, 3, 0, 0, 0];
-        expected.extend([
-            0, 8, 7, 6, 5, 4, 3, 2, 1, 0b0001, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
-        ]);
-        expected.extend(b"a/bxyz");
-        expected.extend([
-            1, 7, 0, 0, 0, 0, 0, 0, 0, 0b0110, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
-        ]);
-        expected.extend(b"a/bxyz");
-        expected.extend([
-            2, 0, 0, 0, 0, 0, 0, 0, 0, 0b1001, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0,
-        ]);
-        expected.extend(b"a/bxyz\x01\x01");
-        assert_eq!(out, expected);
-    }
-
-    #[test]
-    fn what_is_not_wanted_is_not_shown() {
-        let message = Message {
-            properties: PublishPropertyValues {
-                payload_format_utf8: Some(true),
-                ..Default::default()
-            }
-            .into(),
-            ..message(Source::Client(ClientKey(1)))
-        };
-        let mut out = Vec::new();
-        encode(
-            &[&message],
-            Shown {
-                payload: false,
-                properties: false,
-            },
-            1 << 10,
-            &mut out,
-        );
-        let mut expected = vec![1, 1, 0, 0, 0];
-        expected.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        expected.extend(b"a/b");
-        assert_eq!(out, expected);
-        assert_eq!(
-            out.len() - 5,
-            approximate_len(
-                &message,
-                Shown {
-                    payload: false,
-                    properties: false
-                }
-            )
-        );
-    }
-
-    #[test]
-    fn a_frame_ends_before_it_is_too_long() {
-        let message = message(Source::Admin);
-        let len = approximate_len(&message, ALL);
-        let mut out = Vec::new();
-        for (bytes_max, fit) in [(0, 1), (len, 1), (2 * len - 1, 1), (2 * len, 2), (9 * len, 3)] {
-            let framed = encode(&[&message; 3], ALL, bytes_max, &mut out);
-            assert_eq!(framed.messages, fit, "{bytes_max}");
-            assert_eq!(out[1..5], len_bytes(fit));
-            assert_eq!(out.len(), HEAD_BYTES + fit * len);
-        }
-    }
 
     /// A frame with one verdict.
     fn one(verdict: &[u8]) -> Vec<u8> {

@@ -79,6 +79,7 @@ mod pool;
 mod pools;
 mod power;
 mod private_dir;
+mod publish_frame;
 mod random;
 mod rate_limit;
 mod reach;

@@ -21,7 +21,6 @@ use wasmtime::component::Component;
 use crate::breaker::{Breaker, Change};
 use crate::comparisons::Comparisons;
 use crate::deliveries::Deliveries;
-use crate::frame::{self, Framed};
 use crate::guest::Budget;
 use crate::hook::batch::BatchFailure;
 use crate::hook::lifecycle::{Interests, MessageInterest, matches_any};
@@ -32,6 +31,7 @@ use crate::hook::{
 use crate::housekeeping::{Housekeeper, Retired};
 use crate::instance::{Instance, at_once};
 use crate::pool::Pool;
+use crate::publish_frame::{self, Framed};
 use crate::run::RunLength;
 use crate::services::Services;
 use crate::stats::{HookCounters, HookStats, VerdictIndex};
@@ -375,8 +375,8 @@ impl LoadedPlugin {
         }
     }
 
-    /// One verdict for each of some messages from the front, in one call if possible.
-    fn judge(&self, messages: &[&Message], verdicts: &mut Verdicts) {
+    /// One verdict for each of some messages from the front, in one call if possible. `packets` is what they were read as.
+    fn judge(&self, messages: &[&Message], packets: &[u8], verdicts: &mut Verdicts) {
         let messages = &messages[..messages.len().min(self.run_len_max())];
         let shown = self.interests.on_publish.shown;
         match messages {
@@ -388,7 +388,7 @@ impl LoadedPlugin {
         }
         let bytes_max = self.services.limits().batch_bytes_max;
         frame_buffer::lend(|question| {
-            let framed = frame::encode(messages, shown, bytes_max, question);
+            let framed = publish_frame::encode(messages, packets, shown, bytes_max, question);
             match &messages[..framed.messages] {
                 [message] => verdicts.push(self.judge_one(message)),
                 run => self.judge_run(run, question, framed, verdicts),
@@ -478,7 +478,7 @@ impl LoadedPlugin {
     }
 
     fn frame_of_one(&self, message: &Message, out: &mut Vec<u8>) -> Framed {
-        frame::encode(&[message], self.interests.on_publish.shown, usize::MAX, out)
+        publish_frame::encode(&[message], &[], self.interests.on_publish.shown, usize::MAX, out)
     }
 
     fn ask_batch(&self, question: &[u8], framed: Framed) -> Result<Verdicts, BatchFailure> {
@@ -628,9 +628,13 @@ impl Plugin for LoadedPlugin {
     /// sound, so that one that no instance survives does not condemn the others. If the answer is no frame of verdicts,
     /// all of them fail.
     fn on_publish(&self, messages: &[&Message]) -> Verdicts {
+        self.on_publish_as_read(messages, &[])
+    }
+
+    fn on_publish_as_read(&self, messages: &[&Message], packets: &[u8]) -> Verdicts {
         let mut verdicts = Verdicts::default();
         while verdicts.len() < messages.len() {
-            self.judge(&messages[verdicts.len()..], &mut verdicts);
+            self.judge(&messages[verdicts.len()..], packets, &mut verdicts);
         }
         verdicts
     }

@@ -146,7 +146,8 @@ pub enum Stop {
 }
 
 impl Broker {
-    /// Publishes a run of messages of one client and answers them. What plugins publish meanwhile comes after it.
+    /// Publishes a run of messages of one client and answers them. What plugins publish meanwhile comes after it. The packets were cut
+    /// out of `read`.
     ///
     /// # Errors
     /// The connection has to be closed; everything before the offending message has been published and
@@ -157,10 +158,11 @@ impl Broker {
         publisher: &mut Publisher,
         now: Instant,
         packets: &mut Vec<Publish>,
+        read: &[u8],
     ) -> Result<Duration, Stop> {
         let (chain, settings) = (self.chain(), self.settings());
         let round = &Round::new(&chain, &settings, now);
-        emission::behind(|| self.publish_run_in(round, connected, publisher, packets))
+        emission::behind(|| self.publish_run_in(round, connected, publisher, packets, read))
     }
 
     fn publish_run_in(
@@ -169,6 +171,7 @@ impl Broker {
         connected: &Connected,
         publisher: &mut Publisher,
         packets: &mut Vec<Publish>,
+        read: &[u8],
     ) -> Result<Duration, Stop> {
         let author = Author::of(connected);
         let taken = take(&author, publisher, packets);
@@ -178,7 +181,7 @@ impl Broker {
         publisher.keep_up(author.client.answers_epoch());
         self.authorize_run(round, &author.standing.rights, publisher);
         if round.chain.has(Hook::OnPublish) {
-            round.chain.on_publish(&mut publisher.run);
+            round.chain.on_publish_as_read(&mut publisher.run, read);
         }
         self.settle_run(round, &author, publisher, taken)
     }
@@ -244,7 +247,7 @@ impl Broker {
         let mut answered = 0;
         for answer in &mut answers {
             if let Some(publication) = answer.is_judged.then(|| publications.next()).flatten() {
-                throttle = throttle.max(publication.throttle);
+                throttle = throttle.max(Duration::from_millis(u64::from(publication.throttle_ms)));
                 if let Err(closed) = self.conclude(round, author, publisher, publication, answer) {
                     stop = Err(closed);
                     break;
@@ -306,14 +309,14 @@ impl Broker {
                 Rejection { reason, text: None }
             }
             Fate::Drop => return Ok(()),
-            Fate::Reject(rejection) => rejection,
-            Fate::Disconnect(rejection) => return Err(closed_by_policy(rejection)),
+            Fate::Reject(rejection) => *rejection,
+            Fate::Disconnect(rejection) => return Err(closed_by_policy(*rejection)),
         };
         let closes = round.settings.session.mqtt_3_rejected == Mqtt3Rejected::Disconnect;
         if closes && is_owed_silently && rejection.reason.is_error() {
             return Err(closed_by_policy(rejection));
         }
-        (answer.reason, answer.text) = (rejection.reason, rejection.text);
+        (answer.reason, answer.text) = (rejection.reason, rejection.text.map(Box::new));
         Ok(())
     }
 
@@ -381,7 +384,7 @@ impl Broker {
         let reason = match publication.fate {
             Fate::Pass => self.route(round, publisher, publication.message, None),
             Fate::Drop => PublishReason::Success,
-            Fate::Reject(rejection) | Fate::Disconnect(rejection) => return rejection.into(),
+            Fate::Reject(rejection) | Fate::Disconnect(rejection) => return (*rejection).into(),
         };
         Published { reason, text: None }
     }
@@ -702,10 +705,10 @@ pub(super) fn judge_format(round: &Round<'_>, publisher: &mut Publisher) {
     }
     for publication in &mut publisher.run {
         if publication.message.breaks_its_payload_format() {
-            publication.fate = Fate::Reject(Rejection {
+            publication.fate = Fate::Reject(Box::new(Rejection {
                 reason: PublishReason::PayloadFormatInvalid,
                 text: None,
-            });
+            }));
         }
     }
 }
@@ -736,7 +739,7 @@ pub(super) fn obey(fate: &mut Fate, decision: AccessDecision) {
         AccessDecision::Allow => {}
         AccessDecision::Next => *fate = refused(None),
         AccessDecision::Deny(text) => *fate = refused(text),
-        AccessDecision::Disconnect(text) => *fate = Fate::Disconnect(not_authorized(text)),
+        AccessDecision::Disconnect(text) => *fate = Fate::Disconnect(Box::new(not_authorized(text))),
     }
 }
 
@@ -797,7 +800,8 @@ fn answer_all(author: &Author, answers: &mut Vec<Answer>, unanswered: &[Answer])
     let client = &author.client;
     if let Some(mut session) = client.session_of(author.key) {
         for answer in answers.drain(..) {
-            session.answer_publish(answer.delivery, answer.reason, answer.text, answer.commit);
+            let text = answer.text.map(|text| *text);
+            session.answer_publish(answer.delivery, answer.reason, text, answer.commit);
         }
         // What was taken before is still taken.
         for answer in unanswered.iter().filter(|answer| answer.is_judged) {
@@ -846,7 +850,7 @@ pub(super) fn recipients_of(matches: &Matches<Arc<Client>>) -> Recipients {
 }
 
 pub(super) fn refused(text: Option<ByteString>) -> Fate {
-    Fate::Reject(not_authorized(text))
+    Fate::Reject(Box::new(not_authorized(text)))
 }
 
 fn not_authorized(text: Option<ByteString>) -> Rejection {

@@ -183,7 +183,7 @@ impl Broker {
                 self.route_judged(&round, publisher, publication, None)
             }
             Fate::Drop => PublishReason::Success,
-            Fate::Reject(rejection) | Fate::Disconnect(rejection) => return rejection.into(),
+            Fate::Reject(rejection) | Fate::Disconnect(rejection) => return (*rejection).into(),
         };
         Published { reason, text: None }
     }

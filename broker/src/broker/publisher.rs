@@ -63,7 +63,8 @@ pub(super) struct Answer {
     /// False for a message that was taken before: it is only answered again.
     pub(super) is_judged: bool,
     pub(super) reason: PublishReason,
-    pub(super) text: Option<ByteString>,
+    /// In a box: few have one, and many answers are owed at a time.
+    pub(super) text: Option<Box<ByteString>>,
     /// Not before this batch is safe.
     pub(super) commit: u64,
 }

@@ -294,7 +294,7 @@ impl<S: Stream> Connection<S> {
         self.connected.keep_alive.heard(now);
         let mut messages = 0_u32;
         let mut others = 0;
-        let mut run_max = RUN_MAX;
+        let mut run_max = input.pace.run_max(false);
         let mut is_owed_answers = false;
         while let Some(packet) = self.next_packet()? {
             let input = self.input();
@@ -307,7 +307,7 @@ impl<S: Stream> Connection<S> {
                     let input = self.input();
                     if publish.delivery != Delivery::AtMostOnce {
                         is_owed_answers = true;
-                        run_max = input.pace.run_max();
+                        run_max = input.pace.run_max(true);
                     }
                     input.run.push(publish);
                     messages += 1;
@@ -334,10 +334,9 @@ impl<S: Stream> Connection<S> {
         }
         self.acknowledge()?;
         self.publish(now)?;
-        if is_owed_answers {
-            let time = clock::now().saturating_duration_since(now);
-            self.input().pace.took(messages, time);
-        }
+        let time = clock::now().saturating_duration_since(now);
+        self.input().pace.took(messages, time, is_owed_answers);
+        self.input().let_go();
         let left = self.input().waiting();
         self.charge(now, messages, waiting - left)?;
         self.collect_output();
@@ -424,7 +423,7 @@ impl<S: Stream> Connection<S> {
         let publisher = input.publisher.get_or_insert_default();
         let outcome = self
             .broker
-            .publish_run(&self.connected, publisher, now, &mut input.run);
+            .publish_run(&self.connected, publisher, now, &mut input.run, &input.chunk);
         self.handle_published(now, outcome)
     }
 

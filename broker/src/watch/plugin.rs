@@ -197,8 +197,12 @@ impl Plugin for WatchedPlugin {
     }
 
     fn on_publish(&self, messages: &[&Message]) -> Verdicts {
+        self.on_publish_as_read(messages, &[])
+    }
+
+    fn on_publish_as_read(&self, messages: &[&Message], packets: &[u8]) -> Verdicts {
         let began = self.begin();
-        let answers = self.plugin.on_publish(messages);
+        let answers = self.plugin.on_publish_as_read(messages, packets);
         if let Some(began) = began {
             let calls = messages.iter().zip(answers.iter());
             self.tell_each(

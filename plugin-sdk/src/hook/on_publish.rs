@@ -3,8 +3,8 @@
 use crate::bindings::on_publish::exports::hookwire::plugin::{on_publish, on_publish_batch};
 use crate::bindings::types::{self, Source, Verdict};
 use crate::component::{Component, with_plugin};
-use crate::frame::Frame;
 use crate::plugin::Plugin;
+use crate::publish_frame::PublishFrame;
 
 use crate::{Message, log, publish_frame};
 
@@ -27,13 +27,15 @@ impl<C: Component<Plugin: OnPublish>> on_publish_batch::Guest for C {
     fn on_publish_batch(messages: Vec<u8>) -> Vec<u8> {
         #[expect(unsafe_code, reason = "the broker's frame")]
         // SAFETY: the broker calls this, and keeps to the contract.
-        let frame = unsafe { Frame::of_broker(&messages) };
+        let frame = unsafe { PublishFrame::of_broker(&messages) };
         with_plugin::<C, _>(|plugin| {
-            publish_frame::judge_all(frame, |message| plugin.on_publish(message)).unwrap_or_else(|error| {
-                log::error!("batch of messages: {error}");
-                // No frame at all: the broker applies the verdict on failure to every message of the batch.
-                Vec::new()
-            })
+            frame
+                .and_then(|frame| publish_frame::judge_all(&frame, |message| plugin.on_publish(message)))
+                .unwrap_or_else(|error| {
+                    log::error!("batch of messages: {error}");
+                    // No frame at all: the broker applies the verdict on failure to every message of the batch.
+                    Vec::new()
+                })
         })
     }
 }

@@ -317,7 +317,7 @@ impl Driver {
             let mut run = vec![publish];
             let published = self
                 .broker
-                .publish_run(connected, &mut this.publisher, now, &mut run);
+                .publish_run(connected, &mut this.publisher, now, &mut run, &[]);
             assert!(published.is_ok(), "{published:?}");
         }
         // The interval counts from when the broker gets it.

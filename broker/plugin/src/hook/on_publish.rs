@@ -5,10 +5,11 @@ use hookwire_hooks::{Failure, Message, Verdict, Verdicts};
 use super::batch::BatchFailure;
 use super::convert::{self, Invalid, MessageView, Shown};
 use crate::bindings::imports::types as wit;
-use crate::frame::{self, Framed};
+use crate::frame;
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
 use crate::power::{Power, Powers};
+use crate::publish_frame::Framed;
 use crate::stats::VerdictIndex;
 
 /// Longest throttling; the contract says so.

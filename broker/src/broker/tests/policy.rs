@@ -46,6 +46,8 @@ pub(super) struct Policy {
     /// Whether `authorize` is asked about deliveries too.
     pub(super) asks_deliver: bool,
     pub(super) on_publish: Ask<Message, Verdict>,
+    /// Of each run: how many of its messages were pieces of the packets that came with it.
+    pub(super) pieces: Option<Pieces>,
     /// Where whoever publishes has to wait.
     pub(super) gate: Option<Arc<Gate>>,
     pub(super) route: Ask<(Message, Recipients), Routing>,
@@ -57,6 +59,19 @@ pub(super) struct Policy {
     pub(super) on_failure: Option<OnFailure>,
     /// What came of its answers, if it is a shadow.
     pub(super) shadow: Option<Compared>,
+}
+
+/// How many messages of each run were shown where they had been read.
+pub(crate) type Pieces = Arc<Mutex<Vec<usize>>>;
+
+/// A plugin that lets messages pass, and looks where they are.
+pub(crate) fn locating(pieces: Pieces) -> Arc<dyn Plugin> {
+    Arc::new(Policy {
+        name: "locator",
+        on_publish: Some(Box::new(|_| Ok(Verdict::Pass))),
+        pieces: Some(pieces),
+        ..Policy::default()
+    })
 }
 
 /// A plugin that judges messages.
@@ -182,6 +197,15 @@ impl Plugin for Policy {
             }
             self.on_publish(&messages.iter().collect::<Vec<_>>())
         })
+    }
+
+    fn on_publish_as_read(&self, messages: &[&Message], packets: &[u8]) -> Verdicts {
+        if let Some(pieces) = &self.pieces {
+            let packets = packets.as_ptr_range();
+            let is_piece = |message: &&&Message| packets.contains(&message.topic.as_str().as_ptr());
+            pieces.lock().push(messages.iter().filter(is_piece).count());
+        }
+        self.on_publish(messages)
     }
 
     fn on_publish(&self, messages: &[&Message]) -> Verdicts {

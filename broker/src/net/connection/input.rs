@@ -17,8 +17,8 @@ use crate::session::Violation;
 pub(super) struct Input {
     decoder: Decoder,
     pub(super) buffer: ReadBuffer,
-    /// Whole packets that were read and not handled yet.
-    chunk: Bytes,
+    /// Whole packets that were read, not all of which were handled yet.
+    pub(super) chunk: Bytes,
     at: usize,
     pub(super) run: Vec<Publish>,
     /// Acknowledgements of QoS 1 that follow each other, handled in one go.
@@ -69,6 +69,11 @@ impl Input {
     /// Gives memory back while nothing is expected.
     pub(super) fn rest(&mut self) {
         self.buffer.rest();
+        self.let_go();
+    }
+
+    /// Lets go of packets that were all handled, so that there is room for others where they were.
+    pub(super) fn let_go(&mut self) {
         if self.waiting() == 0 {
             self.chunk = Bytes::new();
             self.at = 0;
@@ -119,8 +124,6 @@ impl Input {
     pub(super) fn next_packet(&mut self) -> Result<Option<Packet>, Held> {
         let rest = self.chunk.get(self.at..).unwrap_or_default();
         let Some(header) = FrameHeader::peek(rest).map_err(Held::Malformed)? else {
-            self.chunk = Bytes::new();
-            self.at = 0;
             return Ok(None);
         };
         match self.decoder.decode_frame(&self.chunk, self.at, header) {

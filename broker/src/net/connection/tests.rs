@@ -4,12 +4,13 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
-use hookwire_hooks::WillCause;
+use hookwire_hooks::{Chain, Defaults, WillCause};
 use hookwire_protocol::{Connect, ConnectProperties, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::broker::tests::policy::{Pieces, locating};
 use crate::broker::{Admits, Arrival, Settings};
 use crate::config::Config;
 use crate::net::exchange::Interview;
@@ -198,8 +199,11 @@ async fn packets_of_many_kinds_do_not_keep_others_waiting() {
 #[tokio::test]
 async fn messages_that_take_long_are_answered_a_few_at_a_time() {
     let (mut connection, _far) = arrive().await;
-    connection.input().pace.took(1000, Duration::from_millis(500));
-    let run_max = connection.input().pace.run_max();
+    connection
+        .input()
+        .pace
+        .took(1000, Duration::from_millis(500), true);
+    let run_max = connection.input().pace.run_max(true);
     assert!(run_max < RUN_MAX);
     for (publish, handled) in [(&PUBLISH[..], RUN_MAX), (&PUBLISH_1[..], run_max)] {
         read(&mut connection, &publish.repeat(RUN_MAX + 1));
@@ -457,4 +461,24 @@ fn a_client_that_is_just_there_takes_little() {
     // With what a task has beside its future, 128 bytes.
     let bytes = size_of::<Serving<Served>>();
     assert!(bytes <= 24, "{bytes}");
+}
+
+/// What a plugin is handed can be copied in one go, whether a run ends with what was read or before.
+#[tokio::test]
+async fn policies_are_shown_messages_with_what_they_were_read_as() {
+    let broker = broker();
+    let pieces = Pieces::default();
+    let plugins = vec![locating(Arc::clone(&pieces))];
+    broker.install(Arc::new(Chain::new(1, plugins, Defaults::default())));
+    let (near, _far) = tokio::io::duplex(16 * 1024);
+    let mut connection = arrive_at(&broker, "publisher", near).await;
+    for (packets, expected) in [
+        (PUBLISH.repeat(RUN_MAX + 10), vec![RUN_MAX, 10]),
+        ([&PUBLISH_1[..], &PINGREQ, &PUBLISH].concat(), vec![1, 1]),
+    ] {
+        read(&mut connection, &packets);
+        while connection.handle_input().is_ok() && connection.has_packets() {}
+        assert_eq!(mem::take(&mut *pieces.lock()), expected);
+        assert!(connection.input().chunk.is_empty(), "the read buffer is let go");
+    }
 }

@@ -1,0 +1,280 @@
+//! Tests of [`super`]: the layout byte by byte, and that messages are seen alike whether they are copied in one go or in pieces.
+
+use bytes::{Bytes, BytesMut};
+use hookwire_hooks::{ClientKey, Source};
+use hookwire_protocol::{
+    Decoder, Delivery, FrameHeader, Packet, PacketId, Publish, PublishProperties, PublishPropertyValues,
+    PublishTopic, QoS, TopicName, Version,
+};
+
+use super::*;
+
+const ALL: Shown = Shown {
+    payload: true,
+    properties: true,
+};
+
+fn message(source: Source) -> Message {
+    Message {
+        source,
+        topic: TopicName::new("a/b").unwrap(),
+        payload: Bytes::from_static(b"xyz"),
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        properties: PublishProperties::default(),
+        expires_at: None,
+    }
+}
+
+fn with_property(message: Message) -> Message {
+    let values = PublishPropertyValues {
+        payload_format_utf8: Some(true),
+        ..Default::default()
+    };
+    Message {
+        properties: values.into(),
+        ..message
+    }
+}
+
+/// A frame of all messages, and whether they were copied in one go.
+fn frame_of(messages: &[Message], packets: &[u8], shown: Shown) -> (Vec<u8>, bool) {
+    let messages: Vec<&Message> = messages.iter().collect();
+    let mut out = vec![9; 100];
+    let framed = encode(&messages, packets, shown, usize::MAX, &mut out);
+    assert_eq!(framed.messages, messages.len());
+    let is_in_one_go = encode_as_read(&messages, packets, usize::MAX, &mut Vec::new()).is_some();
+    (out, is_in_one_go && shown.payload)
+}
+
+/// What a plugin sees of one message.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    source: u8,
+    flags: u8,
+    key: u64,
+    topic: Vec<u8>,
+    payload: Vec<u8>,
+    properties: Vec<u8>,
+}
+
+fn seen_in(frame: &[u8]) -> Vec<Seen> {
+    let number = |at: usize| u32::from_le_bytes(frame[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!(frame[0], 2);
+    let count = number(1);
+    let bytes = &frame[5 + count * 28..];
+    let entries = (0..count).map(|index| 5 + index * 28);
+    let seen = entries.map(|at| {
+        let topic_len = usize::from(u16::from_le_bytes([frame[at + 2], frame[at + 3]]));
+        let [topic_at, payload_at, payload_len, properties_len] =
+            [4, 8, 12, 16].map(|field| number(at + field));
+        let properties_at = payload_at + payload_len;
+        Seen {
+            source: frame[at],
+            flags: frame[at + 1],
+            key: u64::from_le_bytes(frame[at + 20..at + 28].try_into().unwrap()),
+            topic: bytes[topic_at..topic_at + topic_len].to_vec(),
+            payload: bytes[payload_at..properties_at].to_vec(),
+            properties: bytes[properties_at..properties_at + properties_len].to_vec(),
+        }
+    });
+    seen.collect()
+}
+
+/// The messages of PUBLISH packets, as pieces of them.
+fn messages_of(packets: &Bytes, version: Version) -> Vec<Message> {
+    let decoder = Decoder {
+        version,
+        limits: Default::default(),
+    };
+    let mut at = 0;
+    let mut messages = Vec::new();
+    while at < packets.len() {
+        let header = FrameHeader::peek(&packets[at..]).unwrap().unwrap();
+        if let Packet::Publish(publish) = decoder.decode_frame(packets, at, header).unwrap() {
+            let PublishTopic::Name { topic, .. } = publish.topic else {
+                panic!("no name")
+            };
+            messages.push(Message {
+                source: Source::Client(ClientKey(7)),
+                topic,
+                payload: publish.payload,
+                qos: publish.delivery.qos(),
+                retain: publish.retain,
+                properties: publish.properties,
+                expires_at: None,
+            });
+        }
+        at += header.total_len();
+    }
+    messages
+}
+
+fn publish(topic: &str, payload: &'static [u8], delivery: Delivery) -> Publish {
+    Publish {
+        dup: false,
+        retain: delivery.qos() == QoS::ExactlyOnce,
+        delivery,
+        topic: PublishTopic::Name {
+            topic: TopicName::new(topic).unwrap(),
+            alias: None,
+        },
+        payload: Bytes::from_static(payload),
+        properties: PublishProperties::default(),
+    }
+}
+
+fn wire(packets: &[Publish], version: Version) -> Bytes {
+    let mut out = BytesMut::from(&b"before"[..]).split_off(6);
+    packets.iter().for_each(|packet| packet.encode(version, &mut out));
+    out.freeze()
+}
+
+fn some_packets() -> Vec<Publish> {
+    let id = |n| PacketId::new(n).unwrap();
+    vec![
+        publish("a/b", b"xyz", Delivery::AtMostOnce),
+        publish("a/ü", b"", Delivery::AtMostOnce),
+        publish("c", &[7; 300], Delivery::AtLeastOnce(id(1))),
+        publish("d", &[8; 20_000], Delivery::AtMostOnce),
+        publish("a/b", b"", Delivery::ExactlyOnce(id(2))),
+    ]
+}
+
+#[test]
+fn messages_are_laid_out_as_documented() {
+    let client = message(Source::Client(ClientKey(0x0102_0304_0506_0708)));
+    let will = Message {
+        retain: true,
+        qos: QoS::ExactlyOnce,
+        ..message(Source::Will(ClientKey(7)))
+    };
+    let plugin = with_property(message(Source::Plugin { hops: 3 }));
+    let mut out = vec![9; 100];
+    let framed = encode(&[&client, &will, &plugin], &[], ALL, 1 << 10, &mut out);
+    assert_eq!(framed, Framed { messages: 3, hops: 3 });
+
+    let mut expected = vec![2, 3, 0, 0, 0];
+    expected.extend([0, 0b0001, 3, 0, 0, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+    expected.extend([8, 7, 6, 5, 4, 3, 2, 1]);
+    expected.extend([1, 0b0110, 3, 0, 6, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+    expected.extend([7, 0, 0, 0, 0, 0, 0, 0]);
+    expected.extend([2, 0b1001, 3, 0, 12, 0, 0, 0, 15, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0]);
+    expected.extend([0; 8]);
+    expected.extend(b"a/bxyza/bxyza/bxyz\x01\x01");
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn messages_are_seen_alike_whether_they_are_copied_in_one_go_or_in_pieces() {
+    for version in [Version::V3_1_1, Version::V5] {
+        let packets = wire(&some_packets(), version);
+        let messages = messages_of(&packets, version);
+        let (in_one_go, is_in_one_go) = frame_of(&messages, &packets, ALL);
+        assert!(is_in_one_go, "{version:?}");
+        let (in_pieces, is_in_one_go) = frame_of(&messages, &[], ALL);
+        assert!(!is_in_one_go);
+        assert_eq!(seen_in(&in_one_go), seen_in(&in_pieces), "{version:?}");
+        assert_eq!(seen_in(&in_pieces).len(), messages.len());
+
+        // From any of them on, and up to any.
+        for from in 0..messages.len() {
+            for to in from + 1..=messages.len() {
+                let (in_one_go, is_in_one_go) = frame_of(&messages[from..to], &packets, ALL);
+                assert!(is_in_one_go);
+                assert_eq!(
+                    seen_in(&in_one_go),
+                    seen_in(&frame_of(&messages[from..to], &[], ALL).0)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_lies_between_messages_is_not_shown() {
+    let secret = publish("s", b"", Delivery::AtMostOnce);
+    let [one, other] = [0, 1].map(|_| publish("a/b", b"xyz", Delivery::AtMostOnce));
+    let packets = wire(&[one, secret, other], Version::V3_1_1);
+    let mut messages = messages_of(&packets, Version::V3_1_1);
+    messages.remove(1);
+    let (frame, is_in_one_go) = frame_of(&messages, &packets, ALL);
+    assert!(!is_in_one_go);
+    assert!(!frame.ends_with(b"s") && !frame[5 + 2 * 28..].contains(&b's'));
+    assert_eq!(seen_in(&frame), seen_in(&frame_of(&messages, &[], ALL).0));
+}
+
+#[test]
+fn a_message_from_elsewhere_is_copied_from_there() {
+    let packets = wire(&some_packets(), Version::V3_1_1);
+    let read = messages_of(&packets, Version::V3_1_1);
+    let changes: [fn(&mut Message); 4] = [
+        |message| message.topic = TopicName::new("n/t").unwrap(),
+        |message| message.payload = Bytes::from_static(b"new"),
+        |message| *message = with_property(message.clone()),
+        |message| message.payload = message.payload.slice(..message.payload.len() / 2),
+    ];
+    for (index, change) in changes.iter().enumerate() {
+        for at in 0..read.len() {
+            let mut messages = read.clone();
+            change(&mut messages[at]);
+            let (frame, _) = frame_of(&messages, &packets, ALL);
+            assert_eq!(
+                seen_in(&frame),
+                seen_in(&frame_of(&messages, &[], ALL).0),
+                "{index} {at}"
+            );
+        }
+    }
+    // Their order is that of the messages, not that of the packets.
+    let mut messages = read;
+    messages.reverse();
+    let (frame, is_in_one_go) = frame_of(&messages, &packets, ALL);
+    assert!(!is_in_one_go);
+    assert_eq!(seen_in(&frame), seen_in(&frame_of(&messages, &[], ALL).0));
+}
+
+#[test]
+fn what_is_not_wanted_is_not_shown() {
+    let shown = Shown {
+        payload: false,
+        properties: false,
+    };
+    let (frame, _) = frame_of(
+        &[with_property(message(Source::Client(ClientKey(1))))],
+        &[],
+        shown,
+    );
+    let mut expected = vec![2, 1, 0, 0, 0];
+    expected.extend([0, 1, 3, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    expected.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+    expected.extend(b"a/b");
+    assert_eq!(frame, expected);
+
+    let packets = wire(&some_packets(), Version::V3_1_1);
+    let messages = messages_of(&packets, Version::V3_1_1);
+    let (frame, is_in_one_go) = frame_of(&messages, &packets, shown);
+    assert!(!is_in_one_go);
+    assert!(seen_in(&frame).iter().all(|seen| seen.payload.is_empty()));
+    assert!(frame.len() < 5 + 5 * 28 + 20);
+}
+
+#[test]
+fn a_frame_ends_before_it_is_too_long() {
+    let same = [0; 3].map(|_| publish("a/b", b"xyz", Delivery::AtMostOnce));
+    let packets = wire(&same, Version::V3_1_1);
+    let messages = messages_of(&packets, Version::V3_1_1);
+    let messages: Vec<&Message> = messages.iter().collect();
+    let mut out = Vec::new();
+    // With the heads of the packets in between or without.
+    for (packets, between) in [(&packets[..], 4), (&[][..], 0)] {
+        let len = 28 + 6;
+        let two = 2 * len + between;
+        for (bytes_max, fit) in [(0, 1), (len, 1), (two - 1, 1), (two, 2), (9 * len, 3)] {
+            let framed = encode(&messages, packets, ALL, bytes_max, &mut out);
+            assert_eq!(framed.messages, fit, "{bytes_max}");
+            assert_eq!(out[1..5], len_bytes(fit));
+            assert_eq!(out.len(), HEAD_BYTES + fit * len + (fit - 1) * between);
+        }
+    }
+}
