@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hookwire_benches::packets::TOPIC;
-use hookwire_benches::policies::{Policies, RUN, run};
-use hookwire_hooks::{Access, Action, Chain, ClientKey, Publication};
+use hookwire_benches::policies::{Policies, RUN, Run};
+use hookwire_hooks::{Access, Action, Chain, ClientKey};
 use hookwire_protocol::{QoS, TopicFilter};
 use serde_json::json;
 
@@ -19,15 +19,11 @@ fn measure(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     id: BenchmarkId,
     chain: &Chain,
-    messages: &[Publication],
+    run: &Run,
 ) {
-    group.throughput(Throughput::Elements(messages.len() as u64));
+    group.throughput(Throughput::Elements(run.len() as u64));
     group.bench_function(id, |bencher| {
-        bencher.iter_batched_ref(
-            || messages.to_vec(),
-            |messages| chain.on_publish(messages),
-            BatchSize::SmallInput,
-        );
+        bencher.iter_batched_ref(|| run.clone(), |run| run.judge(chain), BatchSize::SmallInput);
     });
 }
 
@@ -38,7 +34,7 @@ fn payloads(criterion: &mut Criterion) {
         let chain = policies.chain(guest, 1, |_| {});
         for payload in [0, 64, 1 << 10, 16 << 10, 64 << 10] {
             let id = BenchmarkId::new(kind, format!("{payload} B"));
-            measure(&mut group, id, &chain, &run(RUN, payload));
+            measure(&mut group, id, &chain, &Run::new(RUN, payload));
         }
     }
 }
@@ -53,7 +49,7 @@ fn runs(criterion: &mut Criterion) {
                 &mut group,
                 BenchmarkId::new(kind, length),
                 &chain,
-                &run(length, 64),
+                &Run::new(length, 64),
             );
         }
     }
@@ -65,7 +61,12 @@ fn chains(criterion: &mut Criterion) {
     for (kind, guest) in [("batch", "reader"), ("typed", "reader-typed")] {
         for plugins in 1..=4 {
             let chain = policies.chain(guest, plugins, |_| {});
-            measure(&mut group, BenchmarkId::new(kind, plugins), &chain, &run(RUN, 64));
+            measure(
+                &mut group,
+                BenchmarkId::new(kind, plugins),
+                &chain,
+                &Run::new(RUN, 64),
+            );
         }
     }
 }
@@ -87,7 +88,7 @@ fn none_asked(criterion: &mut Criterion) {
             &mut group,
             BenchmarkId::from_parameter(name),
             chain,
-            &run(RUN, 64),
+            &Run::new(RUN, 64),
         );
     }
 }

@@ -13,7 +13,7 @@ use hookwire::router::{Memo, Router, Subscriptions};
 use hookwire::session::Outbox;
 use hookwire_benches::clients::{delivered, session, write};
 use hookwire_benches::packets::{bytes_of, packet_id, puback, publish};
-use hookwire_benches::policies::{Policies, RUN, run};
+use hookwire_benches::policies::{Policies, RUN, Run};
 use hookwire_benches::subscriptions::{filled, names};
 use hookwire_hooks::Chain;
 use hookwire_plugin_host::PluginSpec;
@@ -133,11 +133,7 @@ fn patient(spec: &mut PluginSpec) {
 fn hooks() {
     let policies = Policies::start();
     let ask = |name: &str, chain: &Chain, length| {
-        count(
-            name,
-            || vec![run(length, 64); TIMES],
-            |messages| chain.on_publish(messages),
-        );
+        count(name, || vec![Run::new(length, 64); TIMES], |run| run.judge(chain));
     };
     let reader = policies.chain("reader", 1, patient);
     ask("hook call, 1 message", &reader, 1);

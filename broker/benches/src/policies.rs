@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use hookwire_hooks::{Chain, Defaults, NoHost, Plugin, Publication};
+use bytes::{Bytes, BytesMut};
+use hookwire_hooks::{Chain, Defaults, Message, NoHost, Plugin, Publication};
 use hookwire_plugin_host::{HostLimits, PluginHost, PluginSource, PluginSpec};
-use hookwire_protocol::QoS;
+use hookwire_protocol::{
+    DecodeLimits, Decoder, Delivery, FrameHeader, Packet, Publish, PublishTopic, QoS, Version,
+};
 use hookwire_tests::guest;
 
 use crate::clients::message;
+use crate::packets::publish;
 
 /// Messages that the broker judges in one go under load; at the most it is twice as many.
 pub const RUN: usize = 128;
@@ -37,8 +41,69 @@ impl Policies {
     }
 }
 
-/// A run of messages as they come to the chain.
-pub fn run(length: usize, payload: usize) -> Vec<Publication> {
-    let message = message(QoS::AtMostOnce, payload);
-    (0..length).map(|_| Publication::new(message.clone())).collect()
+/// A run of messages as they come to the chain, and what they were read as.
+#[derive(Clone)]
+pub struct Run {
+    packets: Bytes,
+    messages: Vec<Publication>,
+}
+
+impl Run {
+    /// So many messages, with so many bytes of payload.
+    pub fn new(length: usize, payload: usize) -> Self {
+        let mut packets = BytesMut::new();
+        let publish = publish(Delivery::AtMostOnce, payload);
+        (0..length).for_each(|_| publish.encode(Version::V3_1_1, &mut packets));
+        let packets = packets.freeze();
+        let messages = published(&packets).map(as_message).map(Publication::new);
+        Self {
+            messages: messages.collect(),
+            packets,
+        }
+    }
+
+    /// Asks a chain about all of them.
+    pub fn judge(&mut self, chain: &Chain) {
+        chain.on_publish_as_read(&mut self.messages, &self.packets);
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+/// The messages of some packets, as pieces of them.
+fn published(packets: &Bytes) -> impl Iterator<Item = Publish> {
+    let decoder = Decoder {
+        version: Version::V3_1_1,
+        limits: DecodeLimits::default(),
+    };
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let header = FrameHeader::peek(&packets[at..]).expect("a packet")?;
+        let packet = decoder.decode_frame(packets, at, header).expect("a packet");
+        at += header.total_len();
+        match packet {
+            Packet::Publish(publish) => Some(publish),
+            _ => None,
+        }
+    })
+}
+
+fn as_message(publish: Publish) -> Message {
+    let message = message(QoS::AtMostOnce, 0);
+    match publish.topic {
+        PublishTopic::Name { topic, .. } => Message {
+            topic,
+            payload: publish.payload,
+            ..message
+        },
+        PublishTopic::Alias(_) => message,
+    }
 }

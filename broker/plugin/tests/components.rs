@@ -22,6 +22,7 @@ const PASS: &str = r#"
     (func (export "batch") (param $frame i32) (param i32) (result i32)
       (i32.store (i32.const 2043) (i32.load (local.get $frame)))
       (i32.store8 (i32.const 2047) (i32.load8_u offset=4 (local.get $frame)))
+      (i32.store8 (i32.const 2043) (i32.const 1))
       (i32.store (i32.const 512) (i32.const 2043))
       (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load offset=1 align=1 (local.get $frame))))
       (i32.const 512))
