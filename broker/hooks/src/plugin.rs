@@ -223,8 +223,8 @@ pub trait Plugin: Send + Sync {
     /// One verdict for each message, in order. All messages are of one connection and all are wanted.
     fn on_publish(&self, messages: &[&Message]) -> Verdicts;
 
-    /// The same of messages of one client, with the packets that they were read as: topics and payloads that lie in there can be
-    /// handed on together. What is a piece of something else is none of that, and all else in there is nobody's to see.
+    /// The same of messages of one client, with the bytes that they were read as: topics and payloads that are pieces of those can be
+    /// handed on together. The bytes may hold other packets too, which this plugin is perhaps not to see.
     fn on_publish_as_read(&self, messages: &[&Message], packets: &[u8]) -> Verdicts {
         let _ = packets;
         self.on_publish(messages)

@@ -182,3 +182,17 @@ impl Publisher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each step goes over a run of up to a thousand of both.
+    #[test]
+    fn what_a_run_keeps_of_a_message_is_small() {
+        let bytes = size_of::<Publication>();
+        assert!(bytes <= 56, "{bytes}");
+        let bytes = size_of::<Answer>();
+        assert!(bytes <= 24, "{bytes}");
+    }
+}
