@@ -67,6 +67,10 @@ fn encode_as_read(
     out: &mut Vec<u8>,
 ) -> Option<Framed> {
     let begin = place_in(packets, messages.first()?.topic.as_str().as_bytes());
+    // From a place beyond the end, or before the beginning, nothing can be counted on.
+    if begin >= packets.len() {
+        return None;
+    }
     let mut end = begin;
     let mut framed = Framed { messages: 0, hops: 0 };
     put_head(out);

@@ -1,6 +1,7 @@
 //! Tests of [`super`]: the layout byte by byte, and that messages are seen alike whether they are copied in one go or in pieces.
 
 use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
 use hookwire_hooks::{ClientKey, Source};
 use hookwire_protocol::{
     Decoder, Delivery, FrameHeader, Packet, PacketId, Publish, PublishProperties, PublishPropertyValues,
@@ -232,6 +233,22 @@ fn a_message_from_elsewhere_is_copied_from_there() {
     let (frame, is_in_one_go) = frame_of(&messages, &packets, ALL);
     assert!(!is_in_one_go);
     assert_eq!(seen_in(&frame), seen_in(&frame_of(&messages, &[], ALL).0));
+}
+
+/// A topic of other memory may end where the packets begin, and be followed by nothing.
+#[test]
+fn what_lies_right_before_the_packets_is_none_of_them() {
+    let memory = Bytes::from_static(b"a/bpackets");
+    let message = Message {
+        topic: TopicName::new(ByteString::try_from(memory.slice(..3)).unwrap()).unwrap(),
+        payload: Bytes::new(),
+        ..message(Source::Client(ClientKey(1)))
+    };
+    for (packets, begins) in [(&memory[3..], "behind it"), (&memory[..0], "nowhere")] {
+        let (frame, is_in_one_go) = frame_of(std::slice::from_ref(&message), packets, ALL);
+        assert!(!is_in_one_go, "{begins}");
+        assert_eq!(seen_in(&frame)[0].topic, b"a/b");
+    }
 }
 
 #[test]
