@@ -42,12 +42,18 @@ impl Head {
         Self { source, flags, key }
     }
 
+    /// What of it is not as nearly all messages have it, that are from a client, with QoS 0 or 1 and without properties; 0 if nothing.
+    #[inline]
+    pub(crate) const fn unusual(self) -> u8 {
+        self.source ^ CLIENT | self.flags & !(Qos::AtLeastOnce as u8 | RETAIN_BIT)
+    }
+
     /// Whether all values are defined, in front of a message with or without properties. What nearly every message is takes
     /// one comparison.
     #[inline]
     pub(crate) fn is_defined(self, properties: bool) -> bool {
-        let usual = self.source == CLIENT && self.flags & !(Qos::AtLeastOnce as u8 | RETAIN_BIT) == 0;
-        usual && !properties || Self::is_defined_though_unusual(self.source, self.key, self.flags, properties)
+        self.unusual() == 0 && !properties
+            || Self::is_defined_though_unusual(self.source, self.key, self.flags, properties)
     }
 
     #[cold]

@@ -604,19 +604,34 @@ impl Places {
 impl<'r> Wanted<'r> {
     /// `None`: none of them.
     fn by(plugin: &dyn Plugin, run: &'r [Publication]) -> Option<Self> {
-        let is_all = plugin.wants_every_topic(Hook::OnPublish)
-            && run.iter().all(|publication| publication.may_be_judged_by(plugin));
-        let places = if is_all {
-            Places::All
+        let wants_all = plugin.wants_every_topic(Hook::OnPublish);
+        let all = wants_all.then(|| messages_if_all(plugin, run)).flatten();
+        let wanted = if let Some(messages) = all {
+            Self {
+                messages,
+                places: Places::All,
+            }
         } else {
-            Places::Some(places_wanted(plugin, run))
+            let places = places_wanted(plugin, run);
+            Self {
+                messages: places.iter().map(|&at| &*run[at].message).collect(),
+                places: Places::Some(places),
+            }
         };
-        let messages: Vec<&Message> = match &places {
-            Places::All => run.iter().map(|publication| &*publication.message).collect(),
-            Places::Some(places) => places.iter().map(|&at| &*run[at].message).collect(),
-        };
-        (!messages.is_empty()).then_some(Self { messages, places })
+        (!wanted.messages.is_empty()).then_some(wanted)
     }
+}
+
+/// The messages of a run, unless one of them is none that a plugin of every topic is asked about.
+fn messages_if_all<'r>(plugin: &dyn Plugin, run: &'r [Publication]) -> Option<Vec<&'r Message>> {
+    let mut messages = Vec::with_capacity(run.len());
+    for publication in run {
+        if !publication.may_be_judged_by(plugin) {
+            return None;
+        }
+        messages.push(&*publication.message);
+    }
+    Some(messages)
 }
 
 /// The places of the messages of a run that a plugin wants to see. Neighbours of one topic are asked for once.

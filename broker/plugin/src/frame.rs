@@ -9,7 +9,7 @@ use hookwire_protocol::{PublishPropertyValues, PublishReason, QoS, encode_publis
 use crate::hook::convert::{self, Invalid, Shown};
 use crate::hook::on_publish::THROTTLE_MS_MAX;
 
-/// Version of all layouts but that of the messages of `on-publish-batch`.
+/// Version of the layouts.
 pub(crate) const VERSION: u8 = 1;
 
 /// Bytes in front of the messages or verdicts: version, count.

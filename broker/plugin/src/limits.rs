@@ -46,10 +46,10 @@ pub struct HostLimits {
     pub table_elements_max: usize,
     /// Resource handles alive in an instance: they live in host memory.
     pub handles_max: usize,
-    /// Most messages in one batch call.
+    /// Most messages in one batch call: all that were read at a time, unless they take long.
     pub batch_messages_max: usize,
     /// Most bytes in the frame of one batch call, unless one message is larger; the guest needs room for the frame and its answer.
-    /// So large a frame is copied within a core's cache, and a second call costs less than leaving that.
+    /// What is read at a time fits, and so large a frame is copied within a core's cache.
     pub batch_bytes_max: usize,
 }
 
@@ -72,8 +72,8 @@ impl Default for HostLimits {
             core_items_max: 64,
             table_elements_max: 100_000,
             handles_max: 10_000,
-            batch_messages_max: 256,
-            batch_bytes_max: 64 << 10,
+            batch_messages_max: 1024,
+            batch_bytes_max: 128 << 10,
         }
     }
 }

@@ -31,15 +31,11 @@ use crate::hook::{
 use crate::housekeeping::{Housekeeper, Retired};
 use crate::instance::{Instance, at_once};
 use crate::pool::Pool;
-use crate::publish_frame::{self, Framed};
+use crate::publish_frame::{self, PublishFrame};
 use crate::run::RunLength;
 use crate::services::Services;
 use crate::stats::{HookCounters, HookStats, VerdictIndex};
 use crate::{InstanceStats, Mode, PluginSpec, PluginState, PluginStats, clock, digest, frame_buffer};
-
-/// A message with a payload of this size that is the first of a run is asked about by itself where that is possible: the payload is
-/// copied once then, into the guest, and not into a frame before; the call is little beside that.
-const BY_ITSELF_MIN: usize = 8 << 10;
 
 /// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.
 ///
@@ -379,27 +375,23 @@ impl LoadedPlugin {
     fn judge(&self, messages: &[&Message], packets: &[u8], verdicts: &mut Verdicts) {
         let messages = &messages[..messages.len().min(self.run_len_max())];
         let shown = self.interests.on_publish.shown;
-        match messages {
-            [message] => return verdicts.push(self.judge_one(message)),
-            [message, ..] if self.typed && shown.payload(message).len() >= BY_ITSELF_MIN => {
-                return verdicts.push(self.judge_one(message));
-            }
-            _ => {}
+        if let [message] = messages {
+            return verdicts.push(self.judge_one(message));
         }
         let bytes_max = self.services.limits().batch_bytes_max;
-        frame_buffer::lend(|question| {
-            let framed = publish_frame::encode(messages, packets, shown, bytes_max, question);
-            match &messages[..framed.messages] {
+        frame_buffer::lend(|room| {
+            let frame = publish_frame::encode(messages, packets, shown, bytes_max, room);
+            match &messages[..frame.len()] {
                 [message] => verdicts.push(self.judge_one(message)),
-                run => self.judge_run(run, question, framed, verdicts),
+                run => self.judge_run(run, frame, verdicts),
             }
         });
     }
 
-    /// One verdict for each message of a run, whose frame is `question`.
-    fn judge_run(&self, run: &[&Message], question: &[u8], framed: Framed, verdicts: &mut Verdicts) {
+    /// One verdict for each message of a run, whose frame is `frame`.
+    fn judge_run(&self, run: &[&Message], frame: PublishFrame<'_>, verdicts: &mut Verdicts) {
         self.counters(Hook::OnPublish).batch(run.len());
-        match self.ask_batch(question, framed) {
+        match self.ask_batch(frame) {
             Ok(answers) => {
                 self.run_length.in_time(run.len());
                 self.counters(Hook::OnPublish).messages(run.len());
@@ -448,10 +440,7 @@ impl LoadedPlugin {
                 at_once(on_publish::ask(instance, budget, message, shown))
             })
         } else {
-            frame_buffer::lend(|question| {
-                let framed = self.frame_of_one(message, question);
-                only_one(self.ask_batch(question, framed))
-            })
+            frame_buffer::lend(|room| only_one(self.ask_batch(self.frame_of_one(message, room))))
         };
         self.counted(Hook::OnPublish, verdict, on_publish::index)
     }
@@ -468,23 +457,23 @@ impl LoadedPlugin {
                     if plugin.typed {
                         return on_publish::ask(instance, budget, &message, shown).await;
                     }
-                    let mut question = Vec::new();
-                    let framed = plugin.frame_of_one(&message, &mut question);
-                    only_one(on_publish::ask_batch(instance, budget, &question, framed).await)
+                    let mut room = Vec::new();
+                    let frame = plugin.frame_of_one(&message, &mut room);
+                    only_one(on_publish::ask_batch(instance, budget, frame).await)
                 })
             },
             |plugin, answer| plugin.counted(Hook::OnPublish, answer, on_publish::index),
         )
     }
 
-    fn frame_of_one(&self, message: &Message, out: &mut Vec<u8>) -> Framed {
-        publish_frame::encode(&[message], &[], self.interests.on_publish.shown, usize::MAX, out)
+    fn frame_of_one<'a>(&self, message: &Message, room: &'a mut Vec<u8>) -> PublishFrame<'a> {
+        publish_frame::encode(&[message], &[], self.interests.on_publish.shown, usize::MAX, room)
     }
 
-    fn ask_batch(&self, question: &[u8], framed: Framed) -> Result<Verdicts, BatchFailure> {
+    fn ask_batch(&self, frame: PublishFrame<'_>) -> Result<Verdicts, BatchFailure> {
         let budget = self.quick();
         self.ask(Hook::OnPublish, budget, |instance| {
-            at_once(on_publish::ask_batch(instance, budget, question, framed))
+            at_once(on_publish::ask_batch(instance, budget, frame))
         })
     }
 }

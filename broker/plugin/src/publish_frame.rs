@@ -1,16 +1,13 @@
-//! The frames of messages of `on-publish-batch`; `wit/on-publish.wit` has the layout byte by byte.
+//! What `on-publish-batch` is handed; `wit/on-publish.wit` has the layout byte by byte.
 //!
-//! What is known of each message comes first, and then the bytes that all topics and payloads are pieces of. Messages that one
-//! client has sent stand one behind the other where they were read, so their bytes are nearly always copied in one go.
+//! What is known of each message is apart from the bytes that all topics and payloads are pieces of. Messages that one client has sent
+//! stand one behind the other where they were read, so these bytes need nearly always not be copied before they are handed over.
 
 use hookwire_hooks::Message;
 use hookwire_protocol::encode_publish_properties;
 
-use crate::frame::{FLAG_PROPERTIES, HEAD_BYTES, approximate_properties_len, flags, len_bytes, origin};
+use crate::frame::{FLAG_PROPERTIES, approximate_properties_len, flags, origin};
 use crate::hook::convert::Shown;
-
-/// Version of the layout.
-const VERSION: u8 = 2;
 
 /// What is known of one message.
 const ENTRY_BYTES: usize = 1 + 1 + 2 + 4 + 4 + 4 + 4 + 8;
@@ -22,59 +19,80 @@ const BEFORE_TOPIC_MAX: usize = 1 + 4 + 2;
 /// Most bytes between topic and payload where there are no properties: packet identifier, and the length of no properties.
 const BEFORE_PAYLOAD_MAX: usize = 2 + 1;
 
-/// What a frame has become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Framed {
-    /// How many messages are in it, from the front.
-    pub(crate) messages: usize,
+/// What is handed over of some messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PublishFrame<'a> {
+    /// What is known of each.
+    pub(crate) entries: &'a [u8],
+    /// What topics, payloads and properties are pieces of.
+    pub(crate) bytes: &'a [u8],
     /// [`Source::hops`](hookwire_hooks::Source::hops) of the one that comes from furthest away.
     pub(crate) hops: u8,
 }
 
-/// Writes a frame in place of what `out` holds, of as many messages from the front as fit into `bytes_max`; the first one
-/// always does. `packets` is what the messages were read as, if that is at hand.
-pub(crate) fn encode(
+impl PublishFrame<'_> {
+    /// How many messages are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() / ENTRY_BYTES
+    }
+}
+
+/// A frame of as many messages from the front as fit into `bytes_max`; the first one always does. `packets` is what the messages were
+/// read as, if that is at hand. What is to be written is written to `room`, in place of what that holds.
+pub(crate) fn encode<'a>(
     messages: &[&Message],
-    packets: &[u8],
+    packets: &'a [u8],
     shown: Shown,
     bytes_max: usize,
-    out: &mut Vec<u8>,
-) -> Framed {
-    let as_read = shown
-        .payload
-        .then(|| encode_as_read(messages, packets, bytes_max, out));
-    as_read
-        .flatten()
-        .unwrap_or_else(|| encode_piecewise(messages, shown, bytes_max, out))
+    room: &'a mut Vec<u8>,
+) -> PublishFrame<'a> {
+    if shown.payload
+        && let Some((bytes, hops)) = encode_as_read(messages, packets, bytes_max, room)
+    {
+        return PublishFrame {
+            entries: room,
+            bytes,
+            hops,
+        };
+    }
+    let messages = &messages[..how_many_fit(messages, shown, bytes_max)];
+    encode_piecewise(messages, shown, room);
+    let (entries, bytes) = room.split_at(messages.len() * ENTRY_BYTES);
+    let hops = messages.iter().map(|message| message.source.hops());
+    PublishFrame {
+        entries,
+        bytes,
+        hops: hops.max().unwrap_or(0),
+    }
 }
 
 /// Where a message is in the bytes of a frame.
 struct Place {
-    topic_at: usize,
-    payload_at: usize,
-    payload_len: usize,
-    properties_len: usize,
+    topic_at: u32,
+    payload_at: u32,
+    payload_len: u32,
+    properties_len: u32,
 }
 
-/// Writes a frame of messages that stand one behind the other in `packets`, with nothing in between but their own packets' heads;
-/// `None` if these do not. All that is to be known of the messages is found out on the way: there are many, and walking along them once
-/// more is felt.
+/// Writes the entries of messages that stand one behind the other in `packets`, with nothing in between but their own packets' heads,
+/// and returns the piece of `packets` that they are, and their hops; `None` if they do not. All that is to be known of the messages is
+/// found out on the way: there are many, and walking along them once more is felt.
 #[inline]
-fn encode_as_read(
+fn encode_as_read<'a>(
     messages: &[&Message],
-    packets: &[u8],
+    packets: &'a [u8],
     bytes_max: usize,
-    out: &mut Vec<u8>,
-) -> Option<Framed> {
+    entries: &mut Vec<u8>,
+) -> Option<(&'a [u8], u8)> {
     let begin = place_in(packets, messages.first()?.topic.as_str().as_bytes());
-    // From a place beyond the end, or before the beginning, nothing can be counted on.
-    if begin >= packets.len() {
+    // From a place beyond the end, or before the beginning, nothing can be counted on; and places are told with 32 bits.
+    if begin >= packets.len() || packets.len() > u32::MAX as usize {
         return None;
     }
     let mut end = begin;
-    let mut framed = Framed { messages: 0, hops: 0 };
-    put_head(out);
-    out.reserve(messages.len() * ENTRY_BYTES);
+    let mut hops = 0;
+    entries.clear();
+    entries.reserve(messages.len() * ENTRY_BYTES);
     for message in messages {
         let (topic, payload) = (message.topic.as_str().as_bytes(), &message.payload[..]);
         let topic_at = place_in(packets, topic);
@@ -92,23 +110,20 @@ fn encode_as_read(
             return None;
         }
         let payload_end = payload_at + payload.len();
-        if framed.messages > 0 && (framed.messages + 1) * ENTRY_BYTES + payload_end - begin > bytes_max {
+        if !entries.is_empty() && entries.len() + ENTRY_BYTES + payload_end - begin > bytes_max {
             break;
         }
         let place = Place {
-            topic_at: topic_at - begin,
-            payload_at: payload_at - begin,
-            payload_len: payload.len(),
+            topic_at: (topic_at - begin) as u32,
+            payload_at: (payload_at - begin) as u32,
+            payload_len: payload.len() as u32,
             properties_len: 0,
         };
-        out.extend_from_slice(&entry(message, &place));
-        framed.messages += 1;
-        framed.hops = framed.hops.max(message.source.hops());
+        entries.extend_from_slice(&entry(message, &place));
+        hops = hops.max(message.source.hops());
         end = payload_end;
     }
-    out.extend_from_slice(packets.get(begin..end)?);
-    put_count(out, framed.messages);
-    Some(framed)
+    Some((packets.get(begin..end)?, hops))
 }
 
 /// Where a piece begins, counted from the beginning of `whole`; somewhere far off if it is a piece of something else.
@@ -117,11 +132,10 @@ fn place_in(whole: &[u8], piece: &[u8]) -> usize {
     piece.as_ptr().addr().wrapping_sub(whole.as_ptr().addr())
 }
 
-/// Writes a frame of any messages, each copied from where it is.
-fn encode_piecewise(messages: &[&Message], shown: Shown, bytes_max: usize, out: &mut Vec<u8>) -> Framed {
-    let messages = &messages[..how_many_fit(messages, shown, bytes_max)];
-    put_head(out);
-    let bytes_at = HEAD_BYTES + messages.len() * ENTRY_BYTES;
+/// Writes the entries of any messages, and behind them the bytes, copied from where each message is.
+fn encode_piecewise(messages: &[&Message], shown: Shown, out: &mut Vec<u8>) {
+    let bytes_at = messages.len() * ENTRY_BYTES;
+    out.clear();
     out.resize(bytes_at, 0);
     for (index, message) in messages.iter().enumerate() {
         let topic_at = out.len() - bytes_at;
@@ -134,20 +148,19 @@ fn encode_piecewise(messages: &[&Message], shown: Shown, bytes_max: usize, out: 
             encode_publish_properties(values, out);
         }
         let place = Place {
-            topic_at,
-            payload_at,
-            payload_len: payload.len(),
-            properties_len: out.len() - properties_at,
+            topic_at: count(topic_at),
+            payload_at: count(payload_at),
+            payload_len: count(payload.len()),
+            properties_len: count(out.len() - properties_at),
         };
-        let entry_at = HEAD_BYTES + index * ENTRY_BYTES;
+        let entry_at = index * ENTRY_BYTES;
         out[entry_at..entry_at + ENTRY_BYTES].copy_from_slice(&entry(message, &place));
     }
-    put_count(out, messages.len());
-    let hops = messages.iter().map(|message| message.source.hops());
-    Framed {
-        messages: messages.len(),
-        hops: hops.max().unwrap_or(0),
-    }
+}
+
+/// Packets are far smaller than 4 GiB; a larger number would make the guest refuse the frame.
+fn count(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// How many messages from the front are a frame, their properties not counted exactly.
@@ -176,21 +189,12 @@ fn entry(message: &Message, place: &Place) -> [u8; ENTRY_BYTES] {
     entry[0] = kind;
     entry[1] = flags(message) | has_properties;
     entry[2..4].copy_from_slice(&topic_len.to_le_bytes());
-    entry[4..8].copy_from_slice(&len_bytes(place.topic_at));
-    entry[8..12].copy_from_slice(&len_bytes(place.payload_at));
-    entry[12..16].copy_from_slice(&len_bytes(place.payload_len));
-    entry[16..20].copy_from_slice(&len_bytes(place.properties_len));
+    entry[4..8].copy_from_slice(&place.topic_at.to_le_bytes());
+    entry[8..12].copy_from_slice(&place.payload_at.to_le_bytes());
+    entry[12..16].copy_from_slice(&place.payload_len.to_le_bytes());
+    entry[16..20].copy_from_slice(&place.properties_len.to_le_bytes());
     entry[20..28].copy_from_slice(&key.to_le_bytes());
     entry
-}
-
-fn put_head(out: &mut Vec<u8>) {
-    out.clear();
-    out.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
-}
-
-fn put_count(out: &mut [u8], messages: usize) {
-    out[1..HEAD_BYTES].copy_from_slice(&len_bytes(messages));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tests of [`super`]: the layout byte by byte, and that messages are seen alike whether they are copied in one go or in pieces.
+//! Tests of [`super`]: the layout byte by byte, and that messages are seen alike where they were read and in copies.
 
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
@@ -38,14 +38,30 @@ fn with_property(message: Message) -> Message {
     }
 }
 
-/// A frame of all messages, and whether they were copied in one go.
-fn frame_of(messages: &[Message], packets: &[u8], shown: Shown) -> (Vec<u8>, bool) {
+/// The frame of all messages, and whether it has their packets in place of copies.
+fn frame_of(messages: &[Message], packets: &[u8], shown: Shown) -> (Owned, bool) {
     let messages: Vec<&Message> = messages.iter().collect();
-    let mut out = vec![9; 100];
-    let framed = encode(&messages, packets, shown, usize::MAX, &mut out);
-    assert_eq!(framed.messages, messages.len());
-    let is_in_one_go = encode_as_read(&messages, packets, usize::MAX, &mut Vec::new()).is_some();
-    (out, is_in_one_go && shown.payload)
+    let mut room = vec![9; 100];
+    let frame = encode(&messages, packets, shown, usize::MAX, &mut room);
+    assert_eq!(frame.len(), messages.len());
+    let is_as_read = packets.as_ptr_range().contains(&frame.bytes.as_ptr());
+    (Owned::from(frame), is_as_read)
+}
+
+/// A frame that has a life of its own.
+#[derive(Debug, PartialEq, Eq)]
+struct Owned {
+    entries: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl From<PublishFrame<'_>> for Owned {
+    fn from(frame: PublishFrame<'_>) -> Self {
+        Self {
+            entries: frame.entries.to_vec(),
+            bytes: frame.bytes.to_vec(),
+        }
+    }
 }
 
 /// What a plugin sees of one message.
@@ -59,21 +75,18 @@ struct Seen {
     properties: Vec<u8>,
 }
 
-fn seen_in(frame: &[u8]) -> Vec<Seen> {
-    let number = |at: usize| u32::from_le_bytes(frame[at..at + 4].try_into().unwrap()) as usize;
-    assert_eq!(frame[0], 2);
-    let count = number(1);
-    let bytes = &frame[5 + count * 28..];
-    let entries = (0..count).map(|index| 5 + index * 28);
-    let seen = entries.map(|at| {
-        let topic_len = usize::from(u16::from_le_bytes([frame[at + 2], frame[at + 3]]));
-        let [topic_at, payload_at, payload_len, properties_len] =
-            [4, 8, 12, 16].map(|field| number(at + field));
+fn seen_in(Owned { entries, bytes }: &Owned) -> Vec<Seen> {
+    let (entries, rest) = entries.as_chunks::<28>();
+    assert!(rest.is_empty());
+    let seen = entries.iter().map(|entry| {
+        let number = |at: usize| u32::from_le_bytes(entry[at..at + 4].try_into().unwrap()) as usize;
+        let topic_len = usize::from(u16::from_le_bytes([entry[2], entry[3]]));
+        let [topic_at, payload_at, payload_len, properties_len] = [4, 8, 12, 16].map(number);
         let properties_at = payload_at + payload_len;
         Seen {
-            source: frame[at],
-            flags: frame[at + 1],
-            key: u64::from_le_bytes(frame[at + 20..at + 28].try_into().unwrap()),
+            source: entry[0],
+            flags: entry[1],
+            key: u64::from_le_bytes(entry[20..].try_into().unwrap()),
             topic: bytes[topic_at..topic_at + topic_len].to_vec(),
             payload: bytes[payload_at..properties_at].to_vec(),
             properties: bytes[properties_at..properties_at + properties_len].to_vec(),
@@ -151,40 +164,40 @@ fn messages_are_laid_out_as_documented() {
         ..message(Source::Will(ClientKey(7)))
     };
     let plugin = with_property(message(Source::Plugin { hops: 3 }));
-    let mut out = vec![9; 100];
-    let framed = encode(&[&client, &will, &plugin], &[], ALL, 1 << 10, &mut out);
-    assert_eq!(framed, Framed { messages: 3, hops: 3 });
+    let mut room = vec![9; 100];
+    let frame = encode(&[&client, &will, &plugin], &[], ALL, 1 << 10, &mut room);
+    assert_eq!(frame.hops, 3);
 
-    let mut expected = vec![2, 3, 0, 0, 0];
+    let mut expected = Vec::new();
     expected.extend([0, 0b0001, 3, 0, 0, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
     expected.extend([8, 7, 6, 5, 4, 3, 2, 1]);
     expected.extend([1, 0b0110, 3, 0, 6, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
     expected.extend([7, 0, 0, 0, 0, 0, 0, 0]);
     expected.extend([2, 0b1001, 3, 0, 12, 0, 0, 0, 15, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0]);
     expected.extend([0; 8]);
-    expected.extend(b"a/bxyza/bxyza/bxyz\x01\x01");
-    assert_eq!(out, expected);
+    assert_eq!(frame.entries, expected);
+    assert_eq!(frame.bytes, b"a/bxyza/bxyza/bxyz\x01\x01");
 }
 
 #[test]
-fn messages_are_seen_alike_whether_they_are_copied_in_one_go_or_in_pieces() {
+fn messages_are_seen_alike_where_they_were_read_and_in_copies() {
     for version in [Version::V3_1_1, Version::V5] {
         let packets = wire(&some_packets(), version);
         let messages = messages_of(&packets, version);
-        let (in_one_go, is_in_one_go) = frame_of(&messages, &packets, ALL);
-        assert!(is_in_one_go, "{version:?}");
-        let (in_pieces, is_in_one_go) = frame_of(&messages, &[], ALL);
-        assert!(!is_in_one_go);
-        assert_eq!(seen_in(&in_one_go), seen_in(&in_pieces), "{version:?}");
-        assert_eq!(seen_in(&in_pieces).len(), messages.len());
+        let (as_read, is_as_read) = frame_of(&messages, &packets, ALL);
+        assert!(is_as_read, "{version:?}");
+        let (copied, is_as_read) = frame_of(&messages, &[], ALL);
+        assert!(!is_as_read);
+        assert_eq!(seen_in(&as_read), seen_in(&copied), "{version:?}");
+        assert_eq!(seen_in(&copied).len(), messages.len());
 
         // From any of them on, and up to any.
         for from in 0..messages.len() {
             for to in from + 1..=messages.len() {
-                let (in_one_go, is_in_one_go) = frame_of(&messages[from..to], &packets, ALL);
-                assert!(is_in_one_go);
+                let (as_read, is_as_read) = frame_of(&messages[from..to], &packets, ALL);
+                assert!(is_as_read);
                 assert_eq!(
-                    seen_in(&in_one_go),
+                    seen_in(&as_read),
                     seen_in(&frame_of(&messages[from..to], &[], ALL).0)
                 );
             }
@@ -199,9 +212,9 @@ fn what_lies_between_messages_is_not_shown() {
     let packets = wire(&[one, secret, other], Version::V3_1_1);
     let mut messages = messages_of(&packets, Version::V3_1_1);
     messages.remove(1);
-    let (frame, is_in_one_go) = frame_of(&messages, &packets, ALL);
-    assert!(!is_in_one_go);
-    assert!(!frame.ends_with(b"s") && !frame[5 + 2 * 28..].contains(&b's'));
+    let (frame, is_as_read) = frame_of(&messages, &packets, ALL);
+    assert!(!is_as_read);
+    assert!(!frame.bytes.contains(&b's'));
     assert_eq!(seen_in(&frame), seen_in(&frame_of(&messages, &[], ALL).0));
 }
 
@@ -230,8 +243,8 @@ fn a_message_from_elsewhere_is_copied_from_there() {
     // Their order is that of the messages, not that of the packets.
     let mut messages = read;
     messages.reverse();
-    let (frame, is_in_one_go) = frame_of(&messages, &packets, ALL);
-    assert!(!is_in_one_go);
+    let (frame, is_as_read) = frame_of(&messages, &packets, ALL);
+    assert!(!is_as_read);
     assert_eq!(seen_in(&frame), seen_in(&frame_of(&messages, &[], ALL).0));
 }
 
@@ -245,8 +258,8 @@ fn what_lies_right_before_the_packets_is_none_of_them() {
         ..message(Source::Client(ClientKey(1)))
     };
     for (packets, begins) in [(&memory[3..], "behind it"), (&memory[..0], "nowhere")] {
-        let (frame, is_in_one_go) = frame_of(std::slice::from_ref(&message), packets, ALL);
-        assert!(!is_in_one_go, "{begins}");
+        let (frame, is_as_read) = frame_of(std::slice::from_ref(&message), packets, ALL);
+        assert!(!is_as_read, "{begins}");
         assert_eq!(seen_in(&frame)[0].topic, b"a/b");
     }
 }
@@ -262,18 +275,17 @@ fn what_is_not_wanted_is_not_shown() {
         &[],
         shown,
     );
-    let mut expected = vec![2, 1, 0, 0, 0];
-    expected.extend([0, 1, 3, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let mut expected = vec![0, 1, 3, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     expected.extend([1, 0, 0, 0, 0, 0, 0, 0]);
-    expected.extend(b"a/b");
-    assert_eq!(frame, expected);
+    assert_eq!(frame.entries, expected);
+    assert_eq!(frame.bytes, b"a/b");
 
     let packets = wire(&some_packets(), Version::V3_1_1);
     let messages = messages_of(&packets, Version::V3_1_1);
-    let (frame, is_in_one_go) = frame_of(&messages, &packets, shown);
-    assert!(!is_in_one_go);
+    let (frame, is_as_read) = frame_of(&messages, &packets, shown);
+    assert!(!is_as_read);
     assert!(seen_in(&frame).iter().all(|seen| seen.payload.is_empty()));
-    assert!(frame.len() < 5 + 5 * 28 + 20);
+    assert!(frame.bytes.len() < 20);
 }
 
 #[test]
@@ -282,16 +294,15 @@ fn a_frame_ends_before_it_is_too_long() {
     let packets = wire(&same, Version::V3_1_1);
     let messages = messages_of(&packets, Version::V3_1_1);
     let messages: Vec<&Message> = messages.iter().collect();
-    let mut out = Vec::new();
+    let mut room = Vec::new();
     // With the heads of the packets in between or without.
     for (packets, between) in [(&packets[..], 4), (&[][..], 0)] {
         let len = 28 + 6;
         let two = 2 * len + between;
         for (bytes_max, fit) in [(0, 1), (len, 1), (two - 1, 1), (two, 2), (9 * len, 3)] {
-            let framed = encode(&messages, packets, ALL, bytes_max, &mut out);
-            assert_eq!(framed.messages, fit, "{bytes_max}");
-            assert_eq!(out[1..5], len_bytes(fit));
-            assert_eq!(out.len(), HEAD_BYTES + fit * len + (fit - 1) * between);
+            let frame = encode(&messages, packets, ALL, bytes_max, &mut room);
+            assert_eq!(frame.len(), fit, "{bytes_max}");
+            assert_eq!(frame.bytes.len(), fit * 6 + (fit - 1) * between);
         }
     }
 }

@@ -32,7 +32,7 @@
     (canon lift (core func $guest "health") (memory (core memory $guest "memory"))))
   (func $tick (canon lift (core func $guest "tick")))
   (func $stop (canon lift (core func $guest "stop")))
-  (func $batch (param "messages" (list u8)) (result (list u8))
+  (func $batch (param "entries" (list u8)) (param "bytes" (list u8)) (result (list u8))
     (canon lift (core func $guest "batch")
       (memory (core memory $guest "memory")) (realloc (core func $guest "realloc"))))
 

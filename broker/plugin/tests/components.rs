@@ -19,12 +19,11 @@ const CALM: &str = r#"
 
 /// Passes every message: the zeros at 2048 are verdicts, the head of the frame is copied from the question.
 const PASS: &str = r#"
-    (func (export "batch") (param $frame i32) (param i32) (result i32)
-      (i32.store (i32.const 2043) (i32.load (local.get $frame)))
-      (i32.store8 (i32.const 2047) (i32.load8_u offset=4 (local.get $frame)))
+    (func (export "batch") (param i32) (param $entries i32) (param i32 i32) (result i32)
       (i32.store8 (i32.const 2043) (i32.const 1))
+      (i32.store (i32.const 2044) (i32.div_u (local.get $entries) (i32.const 28)))
       (i32.store (i32.const 512) (i32.const 2043))
-      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load offset=1 align=1 (local.get $frame))))
+      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load (i32.const 2044))))
       (i32.const 512))
 "#;
 
@@ -300,7 +299,8 @@ fn a_function_of_another_type_is_named() {
         "{refusal}"
     );
     // The interface, the function, the type expected and the type found.
-    let types = "on-publish-batch: expected `func(messages: list<u8>) -> list<u8>`, found `func()`";
+    let types =
+        "on-publish-batch: expected `func(entries: list<u8>, bytes: list<u8>) -> list<u8>`, found `func()`";
     assert!(refusal.contains(types), "{refusal}");
 
     let text = include_str!("component.wat")
@@ -386,7 +386,8 @@ fn a_config_is_a_table() {
 
 #[test]
 fn every_kind_of_failure_has_its_name() {
-    let batch = |body: &str| format!("(func $batch (export \"batch\") (param i32 i32) (result i32) {body})");
+    let batch =
+        |body: &str| format!("(func $batch (export \"batch\") (param i32 i32 i32 i32) (result i32) {body})");
 
     let failure = failure_of(&[CALM, &batch("unreachable")]);
     assert_eq!(failure.kind, FailureKind::Trap);
@@ -398,7 +399,10 @@ fn every_kind_of_failure_has_its_name() {
     let failure = failure_of(&[CALM, &batch("(loop (br 0)) unreachable")]);
     assert_eq!(failure.kind, FailureKind::Deadline);
 
-    let failure = failure_of(&[CALM, &batch("(call $batch (i32.const 0) (i32.const 0))")]);
+    let failure = failure_of(&[
+        CALM,
+        &batch("(call $batch (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))"),
+    ]);
     assert_eq!(failure.kind, FailureKind::Trap);
     assert!(failure.detail.contains("stack"), "{failure}");
 
@@ -432,7 +436,7 @@ fn an_answer_larger_than_allowed_is_not_copied() {
         ..HostLimits::default()
     };
     let host = PluginHost::new(limits, Arc::new(NoHost)).unwrap();
-    let large = "(func (export \"batch\") (param i32 i32) (result i32)
+    let large = "(func (export \"batch\") (param i32 i32 i32 i32) (result i32)
         (i32.store (i32.const 604) (i32.const 1001)) (i32.const 600))";
     let plugin = host.load(&spec(component(&[CALM, large]))).unwrap();
     assert_eq!(judge(&plugin).unwrap_err().kind, FailureKind::InvalidAnswer);
@@ -445,7 +449,7 @@ fn when_all_instances_are_busy_a_call_gives_up_in_time() {
         ..HostLimits::default()
     };
     let host = PluginHost::new(limits, Arc::new(NoHost)).unwrap();
-    let endless = "(func (export \"batch\") (param i32 i32) (result i32) (loop (br 0)) unreachable)";
+    let endless = "(func (export \"batch\") (param i32 i32 i32 i32) (result i32) (loop (br 0)) unreachable)";
     let mut spec = spec(component(&[CALM, endless]));
     spec.instances_max = 1;
     spec.deadline = Duration::from_millis(200);

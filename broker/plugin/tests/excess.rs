@@ -18,7 +18,7 @@ const CALM: &str = r#"
 
 /// Passes the one message of a batch.
 const PASS: &str = r#"
-    (func (export "batch") (param i32 i32) (result i32)
+    (func (export "batch") (param i32 i32 i32 i32) (result i32)
       (i32.store8 (i32.const 2000) (i32.const 1))
       (i32.store (i32.const 2001) (i32.const 1))
       (i32.store (i32.const 512) (i32.const 2000))
@@ -87,7 +87,7 @@ fn a_start_function_that_never_ends_is_ended() {
 fn a_table_does_not_grow_for_ever() {
     let grows = r#"
         (table $t 1 funcref)
-        (func (export "batch") (param i32 i32) (result i32)
+        (func (export "batch") (param i32 i32 i32 i32) (result i32)
           (loop $again
             (br_if $again (i32.ne (table.grow $t (ref.null func) (i32.const 10000)) (i32.const -1))))
           unreachable)
@@ -122,7 +122,7 @@ fn handles_do_not_come_without_end() {
                 "(core instance $guest (instantiate $guest (with \"host\" (instance (export \"new\" (func $new))))))",
             );
         let takes = r#"
-            (func (export "batch") (param i32 i32) (result i32)
+            (func (export "batch") (param i32 i32 i32 i32) (result i32)
               (loop $again (drop (call $new (i32.const 1))) (br $again))
               unreachable)
         "#;
@@ -184,7 +184,7 @@ fn a_component_nested_too_deep_is_refused() {
 fn code_nested_too_deep_harms_nobody() {
     let depth = 20_000;
     let nested = format!(
-        "(func (export \"batch\") (param i32 i32) (result i32) {} unreachable {} unreachable)",
+        "(func (export \"batch\") (param i32 i32 i32 i32) (result i32) {} unreachable {} unreachable)",
         "block ".repeat(depth),
         "end ".repeat(depth),
     );

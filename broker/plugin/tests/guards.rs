@@ -24,23 +24,21 @@ const CALM: &str = r#"
 
 /// Traps where the frame is long, as it is with a long topic; passes every other message.
 const TRAPS: &str = r#"
-    (func (export "batch") (param $frame i32) (param $len i32) (result i32)
+    (func (export "batch") (param i32) (param $entries i32) (param i32) (param $len i32) (result i32)
       (if (i32.gt_u (local.get $len) (i32.const 350)) (then unreachable))
-      (i32.store (i32.const 2043) (i32.load (local.get $frame)))
-      (i32.store8 (i32.const 2047) (i32.load8_u offset=4 (local.get $frame)))
       (i32.store8 (i32.const 2043) (i32.const 1))
+      (i32.store (i32.const 2044) (i32.div_u (local.get $entries) (i32.const 28)))
       (i32.store (i32.const 512) (i32.const 2043))
-      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load offset=1 align=1 (local.get $frame))))
+      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load (i32.const 2044))))
       (i32.const 512))
 "#;
 
 /// Drops every other message, as its memory tells it.
 const COUNTS: &str = r#"
     (global $calls (mut i32) (i32.const 0))
-    (func (export "batch") (param $frame i32) (param i32) (result i32)
-      (i32.store (i32.const 2043) (i32.load (local.get $frame)))
-      (i32.store8 (i32.const 2047) (i32.load8_u offset=4 (local.get $frame)))
+    (func (export "batch") (param i32) (param $entries i32) (param i32 i32) (result i32)
       (i32.store8 (i32.const 2043) (i32.const 1))
+      (i32.store (i32.const 2044) (i32.div_u (local.get $entries) (i32.const 28)))
       (i32.store8 (i32.const 2048) (i32.mul (i32.const 2) (i32.and (i32.const 1) (global.get $calls))))
       (global.set $calls (i32.add (i32.const 1) (global.get $calls)))
       (i32.store (i32.const 512) (i32.const 2043))
@@ -50,14 +48,13 @@ const COUNTS: &str = r#"
 
 /// Drops the first message of a frame that is long, and passes every other message.
 const DROPS: &str = r#"
-    (func (export "batch") (param $frame i32) (param $len i32) (result i32)
-      (i32.store (i32.const 2043) (i32.load (local.get $frame)))
-      (i32.store8 (i32.const 2047) (i32.load8_u offset=4 (local.get $frame)))
+    (func (export "batch") (param i32) (param $entries i32) (param i32) (param $len i32) (result i32)
       (i32.store8 (i32.const 2043) (i32.const 1))
+      (i32.store (i32.const 2044) (i32.div_u (local.get $entries) (i32.const 28)))
       (i32.store8 (i32.const 2048)
         (select (i32.const 2) (i32.const 0) (i32.gt_u (local.get $len) (i32.const 350))))
       (i32.store (i32.const 512) (i32.const 2043))
-      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load offset=1 align=1 (local.get $frame))))
+      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load (i32.const 2044))))
       (i32.const 512))
 "#;
 

@@ -24,10 +24,10 @@ impl<C: Component<Plugin: OnPublish>> on_publish::Guest for C {
 }
 
 impl<C: Component<Plugin: OnPublish>> on_publish_batch::Guest for C {
-    fn on_publish_batch(messages: Vec<u8>) -> Vec<u8> {
+    fn on_publish_batch(entries: Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
         #[expect(unsafe_code, reason = "the broker's frame")]
         // SAFETY: the broker calls this, and keeps to the contract.
-        let frame = unsafe { PublishFrame::of_broker(&messages) };
+        let frame = unsafe { PublishFrame::of_broker(&entries, &bytes) };
         with_plugin::<C, _>(|plugin| {
             frame
                 .and_then(|frame| publish_frame::judge_all(&frame, |message| plugin.on_publish(message)))

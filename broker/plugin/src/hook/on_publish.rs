@@ -9,7 +9,7 @@ use crate::frame;
 use crate::guest::Budget;
 use crate::instance::{Instance, enter, present};
 use crate::power::{Power, Powers};
-use crate::publish_frame::Framed;
+use crate::publish_frame::PublishFrame;
 use crate::stats::VerdictIndex;
 
 /// Longest throttling; the contract says so.
@@ -36,14 +36,13 @@ pub(crate) async fn ask(
 pub(crate) async fn ask_batch(
     instance: &mut Instance,
     budget: Budget,
-    question: &[u8],
-    framed: Framed,
+    frame: PublishFrame<'_>,
 ) -> Result<Verdicts, BatchFailure> {
-    let (exports, store) = instance.begin(budget.with_hops(framed.hops));
+    let (exports, store) = instance.begin(budget.with_hops(frame.hops));
     let function = present(&exports.on_publish_batch)?.func_on_publish_batch();
-    let answer = enter(store, function, (question,)).await;
+    let answer = enter(store, function, (frame.entries, frame.bytes)).await;
     let (answer,) = instance.finish(answer)?;
-    let verdicts = frame::decode(answer, framed.messages)?;
+    let verdicts = frame::decode(answer, frame.len())?;
     Ok(instance.permitted(verdicts, powers_of_run)?)
 }
 
