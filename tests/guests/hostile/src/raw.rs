@@ -44,7 +44,9 @@ impl on_publish::Guest for Raw {
 
 impl on_publish_batch::Guest for Raw {
     fn on_publish_batch(entries: Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
-        spoilt(<Honest as on_publish_batch::Guest>::on_publish_batch(entries, bytes))
+        spoilt(<Honest as on_publish_batch::Guest>::on_publish_batch(
+            entries, bytes,
+        ))
     }
 }
 
