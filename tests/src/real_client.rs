@@ -29,11 +29,14 @@ impl RealClient {
         Self::script(command, broker, script, arguments)
     }
 
-    /// A script of `tests/clients` with MQTT.js. It is given the port and then `arguments`.
+    /// A script of `tests/clients` with MQTT.js or jsdom. It is given the port and then `arguments`.
     #[track_caller]
-    pub fn mqtt_js<A: AsRef<OsStr>>(broker: &Broker, script: &str, arguments: &[A]) -> Self {
+    pub fn node<A: AsRef<OsStr>>(broker: &Broker, script: &str, arguments: &[A]) -> Self {
         let modules = clients_dir().join("node_modules");
-        require(&modules.join("mqtt"), "MQTT.js is not installed there");
+        require(
+            &modules.join("jsdom"),
+            "MQTT.js and jsdom are not installed there",
+        );
         let mut command = Command::new("node");
         command.env("NODE_PATH", modules);
         Self::script(command, broker, script, arguments)

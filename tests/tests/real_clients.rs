@@ -84,7 +84,7 @@ fn paho_obeys_rules_that_change_while_it_is_connected() {
 fn mqtt_js_makes_a_round_trip() {
     let broker = Broker::start("# every default\n");
     for version in ["3.1.1", "5"] {
-        RealClient::mqtt_js(&broker, "mqtt_js.js", &["roundTrip", version]).finish();
+        RealClient::node(&broker, "mqtt_js.js", &["roundTrip", version]).finish();
     }
 }
 
@@ -92,7 +92,7 @@ fn mqtt_js_makes_a_round_trip() {
 fn mqtt_js_is_told_what_it_may_not_do() {
     let broker = Broker::start(&rules("secret"));
     for version in ["3.1.1", "5"] {
-        RealClient::mqtt_js(&broker, "mqtt_js.js", &["acl", version]).finish();
+        RealClient::node(&broker, "mqtt_js.js", &["acl", version]).finish();
     }
 }
 

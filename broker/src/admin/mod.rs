@@ -9,6 +9,7 @@
 //! on a thread that may wait.
 
 mod clients;
+mod dashboard;
 mod exposition;
 mod guard;
 mod health;

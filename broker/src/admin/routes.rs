@@ -7,6 +7,7 @@ use hyper::header::ALLOW;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
+use super::dashboard::{self, Asset};
 use super::guard::{self, Trust};
 use super::query::{self, Query};
 use super::reply::{self, Refusal, Reply};
@@ -16,6 +17,7 @@ use crate::config::AdminSettings;
 /// What there is, beneath which methods it can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place<'a> {
+    Dashboard(Asset),
     Health,
     Ready,
     Metrics,
@@ -34,6 +36,9 @@ impl<'a> Place<'a> {
     fn at(segments: &'a [Cow<'a, str>]) -> Option<Self> {
         let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         Some(match *segments.as_slice() {
+            [""] => Self::Dashboard(Asset::Page),
+            ["dashboard.css"] => Self::Dashboard(Asset::Style),
+            ["dashboard.js"] => Self::Dashboard(Asset::Script),
             ["health"] => Self::Health,
             ["ready"] => Self::Ready,
             ["metrics"] => Self::Metrics,
@@ -68,9 +73,10 @@ impl<'a> Place<'a> {
         matches!(self, Self::Record(_) | Self::Explain | Self::Clients)
     }
 
-    /// Whether a stranger may know: whoever starts and stops brokers, or spreads clients over them.
+    /// Whether a stranger may know: whoever starts and stops brokers, or spreads clients over them, and a browser, before its person has
+    /// given it the token.
     fn is_for_strangers(self) -> bool {
-        matches!(self, Self::Health | Self::Ready)
+        matches!(self, Self::Health | Self::Ready | Self::Dashboard(_))
     }
 }
 
@@ -135,6 +141,7 @@ async fn act(
     body: Incoming,
 ) -> Result<Reply, Refusal> {
     Ok(match place {
+        Place::Dashboard(asset) => dashboard::asset(asset),
         Place::Health => health::health(admin, trust),
         Place::Ready => health::ready(admin),
         Place::Metrics => metrics::scrape(admin).await?,

@@ -62,7 +62,10 @@ async fn it_is_ready_when_it_is_told_so() {
 async fn places_have_methods() {
     let admin = admin("");
     for (request, expected) in [
-        ("GET /", 404),
+        ("GET /", 200),
+        ("POST /", 405),
+        ("GET //", 404),
+        ("GET /dashboard.html", 404),
         ("GET /v1", 404),
         ("GET /v1/plugins/", 404),
         ("GET /v1/plugins/a/b", 404),
@@ -100,6 +103,28 @@ async fn a_stranger_is_told_what_it_needs() {
     }
     let (served, _) = ask(&admin, Way::File, "GET /v1/plugins HTTP/1.1").await;
     assert_eq!(served, StatusCode::OK);
+}
+
+/// A browser has no token before its person gives it one; until then it is told nothing.
+#[tokio::test(start_paused = true)]
+async fn everybody_gets_the_dashboard_and_nothing_with_it() {
+    let admin = admin("[admin]\ntoken = \"0123456789abcdef\"\n");
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/dashboard.css", "text/css"),
+        ("/dashboard.js", "text/javascript"),
+    ] {
+        let (served, said) = ask(&admin, LOOPBACK, &format!("GET {path} HTTP/1.1")).await;
+        assert_eq!(served, StatusCode::OK, "{path}");
+        assert!(
+            said.contains(&format!("\r\ncontent-type: {kind}; charset=utf-8\r\n")),
+            "{said}"
+        );
+        assert!(said.contains("\r\ncontent-security-policy: default-src 'none'; script-src 'self'"));
+        assert!(!said.contains("0123456789abcdef"));
+    }
+    let refused = ask(&admin, LOOPBACK, "GET /v1/plugins HTTP/1.1").await.0;
+    assert_eq!(refused, StatusCode::UNAUTHORIZED, "what the script asks for");
 }
 
 #[tokio::test(start_paused = true)]

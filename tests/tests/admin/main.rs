@@ -1,5 +1,6 @@
 //! The admin endpoint: what it shows, what it does, and to whom. And the commands that use it.
 
+mod dashboard;
 mod exposition;
 mod figures;
 mod hostile;
