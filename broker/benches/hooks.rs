@@ -1,7 +1,7 @@
 //! What a question to a plugin costs: `cargo bench --bench hooks`. The figures of `docs/plugins/cost.md` come from here.
 //!
-//! The plugin looks at topic and payload of every message and lets it pass. Each figure is that of one message, at a full run:
-//! as many messages as the broker judges in one go when it has more to do than it can.
+//! The plugin looks at topic and payload of every message and lets it pass. Each figure is that of a run, of as many messages as the
+//! broker judges in one go when it has more to do than it can.
 
 #![allow(missing_docs, reason = "functions that criterion makes")]
 

@@ -1,4 +1,4 @@
-//! Frames of messages, as the batch form of a hook gets them. The layout is documented in `wit/on-publish.wit`.
+//! Frames of messages, as `deliver-batch` gets them. The layout is documented in `wit/deliver.wit`.
 
 use std::fmt;
 

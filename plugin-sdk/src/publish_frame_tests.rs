@@ -64,6 +64,15 @@ fn sent(topic: &str) -> Sent {
     }
 }
 
+/// As nearly all messages are, for which there is a shorter way: of a client, of QoS 0 or 1, without properties.
+fn usual(topic: &str) -> Sent {
+    Sent {
+        flags: 0b0101,
+        properties: vec![],
+        ..sent(topic)
+    }
+}
+
 /// All that is made here is ASCII or text.
 #[expect(unsafe_code, reason = "made here")]
 fn judge_each(
@@ -274,20 +283,29 @@ fn no_piece_is_beyond_the_end() {
         &[(payload_at, HALF), (payload_len, HALF)],
         &[(payload_len, HALF), (properties_len, HALF)],
         &[(payload_len, u32::MAX), (properties_len, 1)],
-        &[(payload_len, 8)],
+        &[(payload_at, u32::MAX), (payload_len, u32::MAX)],
+        &[(payload_len, 8), (properties_len, 7)],
+        &[(payload_len, 15)],
         &[(properties_len, 8)],
     ] {
-        let mut handed = handed(&[sent("a")]);
-        for (field, value) in changes {
-            handed.entries[*field..field + 4].copy_from_slice(&value.to_le_bytes());
+        for message in [sent("a"), usual("a")] {
+            let mut handed = handed(&[message]);
+            for (field, value) in changes {
+                handed.entries[*field..field + 4].copy_from_slice(&value.to_le_bytes());
+            }
+            assert_eq!(judge(&handed), Err(FrameError::Truncated), "{changes:?}");
         }
-        assert_eq!(judge(&handed), Err(FrameError::Truncated), "{changes:?}");
     }
 }
 
 #[test]
 fn what_ends_early_is_truncated() {
-    let whole = handed(&[sent("a"), sent("b/c")]);
+    for messages in [[sent("a"), sent("b/c")], [usual("a"), usual("b/c")]] {
+        ends_early(&handed(&messages));
+    }
+}
+
+fn ends_early(whole: &Handed) {
     let cut = |entries: usize, bytes: usize| Handed {
         entries: whole.entries[..entries].to_vec(),
         bytes: whole.bytes[..bytes].to_vec(),
@@ -302,7 +320,36 @@ fn what_ends_early_is_truncated() {
     }
 }
 
+/// Places and lengths at and around the end of 40 bytes, and such whose sum does not fit into 32 bits.
+fn number() -> impl Strategy<Value = u32> {
+    prop_oneof![0..44_u32, Just(1 << 31), Just(u32::MAX), Just(u32::MAX - 39)]
+}
+
 proptest! {
+    /// The shorter way, too, tells pieces that are there from those that are not.
+    #[test]
+    fn pieces_are_handed_out_if_they_are_there(
+        (topic_at, topic_len, payload_at, payload_len) in (number(), 0..44_u16, number(), number()),
+        flags in prop_oneof![Just(0_u8), Just(1), Just(4), Just(5)],
+    ) {
+        let bytes: Vec<u8> = (0..40).collect();
+        let mut entries = vec![0, flags];
+        entries.extend_from_slice(&topic_len.to_le_bytes());
+        for number in [topic_at, payload_at, payload_len, 0] {
+            entries.extend_from_slice(&number.to_le_bytes());
+        }
+        entries.extend_from_slice(&7_u64.to_le_bytes());
+        let piece = |at: u32, len: u32| bytes.get(at as usize..)?.get(..len as usize);
+        let expected = piece(topic_at, topic_len.into()).zip(piece(payload_at, payload_len));
+        let mut seen = None;
+        let judged = judge_each(&Handed { entries, bytes: bytes.clone() }, |message| {
+            seen = Some((message.topic().as_bytes().to_vec(), message.payload().to_vec()));
+            Verdict::Pass
+        });
+        prop_assert_eq!(judged.is_ok(), expected.is_some());
+        prop_assert_eq!(seen, expected.map(|(topic, payload)| (topic.to_vec(), payload.to_vec())));
+    }
+
     #[test]
     fn no_bytes_make_it_panic(
         entries in proptest::collection::vec(0..0x80_u8, 0..5 * ENTRY_BYTES),
@@ -317,7 +364,8 @@ proptest! {
         topics in proptest::collection::vec("[a-c/]{0,6}", 0..4),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), 0..0x80_u8), 0..4),
     ) {
-        let messages: Vec<Sent> = topics.iter().map(|topic| sent(topic)).collect();
+        let kinds = [sent, usual];
+        let messages: Vec<Sent> = topics.iter().enumerate().map(|(n, topic)| kinds[n % 2](topic)).collect();
         let mut handed = handed(&messages);
         for (index, byte) in changes {
             let at = index.index(handed.entries.len() + handed.bytes.len() + 1);

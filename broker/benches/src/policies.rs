@@ -13,7 +13,7 @@ use hookwire_tests::guest;
 use crate::clients::message;
 use crate::packets::publish;
 
-/// Messages that the broker judges in one go under load; at the most it is twice as many.
+/// Messages that the broker judges in one go under load, or half of them; of QoS 0 it can be eight times as many.
 pub const RUN: usize = 128;
 
 /// A plugin host that plugins are loaded into.

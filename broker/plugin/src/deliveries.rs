@@ -68,7 +68,7 @@ impl LoadedPlugin {
                 failure,
                 of_one_message: true,
             }) => {
-                if failure.kind == FailureKind::Deadline {
+                if matches!(failure.kind, FailureKind::Deadline | FailureKind::Memory) {
                     self.deliveries.run_length.overran(run.len());
                 }
                 self.retry_one_by_one("deliver-batch", &failure);

@@ -22,7 +22,12 @@ pub(crate) struct Budget {
     pub(crate) hops: u8,
     /// Whether it may take its time, though it keeps its thread: no client's packets wait for it.
     pub(crate) is_slow: bool,
+    /// How many times what one call may publish and read it may: a call about many messages is as many calls about one.
+    pub(crate) shares: usize,
 }
+
+/// Questions in one call for which there is one share.
+const QUESTIONS_PER_SHARE: usize = 256;
 
 impl Budget {
     pub(crate) fn new(deadline: Duration) -> Self {
@@ -31,6 +36,7 @@ impl Budget {
             pace: Pace::AtOnce,
             hops: 0,
             is_slow: false,
+            shares: 1,
         }
     }
 
@@ -52,6 +58,14 @@ impl Budget {
 
     pub(crate) fn with_hops(self, hops: u8) -> Self {
         Self { hops, ..self }
+    }
+
+    /// For a call about so many messages.
+    pub(crate) fn about(self, questions: usize) -> Self {
+        Self {
+            shares: questions.div_ceil(QUESTIONS_PER_SHARE).max(1),
+            ..self
+        }
     }
 }
 
@@ -83,6 +97,8 @@ pub(crate) struct Guest {
     /// [`Budget::is_slow`] of the running call.
     is_slow: bool,
     /// Bytes of retained messages that the running call was shown so far.
+    /// [`Budget::shares`] of the running call.
+    pub(crate) shares: usize,
     pub(crate) retained_bytes_read: usize,
 }
 
@@ -106,6 +122,7 @@ impl Guest {
             is_configured: false,
             waited: Duration::ZERO,
             is_slow: false,
+            shares: 1,
             retained_bytes_read: 0,
             services,
         }
@@ -188,6 +205,7 @@ impl Guest {
         self.outbox.bytes = 0;
         self.outbox.messages.clear();
         self.is_slow = budget.is_slow;
+        self.shares = budget.shares;
         self.retained_bytes_read = 0;
         self.console.forget_errors();
         self.memory.take_refused();

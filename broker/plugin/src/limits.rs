@@ -46,11 +46,14 @@ pub struct HostLimits {
     pub table_elements_max: usize,
     /// Resource handles alive in an instance: they live in host memory.
     pub handles_max: usize,
-    /// Most messages in one batch call: all that were read at a time, unless they take long.
+    /// Most messages in one call of `on-publish-batch`: all that were read at a time, unless they take long.
     pub batch_messages_max: usize,
     /// Most bytes in the frame of one batch call, unless one message is larger; the guest needs room for the frame and its answer.
     /// What is read at a time fits, and so large a frame is copied within a core's cache.
     pub batch_bytes_max: usize,
+    /// Most deliveries in one call of `deliver-batch`: fewer, since nobody looks at how long the last ones took before more are
+    /// asked about.
+    pub batch_deliveries_max: usize,
 }
 
 impl Default for HostLimits {
@@ -74,6 +77,7 @@ impl Default for HostLimits {
             handles_max: 10_000,
             batch_messages_max: 1024,
             batch_bytes_max: 128 << 10,
+            batch_deliveries_max: 256,
         }
     }
 }

@@ -37,6 +37,10 @@ use crate::services::Services;
 use crate::stats::{HookCounters, HookStats, VerdictIndex};
 use crate::{InstanceStats, Mode, PluginSpec, PluginState, PluginStats, clock, digest, frame_buffer};
 
+/// A message with a payload of this size that is the first of a run is asked about by itself where that is possible, if the run is not at
+/// hand as it was read: the payload is copied once then, into the guest, and not to other pieces before; the call is little beside that.
+const BY_ITSELF_MIN: usize = 8 << 10;
+
 /// A plugin that is loaded, configured and healthy. It is asked through [`Plugin`], from any number of threads.
 ///
 /// When the last reference goes away its instances are told to stop, on a thread of the host.
@@ -380,12 +384,23 @@ impl LoadedPlugin {
         }
         let bytes_max = self.services.limits().batch_bytes_max;
         frame_buffer::lend(|room| {
-            let frame = publish_frame::encode(messages, packets, shown, bytes_max, room);
-            match &messages[..frame.len()] {
-                [message] => verdicts.push(self.judge_one(message)),
-                run => self.judge_run(run, frame, verdicts),
+            if let Some(frame) = publish_frame::as_read(messages, packets, shown, bytes_max, room) {
+                return self.judge_frame(messages, frame, verdicts);
             }
+            if self.typed && shown.payload(messages[0]).len() >= BY_ITSELF_MIN {
+                return verdicts.push(self.judge_one(messages[0]));
+            }
+            let frame = publish_frame::of_pieces(messages, shown, bytes_max, room);
+            self.judge_frame(messages, frame, verdicts);
         });
+    }
+
+    /// One verdict for each message of a frame, which are as many of `messages` from the front.
+    fn judge_frame(&self, messages: &[&Message], frame: PublishFrame<'_>, verdicts: &mut Verdicts) {
+        match &messages[..frame.len()] {
+            [message] => verdicts.push(self.judge_one(message)),
+            run => self.judge_run(run, frame, verdicts),
+        }
     }
 
     /// One verdict for each message of a run, whose frame is `frame`.
@@ -408,7 +423,7 @@ impl LoadedPlugin {
                 failure,
                 of_one_message: true,
             }) => {
-                if failure.kind == FailureKind::Deadline {
+                if matches!(failure.kind, FailureKind::Deadline | FailureKind::Memory) {
                     self.run_length.overran(run.len());
                 }
                 self.retry_one_by_one("on-publish-batch", &failure);
@@ -467,7 +482,7 @@ impl LoadedPlugin {
     }
 
     fn frame_of_one<'a>(&self, message: &Message, room: &'a mut Vec<u8>) -> PublishFrame<'a> {
-        publish_frame::encode(&[message], &[], self.interests.on_publish.shown, usize::MAX, room)
+        publish_frame::of_pieces(&[message], self.interests.on_publish.shown, usize::MAX, room)
     }
 
     fn ask_batch(&self, frame: PublishFrame<'_>) -> Result<Verdicts, BatchFailure> {

@@ -333,7 +333,7 @@ impl PluginHost {
             deliveries: Deliveries {
                 typed: surface.has("deliver"),
                 batch: surface.has("deliver-batch"),
-                run_length: RunLength::new(self.foundation.limits.batch_messages_max),
+                run_length: RunLength::new(self.foundation.limits.batch_deliveries_max),
             },
             services,
             housekeeper: self.housekeeping.housekeeper(),

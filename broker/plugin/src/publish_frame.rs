@@ -37,24 +37,32 @@ impl PublishFrame<'_> {
     }
 }
 
-/// A frame of as many messages from the front as fit into `bytes_max`; the first one always does. `packets` is what the messages were
-/// read as, if that is at hand. What is to be written is written to `room`, in place of what that holds.
-pub(crate) fn encode<'a>(
+/// A frame of as many messages from the front as fit into `bytes_max`, the first one always, if all of them stand one behind the other in
+/// `packets`, which is what they were read as. Only the entries are written, to `room`, in place of what that holds.
+pub(crate) fn as_read<'a>(
     messages: &[&Message],
     packets: &'a [u8],
     shown: Shown,
     bytes_max: usize,
     room: &'a mut Vec<u8>,
+) -> Option<PublishFrame<'a>> {
+    let (bytes, hops) = shown
+        .payload
+        .then(|| encode_as_read(messages, packets, bytes_max, room))??;
+    Some(PublishFrame {
+        entries: room,
+        bytes,
+        hops,
+    })
+}
+
+/// The same of any messages, with the bytes copied to `room`, from where each message is.
+pub(crate) fn of_pieces<'a>(
+    messages: &[&Message],
+    shown: Shown,
+    bytes_max: usize,
+    room: &'a mut Vec<u8>,
 ) -> PublishFrame<'a> {
-    if shown.payload
-        && let Some((bytes, hops)) = encode_as_read(messages, packets, bytes_max, room)
-    {
-        return PublishFrame {
-            entries: room,
-            bytes,
-            hops,
-        };
-    }
     let messages = &messages[..how_many_fit(messages, shown, bytes_max)];
     encode_piecewise(messages, shown, room);
     let (entries, bytes) = room.split_at(messages.len() * ENTRY_BYTES);

@@ -38,6 +38,20 @@ fn with_property(message: Message) -> Message {
     }
 }
 
+/// A frame, where they were read if that can be.
+fn encode<'a>(
+    messages: &[&Message],
+    packets: &'a [u8],
+    shown: Shown,
+    bytes_max: usize,
+    room: &'a mut Vec<u8>,
+) -> PublishFrame<'a> {
+    if as_read(messages, packets, shown, bytes_max, room).is_some() {
+        return as_read(messages, packets, shown, bytes_max, room).unwrap();
+    }
+    of_pieces(messages, shown, bytes_max, room)
+}
+
 /// The frame of all messages, and whether it has their packets in place of copies.
 fn frame_of(messages: &[Message], packets: &[u8], shown: Shown) -> (Owned, bool) {
     let messages: Vec<&Message> = messages.iter().collect();

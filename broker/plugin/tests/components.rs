@@ -17,7 +17,7 @@ const CALM: &str = r#"
     (func (export "stop"))
 "#;
 
-/// Passes every message: the zeros at 2048 are verdicts, the head of the frame is copied from the question.
+/// Passes every message: the zeros at 2048 are verdicts, the number is how many entries there are.
 const PASS: &str = r#"
     (func (export "batch") (param i32) (param $entries i32) (param i32 i32) (result i32)
       (i32.store8 (i32.const 2043) (i32.const 1))

@@ -9,7 +9,7 @@ use hookwire_hooks::{
     ClientKey, Comparison, Failure, FailureKind, Hook, Message, NoHost, Plugin, Source, Verdict,
 };
 use hookwire_plugin_host::{
-    BreakerSettings, CircuitState, CompileSettings, HostSettings, LoadedPlugin, Mode, PluginHost,
+    BreakerSettings, CircuitState, CompileSettings, HostLimits, HostSettings, LoadedPlugin, Mode, PluginHost,
     PluginSource, PluginSpec, PluginState, Power, Powers,
 };
 use hookwire_protocol::{PublishProperties, QoS, TopicName};
@@ -22,7 +22,7 @@ const CALM: &str = r#"
     (func (export "stop"))
 "#;
 
-/// Traps where the frame is long, as it is with a long topic; passes every other message.
+/// Traps where the bytes are many, as they are with a long topic; passes every other message.
 const TRAPS: &str = r#"
     (func (export "batch") (param i32) (param $entries i32) (param i32) (param $len i32) (result i32)
       (if (i32.gt_u (local.get $len) (i32.const 350)) (then unreachable))
@@ -46,7 +46,7 @@ const COUNTS: &str = r#"
       (i32.const 512))
 "#;
 
-/// Drops the first message of a frame that is long, and passes every other message.
+/// Drops the first message of a call whose bytes are many, and passes every other message.
 const DROPS: &str = r#"
     (func (export "batch") (param i32) (param $entries i32) (param i32) (param $len i32) (result i32)
       (i32.store8 (i32.const 2043) (i32.const 1))
@@ -185,6 +185,43 @@ fn one_bad_message_among_many_does_not_open_the_circuit() {
         assert_eq!(failed, [false, false, true, false]);
     }
     assert_eq!(plugin.state(), PluginState::Active);
+}
+
+#[test]
+fn a_run_that_is_too_long_for_a_call_is_judged_in_several() {
+    let limits = HostLimits::default();
+    let entry_and_topic = 28 + 3;
+    let cases = [
+        (
+            HostLimits {
+                batch_messages_max: 4,
+                ..limits.clone()
+            },
+            3,
+        ),
+        (
+            HostLimits {
+                batch_bytes_max: 2 * entry_and_topic,
+                ..limits
+            },
+            5,
+        ),
+    ];
+    for (limits, calls) in cases {
+        let host = PluginHost::new(limits, Arc::new(NoHost)).unwrap();
+        let plugin = host.load(&spec(&[CALM, TRAPS])).unwrap();
+        let (good, evil) = (good(), evil());
+        let mut run = [&good; 10];
+        let passed = plugin.on_publish(&run);
+        assert_eq!((passed.len(), passed.others().len()), (10, 0));
+        let batches = plugin.stats().hooks[0].batch_messages.clone();
+        assert_eq!((batches.count, batches.sum), (calls, 10));
+
+        run[7] = &evil;
+        let judged = plugin.on_publish(&run);
+        let failed: Vec<usize> = judged.others().iter().map(|(place, _)| *place).collect();
+        assert_eq!((judged.len(), failed), (10, vec![7]));
+    }
 }
 
 #[test]

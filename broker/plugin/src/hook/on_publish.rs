@@ -38,7 +38,7 @@ pub(crate) async fn ask_batch(
     budget: Budget,
     frame: PublishFrame<'_>,
 ) -> Result<Verdicts, BatchFailure> {
-    let (exports, store) = instance.begin(budget.with_hops(frame.hops));
+    let (exports, store) = instance.begin(budget.with_hops(frame.hops).about(frame.len()));
     let function = present(&exports.on_publish_batch)?.func_on_publish_batch();
     let answer = enter(store, function, (frame.entries, frame.bytes)).await;
     let (answer,) = instance.finish(answer)?;

@@ -53,8 +53,8 @@ impl Guest {
         }
         let bytes = self.outbox.bytes.saturating_add(size(message));
         let limits = self.services.limits();
-        if bytes > limits.publish_bytes_per_call_max
-            || self.outbox.messages.len() >= limits.publishes_per_call_max
+        if bytes > limits.publish_bytes_per_call_max * self.shares
+            || self.outbox.messages.len() >= limits.publishes_per_call_max * self.shares
         {
             return Err(Error::QuotaExceeded);
         }

@@ -64,7 +64,7 @@ impl Host for Guest {
         let wanted = limit.clamp(1, PAGE_MAX) as usize;
         let broker = &self.services.foundation.broker;
         // One more than wanted tells whether there are more.
-        let bytes_max = self.services.limits().retained_bytes_per_call_max;
+        let bytes_max = self.retained_bytes_max();
         let amount = RetainedAmount {
             count: wanted + 1,
             bytes: bytes_max.saturating_sub(self.retained_bytes_read),
@@ -105,11 +105,15 @@ impl Guest {
             .map_or(&[], |grant| &grant.write)
     }
 
+    fn retained_bytes_max(&self) -> usize {
+        self.services.limits().retained_bytes_per_call_max * self.shares
+    }
+
     /// Counts what a guest is shown: it is copied, and its memory may not be large enough for all.
     fn may_read(&mut self, message: &Message) -> bool {
         let bytes = message.topic.as_str().len() + message.payload.len();
         let sum = self.retained_bytes_read.saturating_add(bytes);
-        let fits = sum <= self.services.limits().retained_bytes_per_call_max;
+        let fits = sum <= self.retained_bytes_max();
         if fits {
             self.retained_bytes_read = sum;
         }
