@@ -22,11 +22,11 @@ pub(crate) struct Budget {
     pub(crate) hops: u8,
     /// Whether it may take its time, though it keeps its thread: no client's packets wait for it.
     pub(crate) is_slow: bool,
-    /// How many times what one call may publish and read it may: a call about many messages is as many calls about one.
+    /// How many times as much as the limits of one call it may publish and be shown: one share for each so many messages.
     pub(crate) shares: usize,
 }
 
-/// Questions in one call for which there is one share.
+/// Messages in one call for which there is one share: few of many have something published, and all of it waits in memory.
 const QUESTIONS_PER_SHARE: usize = 256;
 
 impl Budget {
@@ -96,9 +96,9 @@ pub(crate) struct Guest {
     waited: Duration,
     /// [`Budget::is_slow`] of the running call.
     is_slow: bool,
-    /// Bytes of retained messages that the running call was shown so far.
     /// [`Budget::shares`] of the running call.
     pub(crate) shares: usize,
+    /// Bytes of retained messages that the running call was shown so far.
     pub(crate) retained_bytes_read: usize,
 }
 

@@ -21,7 +21,7 @@ pub struct HostLimits {
     /// cannot slow the broker down.
     pub log_lines_per_second_max: u32,
     /// Most messages that a plugin may publish in one call: a hook is asked for every message, so one that answers with
-    /// many multiplies the traffic.
+    /// many multiplies the traffic. For this and the next two a call about up to 1,024 messages counts as one for each 256 of them.
     pub publishes_per_call_max: usize,
     /// Most topic and payload bytes that a plugin may publish in one call; they wait in memory until the hook answers.
     pub publish_bytes_per_call_max: usize,

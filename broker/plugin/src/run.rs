@@ -60,4 +60,14 @@ mod tests {
         (0..10).for_each(|_| run.overran(run.max()));
         assert_eq!(run.max(), SHORTEST);
     }
+
+    #[test]
+    fn long_runs_get_longer_by_a_part_of_them() {
+        let run = RunLength::new(1024);
+        run.overran(1024);
+        run.in_time(512);
+        assert_eq!(run.max(), 520);
+        (0..100).for_each(|_| run.in_time(run.max()));
+        assert_eq!(run.max(), 1024, "and no longer than that");
+    }
 }

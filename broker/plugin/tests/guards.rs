@@ -225,6 +225,28 @@ fn a_run_that_is_too_long_for_a_call_is_judged_in_several() {
 }
 
 #[test]
+fn a_plugin_without_memory_for_so_many_is_asked_about_fewer() {
+    const EIGHT_AT_MOST: &str = r#"
+        (func (export "batch") (param i32) (param $entries i32) (param i32 i32) (result i32)
+          (if (i32.gt_u (local.get $entries) (i32.const 224))
+            (then (drop (memory.grow (i32.const 60000))) unreachable))
+          (i32.store8 (i32.const 2043) (i32.const 1))
+          (i32.store (i32.const 2044) (i32.div_u (local.get $entries) (i32.const 28)))
+          (i32.store (i32.const 512) (i32.const 2043))
+          (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load (i32.const 2044))))
+          (i32.const 512))
+    "#;
+    let host = host();
+    let plugin = host.load(&spec(&[CALM, EIGHT_AT_MOST])).unwrap();
+    let good = good();
+    for _ in 0..2 {
+        let verdicts = plugin.on_publish(&[&good; 16]);
+        assert_eq!((verdicts.len(), verdicts.others().len()), (16, 0));
+        assert_eq!(plugin.stats().batch_retries, 1, "for the first sixteen");
+    }
+}
+
+#[test]
 fn one_instance_is_one_memory_whatever_thread_asks() {
     let host = host();
     let mut spec = spec(&[CALM, COUNTS]);

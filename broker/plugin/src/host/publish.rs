@@ -213,6 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn a_call_about_many_messages_may_publish_more() {
+        let mut guest = publisher(HostLimits {
+            publishes_per_call_max: 2,
+            publish_bytes_per_call_max: 100,
+            ..HostLimits::default()
+        });
+        for (questions, room) in [(0, 2), (256, 2), (257, 4), (1024, 8)] {
+            guest.begin(Budget::new(Duration::ZERO).about(questions));
+            (0..room).for_each(|_| guest.publish(message("out/a", 45)).unwrap());
+            assert_eq!(
+                refused(&mut guest, message("out/a", 0)),
+                "quota-exceeded",
+                "{questions}"
+            );
+        }
+    }
+
+    #[test]
     fn the_eighth_answer_is_the_last() {
         let mut guest = publisher(HostLimits::default());
         guest.begin(Budget::new(Duration::ZERO).with_hops(7));

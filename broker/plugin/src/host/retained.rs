@@ -351,6 +351,15 @@ mod tests {
         guest.begin(Budget::slow(Duration::from_secs(1)));
         assert_eq!(get(&mut guest, "a/3"), Ok(Some(10)), "the next call begins anew");
         assert_eq!(get(&mut guest, "a/9"), Err("quota-exceeded"));
+        guest.begin(Budget::slow(Duration::from_secs(1)).about(1024));
+        assert_eq!(
+            get(&mut guest, "a/9"),
+            Ok(Some(100)),
+            "a call about many is shown more"
+        );
+        assert_eq!(get(&mut guest, "a/3"), Ok(Some(10)));
+        let taken = "116 of 120 bytes are taken";
+        assert_eq!(get(&mut guest, "a/1"), Err("quota-exceeded"), "{taken}");
     }
 
     #[test]
