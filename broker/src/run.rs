@@ -18,7 +18,7 @@ use crate::bundled::BUNDLED;
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::config::{AdminSettings, Config, StoreSettings};
-use crate::net::{AdminSocket, Bound, Slots, make_room, open_admin_sockets, raise_limit};
+use crate::net::{AdminSocket, Bound, QuietSockets, Slots, make_room, open_admin_sockets, raise_limit};
 use crate::policy::PolicyLoader;
 use crate::reload::{Overrides, ReloadRequest, Reloader};
 
@@ -108,12 +108,13 @@ impl Server {
                 )
             })
         });
+        let sockets = QuietSockets::watch().context("cannot watch sockets")?;
         for listener in bound.collect::<anyhow::Result<Vec<_>>>()? {
             let address = listener.address()?;
             tracing::info!(listener = listener.name(), "listening on {address}");
             self.addresses.push(address);
             self.tasks
-                .push(listener.serve(self.broker.clone(), slots.clone()));
+                .push(listener.serve(self.broker.clone(), slots.clone(), Arc::clone(&sockets))?);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! One session, as everyone in the broker shares it.
 
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -90,6 +91,15 @@ impl Client {
     /// Who is, or was last, connected.
     pub fn standing(&self) -> Standing {
         self.standing.read().clone()
+    }
+
+    /// Whether this is its client id, which it has for as long as it lives.
+    pub(super) fn is_named(&self, client_id: &str) -> bool {
+        self.standing.read().facts.client_id == *client_id
+    }
+
+    pub(super) fn hash_id(&self, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(&*self.standing.read().facts.client_id)
     }
 
     pub(super) fn stand(&self, standing: Standing) {

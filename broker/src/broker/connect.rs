@@ -519,7 +519,6 @@ impl Broker {
         standing: &Standing,
         admission: &Admission,
     ) -> (Arc<Client>, Arc<Link>) {
-        let client_id = standing.facts.client_id.clone();
         let id = self
             .0
             .next_session
@@ -536,9 +535,11 @@ impl Broker {
         session.hold_output(commit);
         let client = Arc::new(Client::new(id, session, standing.clone()));
         self.set_online(&client, true);
-        by_id.insert(client_id.clone(), Arc::clone(&client));
+        by_id.insert(Arc::clone(&client));
         self.0.registry.rekey(None, standing.facts.key, &client);
-        self.emit(standing.facts.key, &client_id, || EventKind::SessionCreated);
+        self.emit(standing.facts.key, &standing.facts.client_id, || {
+            EventKind::SessionCreated
+        });
         (client, link)
     }
 
@@ -546,7 +547,6 @@ impl Broker {
     /// subscriptions.
     pub(super) fn end_session(&self, by_id: &mut ById<'_>, client: &Arc<Client>) -> Vec<Delivered> {
         let mut session = client.session();
-        let Standing { facts, .. } = client.standing();
         let filters: Vec<ByteString> = session
             .subscriptions()
             .map(|(filter, _)| filter.clone())
@@ -554,12 +554,7 @@ impl Broker {
         let bequeathed = session.transfer(|_| true);
         session.end();
         drop(session);
-        if by_id
-            .get(&facts.client_id)
-            .is_some_and(|other| Arc::ptr_eq(other, client))
-        {
-            by_id.remove(&facts.client_id);
-        }
+        by_id.remove(client);
         self.0.registry.forget_key(client.key());
         for filter in filters {
             if let Ok(filter) = SharedFilter::parse(filter) {

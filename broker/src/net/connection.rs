@@ -42,6 +42,12 @@ use pace::RUN_MAX;
 
 pub(super) use serving::Serving;
 
+/// How long nothing is heard of a busy socket until it is a quiet one again.
+const QUIET_AFTER: Duration = Duration::from_secs(5);
+
+/// A deadline so far off may be looked at a second late.
+const FAR: Duration = Duration::from_secs(10);
+
 /// What the task was woken for.
 enum Wakeup {
     Input,
@@ -67,7 +73,8 @@ pub(super) struct Connection<S> {
     /// Why nothing can be written any more. What the client sent before is still read: it may have said goodbye.
     unwritable: Option<Box<io::Error>>,
     has_backlog: bool,
-    timer: Pin<Box<Sleep>>,
+    /// Where the stream's alarm does not do.
+    timer: Option<Pin<Box<Sleep>>>,
     /// Since when the socket takes nothing.
     stalled_at: Option<Instant>,
     restraint: Option<Box<Restraint>>,
@@ -108,7 +115,7 @@ impl<S: Stream> Connection<S> {
             held_back: 0,
             unwritable: None,
             has_backlog: false,
-            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            timer: None,
             stalled_at: None,
             restraint: restraint.map(Box::new),
         };
@@ -205,14 +212,27 @@ impl<S: Stream> Connection<S> {
         if listens && self.connected.link.has_successor() {
             return Poll::Ready(Wakeup::End(End::Closed(Closure::taken_over())));
         }
-        self.timer.as_mut().poll(cx).map(|()| Wakeup::Timer)
+        self.poll_timer(cx).map(|()| Wakeup::Timer)
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().poll(cx),
+            None => self.stream.poll_alarm(cx),
+        }
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Wakeup> {
         let read = match self.stream.poll_readable(cx) {
             Poll::Ready(()) => {
                 let input = input_of(&mut self.input, &self.connected);
-                poll_read_buf(Pin::new(&mut self.stream), cx, input.buffer.room())
+                let was_busy = self.stream.is_busy();
+                let read = poll_read_buf(Pin::new(&mut self.stream), cx, input.buffer.room());
+                if self.stream.is_busy() && !was_busy {
+                    // Until it is quiet again.
+                    self.arm();
+                }
+                read
             }
             Poll::Pending => Poll::Pending,
         };
@@ -627,6 +647,7 @@ impl<S: Stream> Connection<S> {
             self.paused_until(),
             self.reauthentication_deadline(),
             stalled,
+            self.rests_at(),
         ]
         .into_iter()
         .flatten()
@@ -637,11 +658,24 @@ impl<S: Stream> Connection<S> {
         self.restraint.as_ref()?.reauthentication.deadline()
     }
 
+    /// When a busy socket, of which nothing more is heard, is a quiet one. One that does not take what is written is watched.
+    fn rests_at(&self) -> Option<Instant> {
+        let may_rest = self.stream.is_busy() && self.stalled_at.is_none();
+        may_rest.then(|| self.connected.keep_alive.heard_at() + QUIET_AFTER)
+    }
+
     fn arm(&mut self) {
-        // Far enough off for a timer that nobody needs.
-        const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
-        let at = self.deadline().unwrap_or_else(|| clock::now() + NEVER);
-        self.timer.as_mut().reset(at.into());
+        let deadline = self.deadline();
+        let is_far = deadline.is_none_or(|at| at >= clock::now() + FAR);
+        let has_alarm = is_far && self.stream.set_alarm(deadline);
+        let Some(at) = deadline.filter(|_| !has_alarm) else {
+            self.timer = None;
+            return;
+        };
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().reset(at.into()),
+            None => self.timer = Some(Box::pin(tokio::time::sleep_until(at.into()))),
+        }
     }
 
     fn handle_timer(&mut self) -> Result<(), End> {
@@ -652,6 +686,9 @@ impl<S: Stream> Connection<S> {
         self.check_deadlines(now)?;
         if let Some(restraint) = &mut self.restraint {
             restraint.paused_until = restraint.paused_until.filter(|&until| until > now);
+        }
+        if self.rests_at().is_some_and(|at| at <= now) {
+            self.stream.rest().map_err(|error| End::Lost(error.to_string()))?;
         }
         self.arm();
         Ok(())

@@ -1,16 +1,19 @@
 //! Listeners: a bound socket, and the loop that accepts.
 
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, Type};
+use tokio::task::{JoinHandle, coop};
 
 use super::handshake;
+use super::quiet::{Quiet, QuietSockets};
 use super::room::{Door, Roomed, Slots};
+use super::socket::Socket;
 use crate::broker::{Admits, Arrival, Broker};
 use crate::clock;
 use crate::config::Listener;
@@ -36,7 +39,7 @@ impl Bound {
     /// # Errors
     /// The address is taken or not ours.
     pub fn bind(listener: &Listener) -> io::Result<Self> {
-        let socket = Socket::new(
+        let socket = socket2::Socket::new(
             Domain::for_address(listener.address),
             Type::STREAM,
             Some(Protocol::TCP),
@@ -48,7 +51,7 @@ impl Bound {
         socket.bind(&listener.address.into())?;
         socket.listen(BACKLOG)?;
         Ok(Self {
-            listener: TcpListener::from_std(socket.into())?,
+            listener: TcpListener::from_std(socket.into()),
             name: listener.name.as_str().into(),
             admits_anonymous: Admits {
                 without_authenticator: listener.admits_anonymous(false),
@@ -71,45 +74,79 @@ impl Bound {
         self.listener.local_addr()
     }
 
-    /// Accepts until the task is aborted.
-    pub fn serve(self, broker: Broker, slots: Slots) -> JoinHandle<()> {
-        let door = Door::new(slots, self.connections_max);
-        tokio::spawn(async move {
-            loop {
-                match self.listener.accept().await {
-                    Ok((stream, peer)) => self.admit(stream, peer, &broker, &door),
-                    Err(error) => {
-                        // A connection that died in the queue is nothing; no descriptors is, and asking again
-                        // at once would not help.
-                        tracing::warn!(listener = &*self.name, "cannot accept: {error}");
-                        tokio::time::sleep(REST).await;
-                    }
+    /// Accepts until the task is aborted, and watches with `sockets` what it accepts.
+    ///
+    /// # Errors
+    /// The system cannot watch it.
+    pub fn serve(
+        self,
+        broker: Broker,
+        slots: Slots,
+        sockets: Arc<QuietSockets>,
+    ) -> io::Result<JoinHandle<()>> {
+        let way_in = WayIn {
+            door: Door::new(slots, self.connections_max),
+            broker,
+            name: self.name,
+            admits_anonymous: self.admits_anonymous,
+            listener: sockets.add(self.listener)?,
+            sockets,
+        };
+        Ok(tokio::spawn(async move { way_in.serve().await }))
+    }
+}
+
+/// A listener that is served.
+struct WayIn {
+    listener: Quiet<TcpListener>,
+    sockets: Arc<QuietSockets>,
+    door: Arc<Door>,
+    broker: Broker,
+    name: Arc<str>,
+    admits_anonymous: Admits,
+}
+
+impl WayIn {
+    async fn serve(&self) {
+        loop {
+            let accepted = poll_fn(|cx| self.listener.poll_accept(cx)).await;
+            match accepted.and_then(|(stream, peer)| self.admit(stream, peer)) {
+                Ok(()) => coop::consume_budget().await,
+                Err(error) => {
+                    // A connection that died in the queue is nothing; no descriptors is, and asking again at once would not help.
+                    tracing::warn!(listener = &*self.name, "cannot accept: {error}");
+                    tokio::time::sleep(REST).await;
                 }
             }
-        })
+        }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, broker: &Broker, door: &Arc<Door>) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let arrival = Arrival {
             address: peer,
             listener: Arc::clone(&self.name),
             admits_anonymous: self.admits_anonymous,
         };
-        broker.metrics().traffic.add(&Tally {
+        self.broker.metrics().traffic.add(&Tally {
             sockets: 1,
             ..Tally::default()
         });
-        let (room, refusal) = match door.enter(peer.ip(), &broker.settings().limits, clock::now()) {
+        let limits = &self.broker.settings().limits;
+        let (room, refusal) = match self.door.enter(peer.ip(), limits, clock::now()) {
             Ok(room) => (room, None),
             Err((limit, reason)) => {
-                broker.metrics().limits.reached(limit);
-                let Some(room) = door.wait_outside() else { return };
+                self.broker.metrics().limits.reached(limit);
+                let Some(room) = self.door.wait_outside() else {
+                    return Ok(());
+                };
                 tracing::warn!(%peer, listener = &*self.name, limit = limit.key(), "no room for another connection");
                 (room, Some(reason))
             }
         };
-        let stream = Roomed::new(stream, room);
-        tokio::spawn(handshake::serve(stream, broker.clone(), arrival, refusal));
+        let socket = Socket::new(stream, &self.sockets)?;
+        let stream = Roomed::new(socket, room);
+        tokio::spawn(handshake::serve(stream, self.broker.clone(), arrival, refusal));
+        Ok(())
     }
 }
 
@@ -125,9 +162,10 @@ mod tests {
             ..Config::default().listeners.remove(0)
         };
         let bound = Bound::bind(&listener).unwrap();
-        let client = TcpStream::connect(bound.address().unwrap());
-        let (client, accepted) = tokio::join!(client, bound.listener.accept());
-        let (accepted, _) = accepted.unwrap();
+        let client = TcpStream::connect(bound.address().unwrap()).unwrap();
+        let sockets = QuietSockets::watch().unwrap();
+        let listener = sockets.add(bound.listener).unwrap();
+        let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
         assert!(accepted.nodelay().unwrap());
         drop(client);
     }

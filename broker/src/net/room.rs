@@ -149,6 +149,22 @@ impl<S: Stream> Stream for Roomed<S> {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.stream.poll_readable(cx)
     }
+
+    fn is_busy(&self) -> bool {
+        self.stream.is_busy()
+    }
+
+    fn set_alarm(&self, at: Option<Instant>) -> bool {
+        self.stream.set_alarm(at)
+    }
+
+    fn poll_alarm(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stream.poll_alarm(cx)
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        self.stream.rest()
+    }
 }
 
 impl<S: Stream> AsyncRead for Roomed<S> {

@@ -1,6 +1,8 @@
 //! What a connection needs of its transport: TCP today; TLS and WebSocket streams are of the same kind.
 
+use std::io;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::{TcpStream, UnixStream};
@@ -11,6 +13,31 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
+    }
+
+    /// Whether it takes memory that [`Stream::rest`] would give back.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// Sets an alarm at about that time, or none; the last one is off. False where the task needs a timer for that.
+    fn set_alarm(&self, at: Option<Instant>) -> bool {
+        let _ = at;
+        false
+    }
+
+    /// Ready once the alarm has rung, which may be a second late.
+    fn poll_alarm(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Pending
+    }
+
+    /// Nothing has come for a while: gives memory back until something does.
+    ///
+    /// # Errors
+    /// The system has no room: the stream has ended with that.
+    fn rest(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -26,6 +53,22 @@ impl Stream for UnixStream {}
 impl<S: Stream + ?Sized> Stream for Box<S> {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         (**self).poll_readable(cx)
+    }
+
+    fn is_busy(&self) -> bool {
+        (**self).is_busy()
+    }
+
+    fn set_alarm(&self, at: Option<Instant>) -> bool {
+        (**self).set_alarm(at)
+    }
+
+    fn poll_alarm(&self, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_alarm(cx)
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        (**self).rest()
     }
 }
 

@@ -112,6 +112,15 @@ fn silence_for_one_and_a_half_keep_alives_ends_the_connection() {
     }
 }
 
+/// So far ahead it is no timer of its own that tells.
+#[test]
+fn silence_for_one_and_a_half_longer_keep_alives_ends_the_connection() {
+    let mut connect = client(Version::V5, "silent for longer");
+    connect.keep_alive_secs = 8;
+    let mut silent = Client::connect(&BROKER, connect);
+    silent.expect_disconnect(DisconnectReason::KeepAliveTimeout);
+}
+
 #[test]
 fn a_client_is_known_by_its_id_alone() {
     for version in VERSIONS {

@@ -225,9 +225,7 @@ impl Recovery<'_> {
             .with_journal(number);
         let client = Arc::new(Client::new(number, session, standing.clone()));
         let registry = &self.broker.0.registry;
-        registry
-            .lock()
-            .insert(facts.client_id.clone(), Arc::clone(&client));
+        registry.lock().insert(Arc::clone(&client));
         registry.rekey(None, facts.key, &client);
         client
     }

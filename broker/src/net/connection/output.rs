@@ -60,7 +60,7 @@ impl<S: Stream> Connection<S> {
             self.stalled_at = Some(clock::now());
             self.arm();
             // The new deadline has to be registered with the task.
-            if self.timer.as_mut().poll(cx).is_ready() {
+            if self.poll_timer(cx).is_ready() {
                 cx.waker().wake_by_ref();
             }
         }

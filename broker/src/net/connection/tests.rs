@@ -1,21 +1,24 @@
 //! One connection, polled by hand.
 
 use std::future::poll_fn;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use hookwire_hooks::{Chain, Defaults, WillCause};
 use hookwire_protocol::{Connect, ConnectProperties, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::*;
 use crate::broker::tests::policy::{Pieces, locating};
 use crate::broker::{Admits, Arrival, Settings};
 use crate::config::Config;
 use crate::net::exchange::Interview;
+use crate::net::quiet::QuietSockets;
 use crate::net::room::Roomed;
-use crate::session::Ending;
+use crate::net::socket::Socket;
+use crate::net::socket::tests::pair;
+use crate::session::{Ending, KeepAlive};
 
 fn connect(client_id: &'static str) -> Connect {
     Connect {
@@ -451,11 +454,38 @@ async fn whoever_is_being_taken_over_is_greeted_first() {
     assert!(heard.contains(&0xE0), "then DISCONNECT: {heard:?}");
 }
 
+/// The runtime keeps much for a socket that it watches itself.
+#[tokio::test]
+async fn a_client_that_was_heard_often_and_says_nothing_more_takes_little_again() {
+    let sockets = QuietSockets::watch().expect("a selector");
+    let (near, mut far) = pair(&sockets);
+    let mut connection = arrive_at(&broker(), "chatty", near).await;
+    assert!(connection.timer.is_none(), "it has an alarm");
+    while !connection.stream.is_busy() {
+        far.write_all(&PINGREQ).expect("PINGREQ");
+        assert!(step(&mut connection).await.is_none());
+        tokio::task::yield_now().await;
+    }
+    assert!(connection.timer.is_some(), "it is looked at again");
+    while connection.stalled_at.is_some() {
+        // The runtime has not told yet that it can be written to.
+        assert!(step(&mut connection).await.is_none());
+        tokio::task::yield_now().await;
+    }
+    connection.connected.keep_alive = KeepAlive::new(60, clock::now() - QUIET_AFTER);
+    connection.handle_timer().expect("it goes on");
+    assert!(!connection.stream.is_busy());
+    assert!(connection.timer.is_none());
+    far.write_all(&GOODBYE).expect("DISCONNECT");
+    let end = poll_fn(|cx| connection.poll_end(cx)).await;
+    assert!(matches!(end, End::Disconnect(_)), "{end:?}");
+}
+
 /// There are a hundred thousand of them: their sizes are those that the allocator has, and the next ones are larger by a
 /// quarter or twice as large.
 #[test]
 fn a_client_that_is_just_there_takes_little() {
-    type Served = Roomed<TcpStream>;
+    type Served = Roomed<Socket>;
     let bytes = size_of::<Connection<Served>>();
     assert!(bytes <= 320, "{bytes}");
     // With what a task has beside its future, 128 bytes.

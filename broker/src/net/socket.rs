@@ -1,0 +1,306 @@
+//! The socket of a client, as one of many on which little happens or as one of the busy ones.
+
+use std::io::{self, IoSlice, Write};
+use std::mem;
+use std::net::{self, Shutdown};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::Stream;
+use super::quiet::{Quiet, QuietSockets};
+
+/// A socket that the runtime watches itself only while much is heard of it, or while it does not take what is written: see
+/// [`QuietSockets`].
+#[derive(Debug)]
+pub(super) enum Socket {
+    /// Watched with all others.
+    Quiet(Quiet<net::TcpStream>),
+    /// Watched by the runtime.
+    Busy(Box<Busy>),
+    /// Watched by nobody: the system had no room.
+    Lost,
+}
+
+#[derive(Debug)]
+pub(super) struct Busy {
+    stream: TcpStream,
+    /// Where it belongs when it is quiet again.
+    among: Arc<QuietSockets>,
+}
+
+impl Socket {
+    /// A socket that was just accepted, and does not block.
+    pub(super) fn new(stream: net::TcpStream, among: &Arc<QuietSockets>) -> io::Result<Self> {
+        Ok(Self::Quiet(among.add(stream)?))
+    }
+
+    /// Lets the runtime watch it.
+    fn wake_up(&mut self) -> io::Result<()> {
+        *self = match mem::replace(self, Self::Lost) {
+            Self::Quiet(quiet) => {
+                let (stream, among) = quiet.leave()?;
+                let stream = TcpStream::from_std(stream)?;
+                Self::Busy(Box::new(Busy { stream, among }))
+            }
+            other => other,
+        };
+        Ok(())
+    }
+
+    fn busy(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.wake_up()?;
+        match self {
+            Self::Busy(busy) => Ok(Pin::new(&mut busy.stream)),
+            Self::Quiet(_) | Self::Lost => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl Stream for Socket {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Quiet(quiet) => quiet.poll_readable(cx),
+            Self::Busy(busy) => busy.stream.poll_readable(cx),
+            Self::Lost => Poll::Ready(()),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy(_))
+    }
+
+    fn set_alarm(&self, at: Option<Instant>) -> bool {
+        let Self::Quiet(quiet) = self else {
+            return false;
+        };
+        quiet.set_alarm(at);
+        true
+    }
+
+    fn poll_alarm(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Quiet(quiet) => quiet.poll_alarm(cx),
+            Self::Busy(_) | Self::Lost => Poll::Pending,
+        }
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        *self = match mem::replace(self, Self::Lost) {
+            Self::Busy(busy) => {
+                let Busy { stream, among } = *busy;
+                Self::Quiet(among.add(stream.into_std()?)?)
+            }
+            other => other,
+        };
+        Ok(())
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self::Quiet(quiet) = &*self else {
+            return self.busy()?.poll_read(cx, buf);
+        };
+        if ready!(quiet.poll_read(cx, buf))? {
+            self.wake_up()?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let Self::Quiet(quiet) = &*self {
+            match quiet.socket().write_vectored(bufs) {
+                // Only the runtime tells when there is room again.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    // What has come before that is read without waiting until it is told of.
+                    quiet.look_again();
+                    return Poll::Ready(Err(error));
+                }
+                Ok(written) => return Poll::Ready(Ok(written)),
+            }
+        }
+        self.busy()?.poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &*self {
+            Self::Quiet(quiet) => Poll::Ready(quiet.socket().shutdown(Shutdown::Write)),
+            _ => self.busy()?.poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::future::poll_fn;
+    use std::io::Read;
+
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    /// An accepted socket, and the client's.
+    pub(in crate::net) fn pair(among: &Arc<QuietSockets>) -> (Socket, net::TcpStream) {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (near, _) = listener.accept().unwrap();
+        near.set_nonblocking(true).unwrap();
+        (Socket::new(near, among).unwrap(), far)
+    }
+
+    async fn hear(socket: &mut Socket, far: &mut net::TcpStream) {
+        far.write_all(b"packet").unwrap();
+        let mut heard = [0; 6];
+        socket.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"packet");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_heard_often_is_busy_until_it_rests() {
+        let sockets = QuietSockets::watch().unwrap();
+        let (mut socket, mut far) = pair(&sockets);
+        hear(&mut socket, &mut far).await;
+        assert!(!socket.is_busy());
+        while !socket.is_busy() {
+            hear(&mut socket, &mut far).await;
+        }
+        hear(&mut socket, &mut far).await;
+        far.write_all(b"pac").unwrap();
+        socket.rest().unwrap();
+        assert!(!socket.is_busy());
+        far.write_all(b"ket").unwrap();
+        let mut heard = [0; 6];
+        socket.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"packet", "whenever it came");
+        drop(far);
+        assert_eq!(socket.read(&mut heard).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_told_of_with_what_comes_before_it_is_heard() {
+        let sockets = QuietSockets::watch().unwrap();
+        let (mut socket, mut far) = pair(&sockets);
+        far.write_all(b"packet").unwrap();
+        drop(far);
+        let mut heard = Vec::new();
+        socket.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"packet");
+        assert!(!socket.is_busy());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn alarms_ring_in_time_and_not_before() {
+        let sockets = QuietSockets::watch().unwrap();
+        let (soon, _far) = pair(&sockets);
+        let (late, _far) = pair(&sockets);
+        let (never, _far) = pair(&sockets);
+        let now = tokio::time::Instant::now();
+        let in_secs = |secs| Some((now + Duration::from_secs(secs)).into_std());
+        assert!(never.set_alarm(in_secs(30)));
+        assert!(never.set_alarm(None));
+        assert!(late.set_alarm(in_secs(3600)));
+        assert!(soon.set_alarm(in_secs(60)));
+        for (socket, secs) in [(soon, 60), (late, 3600)] {
+            poll_fn(|cx| socket.poll_alarm(cx)).await;
+            let passed = now.elapsed();
+            assert!((secs..secs + 2).contains(&passed.as_secs()), "{passed:?}");
+            assert!(socket.set_alarm(None));
+            assert!(
+                poll_fn(|cx| Poll::Ready(socket.poll_alarm(cx)))
+                    .await
+                    .is_pending()
+            );
+        }
+        assert!(poll_fn(|cx| Poll::Ready(never.poll_alarm(cx))).await.is_pending());
+    }
+
+    #[tokio::test]
+    async fn whoever_has_much_to_say_at_a_time_is_busy() {
+        let sockets = QuietSockets::watch().unwrap();
+        let (mut socket, mut far) = pair(&sockets);
+        let said = vec![7; 64 * 1024];
+        far.write_all(&said).unwrap();
+        let mut heard = vec![0; said.len()];
+        socket.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, said);
+        assert!(socket.is_busy());
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_take_what_is_written_is_busy_until_it_does() {
+        let sockets = QuietSockets::watch().unwrap();
+        let (mut socket, mut far) = pair(&sockets);
+        let packet = [IoSlice::new(&[7; 16 * 1024])];
+        let write =
+            |socket: &mut Socket, cx: &mut Context<'_>| Pin::new(socket).poll_write_vectored(cx, &packet);
+        let mut written = 0;
+        poll_fn(|cx| {
+            while let Poll::Ready(more) = write(&mut socket, cx) {
+                written += more.unwrap();
+            }
+            Poll::Ready(())
+        })
+        .await;
+        assert!(socket.is_busy());
+        let taking = tokio::task::spawn_blocking(move || {
+            far.read_exact(&mut vec![0; written]).unwrap();
+            far
+        });
+        written = poll_fn(|cx| write(&mut socket, cx)).await.unwrap();
+        let mut far = taking.await.unwrap();
+        far.read_exact(&mut vec![0; written]).unwrap();
+        socket.rest().unwrap();
+        hear(&mut socket, &mut far).await;
+    }
+
+    #[tokio::test]
+    async fn many_are_told_at_a_time_and_leave_nothing_behind() {
+        let sockets = QuietSockets::watch().unwrap();
+        let pairs: Vec<_> = (0..300).map(|_| pair(&sockets)).collect();
+        let hearing = pairs.into_iter().map(|(mut socket, mut far)| {
+            far.write_all(b"packet").unwrap();
+            tokio::spawn(async move {
+                let mut heard = Vec::new();
+                socket.read_buf(&mut heard).await.unwrap();
+                // The first are all heard before any of the second come.
+                tokio::task::yield_now().await;
+                hear(&mut socket, &mut far).await;
+                heard
+            })
+        });
+        for heard in hearing.collect::<Vec<_>>() {
+            assert_eq!(heard.await.unwrap(), b"packet");
+        }
+        assert_eq!(sockets.watched(), 0);
+    }
+}
