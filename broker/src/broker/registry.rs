@@ -11,7 +11,8 @@ use super::client::Client;
 
 /// All sessions.
 ///
-/// Locks, in the order in which they may be held together: `by_id`, a session, `by_key`.
+/// Locks, in the order in which they may be held together: `by_id`, a session, `by_key`. What a client stands for is read
+/// under each, and nothing is locked while it is.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     by_id: Mutex<Sessions>,

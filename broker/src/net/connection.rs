@@ -42,7 +42,7 @@ use pace::RUN_MAX;
 
 pub(super) use serving::Serving;
 
-/// How long nothing is heard of a busy socket until it is a quiet one again.
+/// When nothing has come for so long, or for twice that, a busy socket is a quiet one again.
 const QUIET_AFTER: Duration = Duration::from_secs(5);
 
 /// A deadline so far off may be looked at a second late.
@@ -73,6 +73,8 @@ pub(super) struct Connection<S> {
     /// Why nothing can be written any more. What the client sent before is still read: it may have said goodbye.
     unwritable: Option<Box<io::Error>>,
     has_backlog: bool,
+    /// Something has come since the timer last fired.
+    was_read: bool,
     /// Where the stream's alarm does not do.
     timer: Option<Pin<Box<Sleep>>>,
     /// Since when the socket takes nothing.
@@ -115,6 +117,7 @@ impl<S: Stream> Connection<S> {
             held_back: 0,
             unwritable: None,
             has_backlog: false,
+            was_read: false,
             timer: None,
             stalled_at: None,
             restraint: restraint.map(Box::new),
@@ -216,6 +219,10 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.is_none() && self.stream.is_busy() {
+            // Its alarm has gone with what it was.
+            self.arm();
+        }
         match &mut self.timer {
             Some(timer) => timer.as_mut().poll(cx),
             None => self.stream.poll_alarm(cx),
@@ -226,19 +233,14 @@ impl<S: Stream> Connection<S> {
         let read = match self.stream.poll_readable(cx) {
             Poll::Ready(()) => {
                 let input = input_of(&mut self.input, &self.connected);
-                let was_busy = self.stream.is_busy();
-                let read = poll_read_buf(Pin::new(&mut self.stream), cx, input.buffer.room());
-                if self.stream.is_busy() && !was_busy {
-                    // Until it is quiet again.
-                    self.arm();
-                }
-                read
+                poll_read_buf(Pin::new(&mut self.stream), cx, input.buffer.room())
             }
             Poll::Pending => Poll::Pending,
         };
         match read {
             Poll::Ready(Ok(0)) => Poll::Ready(Wakeup::End(End::Lost("closed by the client".into()))),
             Poll::Ready(Ok(n)) => {
+                self.was_read = true;
                 let input = self.input();
                 input.buffer.was_read(n);
                 input.tally.bytes_received += n as u64;
@@ -647,7 +649,7 @@ impl<S: Stream> Connection<S> {
             self.paused_until(),
             self.reauthentication_deadline(),
             stalled,
-            self.rests_at(),
+            self.may_rest().then(|| clock::now() + QUIET_AFTER),
         ]
         .into_iter()
         .flatten()
@@ -658,10 +660,9 @@ impl<S: Stream> Connection<S> {
         self.restraint.as_ref()?.reauthentication.deadline()
     }
 
-    /// When a busy socket, of which nothing more is heard, is a quiet one. One that does not take what is written is watched.
-    fn rests_at(&self) -> Option<Instant> {
-        let may_rest = self.stream.is_busy() && self.stalled_at.is_none();
-        may_rest.then(|| self.connected.keep_alive.heard_at() + QUIET_AFTER)
+    /// Whether a busy socket is a quiet one as soon as nothing more comes. One that does not take what is written stays busy.
+    fn may_rest(&self) -> bool {
+        self.stream.is_busy() && self.stalled_at.is_none()
     }
 
     fn arm(&mut self) {
@@ -687,7 +688,8 @@ impl<S: Stream> Connection<S> {
         if let Some(restraint) = &mut self.restraint {
             restraint.paused_until = restraint.paused_until.filter(|&until| until > now);
         }
-        if self.rests_at().is_some_and(|at| at <= now) {
+        let has_come = mem::take(&mut self.was_read);
+        if self.may_rest() && self.may_read() && !has_come {
             self.stream.rest().map_err(|error| End::Lost(error.to_string()))?;
         }
         self.arm();

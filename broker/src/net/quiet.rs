@@ -89,6 +89,18 @@ impl Place {
     fn take_readiness(&mut self) -> Option<()> {
         (mem::take(&mut self.is_ready) || self.has_ended).then_some(())
     }
+
+    /// Something has come, maybe the end.
+    fn note(&mut self, has_ended: bool) -> Option<Waker> {
+        self.is_ready = true;
+        self.has_ended |= has_ended;
+        self.waker.take()
+    }
+
+    /// There was nothing to read: the end, if one was told of, was another socket's, unless it has come since.
+    fn note_exhausted(&mut self) {
+        self.has_ended &= self.is_ready;
+    }
 }
 
 impl QuietSockets {
@@ -101,7 +113,7 @@ impl QuietSockets {
         let selector = mio::Poll::new()?;
         let registry = selector.registry().try_clone()?;
         // SAFETY: it has one descriptor all its life, which nobody else closes.
-        let selector = unsafe { AsyncFd::register(selector)? };
+        let selector = unsafe { AsyncFd::register_with_interest(selector, tokio::io::Interest::READABLE)? };
         let places = Arc::default();
         let begun_at = clock::now();
         let watching = tokio::spawn(watch(selector, Arc::clone(&places)));
@@ -157,6 +169,8 @@ async fn watch(mut selector: AsyncFd<mio::Poll>, places: Arc<Mutex<Places>>) {
         };
         if let Err(error) = readable.get_inner_mut().poll(&mut events, Some(Duration::ZERO)) {
             tracing::error!("cannot watch sockets: {error}");
+            tokio::time::sleep(TICK).await;
+            continue;
         }
         if events.iter().count() < EVENTS_MAX {
             readable.clear_ready();
@@ -211,9 +225,7 @@ impl Places {
         for event in events {
             // Where it is gone, another one may be, who then looks in vain.
             if let Some(place) = self.all.get_mut(event.token().0) {
-                place.is_ready = true;
-                place.has_ended |= event.is_read_closed() || event.is_error();
-                woken.extend(place.waker.take());
+                woken.extend(place.note(event.is_read_closed() || event.is_error()));
             }
         }
     }
@@ -353,7 +365,7 @@ impl Seat {
     /// There was nothing to read, not even an end.
     fn note_exhausted(&self) {
         if let Some(place) = self.among.places.lock().all.get_mut(self.place) {
-            place.has_ended = false;
+            place.note_exhausted();
         }
     }
 
@@ -368,5 +380,25 @@ impl Drop for Seat {
         let place = self.among.places.lock().all.try_remove(self.place);
         // Unlocked: it may hold the last of its task.
         drop(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_comes_while_nothing_is_found_is_not_forgotten() {
+        let mut place = Place::default();
+        place.note(true);
+        assert!(place.take_readiness().is_some());
+        place.note_exhausted();
+        assert!(place.take_readiness().is_none(), "it was another socket's");
+        place.note(false);
+        assert!(place.take_readiness().is_some());
+        place.note(true);
+        place.note_exhausted();
+        assert!(place.take_readiness().is_some(), "what comes before the end");
+        assert!(place.take_readiness().is_some(), "the end");
     }
 }

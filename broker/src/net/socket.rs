@@ -1,6 +1,6 @@
 //! The socket of a client, as one of many on which little happens or as one of the busy ones.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::mem;
 use std::net::{self, Shutdown};
 use std::pin::Pin;
@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop;
 
 use super::Stream;
 use super::quiet::{Quiet, QuietSockets};
@@ -29,6 +31,8 @@ pub(super) enum Socket {
 #[derive(Debug)]
 pub(super) struct Busy {
     stream: TcpStream,
+    /// The runtime may not have told yet what there is to read.
+    is_untold: bool,
     /// Where it belongs when it is quiet again.
     among: Arc<QuietSockets>,
 }
@@ -40,24 +44,61 @@ impl Socket {
     }
 
     /// Lets the runtime watch it.
+    ///
+    /// # Errors
+    /// The system has no room; reading tells so, too.
     fn wake_up(&mut self) -> io::Result<()> {
         *self = match mem::replace(self, Self::Lost) {
             Self::Quiet(quiet) => {
                 let (stream, among) = quiet.leave()?;
                 let stream = TcpStream::from_std(stream)?;
-                Self::Busy(Box::new(Busy { stream, among }))
+                Self::Busy(Box::new(Busy {
+                    stream,
+                    is_untold: true,
+                    among,
+                }))
             }
             other => other,
         };
         Ok(())
     }
 
-    fn busy(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn busy(&mut self) -> io::Result<&mut Busy> {
         self.wake_up()?;
         match self {
-            Self::Busy(busy) => Ok(Pin::new(&mut busy.stream)),
+            Self::Busy(busy) => Ok(busy),
             Self::Quiet(_) | Self::Lost => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+}
+
+impl Busy {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_untold {
+            return Poll::Ready(());
+        }
+        self.stream.poll_readable(cx)
+    }
+
+    /// Whoever is told that there is nothing to read takes it for all that the client has said: the socket itself is asked until the
+    /// runtime knows.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.is_untold && self.stream.poll_read_ready(cx).is_pending() {
+            let turn = ready!(coop::poll_proceed(cx));
+            match (&*SockRef::from(&self.stream)).read(buf.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => {
+                    turn.made_progress();
+                    return Poll::Ready(read.map(|read| buf.advance(read)));
+                }
+            }
+        }
+        self.is_untold = false;
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+
+    fn stream(&mut self) -> Pin<&mut TcpStream> {
+        Pin::new(&mut self.stream)
     }
 }
 
@@ -65,7 +106,7 @@ impl Stream for Socket {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Quiet(quiet) => quiet.poll_readable(cx),
-            Self::Busy(busy) => busy.stream.poll_readable(cx),
+            Self::Busy(busy) => busy.poll_readable(cx),
             Self::Lost => Poll::Ready(()),
         }
     }
@@ -92,8 +133,10 @@ impl Stream for Socket {
     fn rest(&mut self) -> io::Result<()> {
         *self = match mem::replace(self, Self::Lost) {
             Self::Busy(busy) => {
-                let Busy { stream, among } = *busy;
-                Self::Quiet(among.add(stream.into_std()?)?)
+                let Busy { stream, among, .. } = *busy;
+                let quiet = among.add(stream.into_std()?)?;
+                quiet.look_again();
+                Self::Quiet(quiet)
             }
             other => other,
         };
@@ -110,8 +153,12 @@ impl AsyncRead for Socket {
         let Self::Quiet(quiet) = &*self else {
             return self.busy()?.poll_read(cx, buf);
         };
-        if ready!(quiet.poll_read(cx, buf))? {
-            self.wake_up()?;
+        let turn = ready!(coop::poll_proceed(cx));
+        let is_heard_often = ready!(quiet.poll_read(cx, buf))?;
+        turn.made_progress();
+        if is_heard_often && let Err(error) = self.wake_up() {
+            // What was read counts, and there will be no more.
+            tracing::warn!("cannot watch a socket: {error}");
         }
         Poll::Ready(Ok(()))
     }
@@ -128,6 +175,7 @@ impl AsyncWrite for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if let Self::Quiet(quiet) = &*self {
+            let turn = ready!(coop::poll_proceed(cx));
             match quiet.socket().write_vectored(bufs) {
                 // Only the runtime tells when there is room again.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -136,10 +184,13 @@ impl AsyncWrite for Socket {
                     quiet.look_again();
                     return Poll::Ready(Err(error));
                 }
-                Ok(written) => return Poll::Ready(Ok(written)),
+                Ok(written) => {
+                    turn.made_progress();
+                    return Poll::Ready(Ok(written));
+                }
             }
         }
-        self.busy()?.poll_write_vectored(cx, bufs)
+        self.busy()?.stream().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -153,7 +204,7 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &*self {
             Self::Quiet(quiet) => Poll::Ready(quiet.socket().shutdown(Shutdown::Write)),
-            _ => self.busy()?.poll_shutdown(cx),
+            _ => self.busy()?.stream().poll_shutdown(cx),
         }
     }
 }
@@ -161,7 +212,6 @@ impl AsyncWrite for Socket {
 #[cfg(test)]
 pub(super) mod tests {
     use std::future::poll_fn;
-    use std::io::Read;
 
     use std::time::Duration;
 
@@ -260,7 +310,7 @@ pub(super) mod tests {
     async fn whoever_does_not_take_what_is_written_is_busy_until_it_does() {
         let sockets = QuietSockets::watch().unwrap();
         let (mut socket, mut far) = pair(&sockets);
-        let packet = [IoSlice::new(&[7; 16 * 1024])];
+        let packet = [IoSlice::new(&[7; 256 * 1024])];
         let write =
             |socket: &mut Socket, cx: &mut Context<'_>| Pin::new(socket).poll_write_vectored(cx, &packet);
         let mut written = 0;

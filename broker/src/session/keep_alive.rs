@@ -21,11 +21,6 @@ impl KeepAlive {
         self.heard_at = self.heard_at.max(at);
     }
 
-    /// When something was last heard.
-    pub fn heard_at(&self) -> Instant {
-        self.heard_at
-    }
-
     /// When the connection ends if nothing more is heard.
     pub fn deadline(&self) -> Option<Instant> {
         let grace = || Duration::from_secs(u64::from(self.secs)) * 3 / 2;

@@ -105,6 +105,40 @@ async fn the_second_connection_takes_the_session_over() {
     assert_eq!(second.message().await.1, "for the second");
 }
 
+/// The table has no copy of the ids: each session is asked for its own.
+#[tokio::test(start_paused = true)]
+async fn sessions_are_found_by_their_ids_however_many_come_and_go() {
+    let broker = broker();
+    let is_kept = |n: usize| n.is_multiple_of(2);
+    let connect = |n: usize| {
+        let mut connect = connect_as(&format!("client {n}"));
+        connect.clean_start = false;
+        connect.properties.session_expiry_interval = is_kept(n).then_some(60);
+        connect
+    };
+    let mut peers = Vec::new();
+    for n in 0..300 {
+        peers.push(Peer::connect_with(&broker, connect(n)).await.0);
+    }
+    assert_eq!(broker.0.registry.lock().len(), 300);
+    for peer in peers {
+        peer.disconnect(DisconnectReason::NormalDisconnection).await;
+    }
+    for n in 0..300 {
+        let name = format!("client {n}");
+        let found = broker.0.registry.lock().get(&name).cloned();
+        assert_eq!(found.is_some(), is_kept(n), "{name}");
+        let standing = found.map(|client| client.standing());
+        assert!(standing.is_none_or(|standing| standing.facts.client_id == *name));
+    }
+    for n in 0..300 {
+        let (peer, connack) = Peer::connect_with(&broker, connect(n)).await;
+        assert_eq!(connack.session_present, is_kept(n));
+        peer.disconnect(DisconnectReason::NormalDisconnection).await;
+    }
+    assert_eq!(broker.0.registry.lock().len(), 150);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clean_start_forgets_the_kept_session() {
     let broker = broker();

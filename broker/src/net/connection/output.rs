@@ -30,6 +30,7 @@ impl<S: Stream> Connection<S> {
             if was_stalled {
                 // Whoever signals next has to wake us again.
                 self.connected.link.take_signal();
+                self.arm();
             }
             if was_stalled || self.has_backlog {
                 // The session gets what is spare here, and keeps it.

@@ -1,7 +1,7 @@
 //! One connection, polled by hand.
 
 use std::future::poll_fn;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
@@ -18,7 +18,7 @@ use crate::net::quiet::QuietSockets;
 use crate::net::room::Roomed;
 use crate::net::socket::Socket;
 use crate::net::socket::tests::pair;
-use crate::session::{Ending, KeepAlive};
+use crate::session::Ending;
 
 fn connect(client_id: &'static str) -> Connect {
     Connect {
@@ -132,9 +132,9 @@ const SUBSCRIBE: [u8; 9] = [0x82, 7, 0, 1, 0, 0, 1, b't', 0];
 const PUBACK: [u8; 4] = [0x40, 2, 0, 1];
 
 /// A stream that its other side has closed: what it sent before is still there.
-struct OneWay(DuplexStream);
+struct OneWay<S>(S);
 
-impl AsyncRead for OneWay {
+impl<S: Stream> AsyncRead for OneWay<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -144,7 +144,7 @@ impl AsyncRead for OneWay {
     }
 }
 
-impl AsyncWrite for OneWay {
+impl<S: Stream> AsyncWrite for OneWay<S> {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
     }
@@ -158,7 +158,15 @@ impl AsyncWrite for OneWay {
     }
 }
 
-impl Stream for OneWay {}
+impl<S: Stream> Stream for OneWay<S> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_readable(cx)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.0.is_busy()
+    }
+}
 
 /// Whoever says nothing has no memory for what it says.
 #[tokio::test]
@@ -406,6 +414,35 @@ async fn a_goodbye_is_heard_from_whoever_had_to_wait_and_cannot_be_written_to() 
     panic!("it does not come to its end");
 }
 
+/// How the connection ends that a client has sent so much to and that was not polled meanwhile.
+async fn end_behind(said: Vec<u8>, before: impl FnOnce(&Link)) -> End {
+    let sockets = QuietSockets::watch().expect("a selector");
+    let (near, mut far) = pair(&sockets);
+    let mut connection = arrive_at(&broker(), "busy", OneWay(near)).await;
+    assert!(!connection.stream.is_busy());
+    far.write_all(&said).expect("room");
+    // The selector's task is told of it.
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    before(&connection.connected.link);
+    poll_fn(|cx| connection.poll_end(cx)).await
+}
+
+/// On the way it becomes busy, and the runtime has not told yet what else there is to read.
+#[tokio::test]
+async fn a_goodbye_behind_much_else_is_heard_from_whoever_cannot_be_written_to() {
+    let said = [&PUBLISH.repeat(20_000)[..], &GOODBYE].concat();
+    let end = end_behind(said, |_| ()).await;
+    assert!(matches!(end, End::Disconnect(_)), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_goodbye_behind_much_else_is_heard_before_another_takes_its_place() {
+    let said = [&PUBLISH.repeat(20_000)[..], &GOODBYE].concat();
+    let end = end_behind(said, Link::announce_successor).await;
+    assert!(matches!(end, End::Disconnect(_)), "{end:?}");
+}
+
 #[tokio::test]
 async fn whoever_cannot_be_written_to_is_lost_when_it_has_said_all() {
     let (near, mut far) = tokio::io::duplex(1024);
@@ -472,13 +509,35 @@ async fn a_client_that_was_heard_often_and_says_nothing_more_takes_little_again(
         assert!(step(&mut connection).await.is_none());
         tokio::task::yield_now().await;
     }
-    connection.connected.keep_alive = KeepAlive::new(60, clock::now() - QUIET_AFTER);
+    connection.handle_timer().expect("it goes on");
+    assert!(connection.stream.is_busy(), "it was heard since");
     connection.handle_timer().expect("it goes on");
     assert!(!connection.stream.is_busy());
     assert!(connection.timer.is_none());
     far.write_all(&GOODBYE).expect("DISCONNECT");
     let end = poll_fn(|cx| connection.poll_end(cx)).await;
     assert!(matches!(end, End::Disconnect(_)), "{end:?}");
+}
+
+/// Its alarm goes when the socket does not take what is written; it may take the rest the next moment.
+#[tokio::test]
+async fn whoever_is_busy_has_a_timer() {
+    let sockets = QuietSockets::watch().expect("a selector");
+    let (near, mut far) = pair(&sockets);
+    let mut connection = arrive_at(&broker(), "slow", near).await;
+    let mut written = 0;
+    let packet = [0; 64 * 1024];
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(more) = Pin::new(&mut connection.stream).poll_write(&mut cx, &packet) {
+        written += more.expect("it is open");
+    }
+    assert!(connection.stream.is_busy());
+    far.read_exact(&mut vec![0; written]).expect("what was written");
+    // The runtime is told that there is room.
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    assert!(step(&mut connection).await.is_none());
+    assert!(connection.timer.is_some());
 }
 
 /// There are a hundred thousand of them: their sizes are those that the allocator has, and the next ones are larger by a
