@@ -1,6 +1,5 @@
 //! Listeners: a bound socket, and the loop that accepts.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -8,10 +7,12 @@ use std::time::Duration;
 
 use mio::net::TcpListener;
 use socket2::{Domain, Protocol, Type};
+use tokio::io::unix::AsyncFd;
 use tokio::task::{JoinHandle, coop};
 
+use super::foreign::watched;
 use super::handshake;
-use super::quiet::{Quiet, QuietSockets};
+use super::quiet::QuietSockets;
 use super::room::{Door, Roomed, Slots};
 use super::socket::Socket;
 use crate::broker::{Admits, Arrival, Broker};
@@ -89,7 +90,7 @@ impl Bound {
             broker,
             name: self.name,
             admits_anonymous: self.admits_anonymous,
-            listener: sockets.add(self.listener)?,
+            listener: watched(self.listener)?,
             sockets,
         };
         Ok(tokio::spawn(async move { way_in.serve().await }))
@@ -98,7 +99,7 @@ impl Bound {
 
 /// A listener that is served.
 struct WayIn {
-    listener: Quiet<TcpListener>,
+    listener: AsyncFd<TcpListener>,
     sockets: Arc<QuietSockets>,
     door: Arc<Door>,
     broker: Broker,
@@ -109,7 +110,7 @@ struct WayIn {
 impl WayIn {
     async fn serve(&self) {
         loop {
-            let accepted = poll_fn(|cx| self.listener.poll_accept(cx)).await;
+            let accepted = accept(&self.listener).await;
             match accepted.and_then(|(stream, peer)| self.admit(stream, peer)) {
                 Ok(()) => coop::consume_budget().await,
                 Err(error) => {
@@ -150,6 +151,16 @@ impl WayIn {
     }
 }
 
+/// The runtime's own listener would have the runtime watch what it accepts.
+async fn accept(listener: &AsyncFd<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    loop {
+        let mut readable = listener.readable().await?;
+        if let Ok(accepted) = readable.try_io(|listener| listener.get_ref().accept()) {
+            return accepted.map(|(stream, peer)| (stream.into(), peer));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,9 +174,8 @@ mod tests {
         };
         let bound = Bound::bind(&listener).unwrap();
         let client = TcpStream::connect(bound.address().unwrap()).unwrap();
-        let sockets = QuietSockets::watch().unwrap();
-        let listener = sockets.add(bound.listener).unwrap();
-        let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+        let listener = watched(bound.listener).unwrap();
+        let (accepted, _) = accept(&listener).await.unwrap();
         assert!(accepted.nodelay().unwrap());
         drop(client);
     }

@@ -7,6 +7,7 @@ mod connection;
 mod descriptors;
 mod dial;
 mod exchange;
+mod foreign;
 mod handshake;
 mod hearing;
 mod listener;

@@ -7,13 +7,12 @@
 
 use std::io::{self, Read};
 use std::mem;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Registry, Token};
 use parking_lot::Mutex;
@@ -23,6 +22,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::{AbortHandle, coop};
 use tokio::time::MissedTickBehavior;
 
+use super::foreign::watched;
 use crate::clock;
 
 /// What is told of at a time.
@@ -108,15 +108,12 @@ impl QuietSockets {
     ///
     /// # Errors
     /// The system has no descriptor left.
-    #[expect(unsafe_code, reason = "the runtime is shown a descriptor that is not its own")]
     pub fn watch() -> io::Result<Arc<Self>> {
         let selector = mio::Poll::new()?;
         let registry = selector.registry().try_clone()?;
-        // SAFETY: it has one descriptor all its life, which nobody else closes.
-        let selector = unsafe { AsyncFd::register_with_interest(selector, tokio::io::Interest::READABLE)? };
         let places = Arc::default();
         let begun_at = clock::now();
-        let watching = tokio::spawn(watch(selector, Arc::clone(&places)));
+        let watching = tokio::spawn(watch(watched(selector)?, Arc::clone(&places)));
         let ticking = tokio::spawn(tick(begun_at, Arc::clone(&places)));
         Ok(Arc::new(Self {
             registry,
@@ -127,7 +124,7 @@ impl QuietSockets {
     }
 
     /// Watches this one, too. It must not block.
-    pub(super) fn add<T: AsRawFd>(self: &Arc<Self>, socket: T) -> io::Result<Quiet<T>> {
+    pub(super) fn add(self: &Arc<Self>, socket: TcpStream) -> io::Result<Quiet> {
         let place = self.places.lock().all.insert(Place::default());
         // From here on the place is given back, whatever comes of it.
         let quiet = Quiet {
@@ -252,8 +249,8 @@ impl Places {
 
 /// A socket that is watched with all others.
 #[derive(Debug)]
-pub(super) struct Quiet<T> {
-    socket: T,
+pub(super) struct Quiet {
+    socket: TcpStream,
     seat: Seat,
 }
 
@@ -264,8 +261,8 @@ struct Seat {
     among: Arc<QuietSockets>,
 }
 
-impl<T: AsRawFd> Quiet<T> {
-    pub(super) fn socket(&self) -> &T {
+impl Quiet {
+    pub(super) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
@@ -275,18 +272,19 @@ impl<T: AsRawFd> Quiet<T> {
             .poll(cx, |place| (place.is_ready || place.has_ended).then_some(()))
     }
 
-    /// What `read` gets once there is something to read. What is left then is not told of again.
-    fn poll_with<R>(
-        &self,
-        cx: &mut Context<'_>,
-        mut read: impl FnMut(&T) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
+    /// Reads what there is. True with it if it is heard too often for a quiet socket.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
+        let room = buf.remaining().min(READ_MAX);
         loop {
             // Before it is read: what comes from here on is told of.
             ready!(self.seat.poll(cx, Place::take_readiness));
-            match read(&self.socket) {
+            match (&self.socket).read(buf.initialize_unfilled_to(room)) {
+                Ok(read) => {
+                    buf.advance(read);
+                    return Poll::Ready(Ok(self.seat.note_heard(read == room)));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.seat.note_exhausted(),
-                read => return Poll::Ready(read),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -312,32 +310,12 @@ impl<T: AsRawFd> Quiet<T> {
     }
 
     /// It is quiet no longer.
-    pub(super) fn leave(self) -> io::Result<(T, Arc<QuietSockets>)> {
+    pub(super) fn leave(self) -> io::Result<(TcpStream, Arc<QuietSockets>)> {
         let Self { socket, seat } = self;
         seat.among
             .registry
             .deregister(&mut SourceFd(&socket.as_raw_fd()))?;
         Ok((socket, Arc::clone(&seat.among)))
-    }
-}
-
-impl Quiet<TcpStream> {
-    /// Reads what there is. True with it if it is heard too often for a quiet socket.
-    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
-        let room = buf.remaining().min(READ_MAX);
-        let read = ready!(self.poll_with(cx, |mut socket| socket.read(buf.initialize_unfilled_to(room))))?;
-        buf.advance(read);
-        Poll::Ready(Ok(self.seat.note_heard(read == room)))
-    }
-}
-
-impl Quiet<TcpListener> {
-    /// Accepts a connection, which does not block.
-    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let accepted = ready!(self.poll_with(cx, TcpListener::accept));
-        // If that failed, too: whoever was not accepted still waits.
-        self.seat.note_heard(true);
-        Poll::Ready(accepted.map(|(stream, peer)| (stream.into(), peer)))
     }
 }
 

@@ -21,7 +21,7 @@ use super::quiet::{Quiet, QuietSockets};
 #[derive(Debug)]
 pub(super) enum Socket {
     /// Watched with all others.
-    Quiet(Quiet<net::TcpStream>),
+    Quiet(Quiet),
     /// Watched by the runtime.
     Busy(Box<Busy>),
     /// Watched by nobody: the system had no room.
