@@ -113,8 +113,10 @@ impl Server {
             let address = listener.address()?;
             tracing::info!(listener = listener.name(), "listening on {address}");
             self.addresses.push(address);
-            self.tasks
-                .push(listener.serve(self.broker.clone(), slots.clone(), Arc::clone(&sockets))?);
+            let serving = listener
+                .serve(self.broker.clone(), slots.clone(), Arc::clone(&sockets))
+                .with_context(|| format!("cannot accept on {address}"))?;
+            self.tasks.push(serving);
         }
         Ok(())
     }

@@ -212,7 +212,6 @@ impl AsyncWrite for Socket {
 #[cfg(test)]
 pub(super) mod tests {
     use std::future::poll_fn;
-
     use std::time::Duration;
 
     use tokio::io::AsyncReadExt;
