@@ -1,5 +1,6 @@
 ;; A whole plugin by hand: `lifecycle` and `on-publish-batch`. The tests put their core functions in the place of the
-;; line below; `realloc` gives out memory from 4096 on, and what lies at 1024 is zero: "ok", empty, none.
+;; line below; `realloc` gives out memory from 4096 on, and what lies at 1024 is zero: "ok", empty, none. `$answer` is the
+;; answer to a call about so many bytes of entries, 28 each: the verdicts are what lies at 2048, zeros if they pass all.
 (component
   (core module $guest
     (memory (export "memory") 1)
@@ -9,6 +10,12 @@
       (global.set $free (i32.add (global.get $free) (i32.add (local.get 3) (i32.const 16))))
       (global.set $free (i32.and (global.get $free) (i32.const -16)))
       (if (i32.gt_u (global.get $free) (i32.const 32768)) (then (global.set $free (i32.const 4096)))))
+    (func $answer (param $entries i32) (result i32)
+      (i32.store8 (i32.const 2043) (i32.const 1))
+      (i32.store (i32.const 2044) (i32.div_u (local.get $entries) (i32.const 28)))
+      (i32.store (i32.const 512) (i32.const 2043))
+      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load (i32.const 2044))))
+      (i32.const 512))
     ;; FUNCTIONS
   )
   (core instance $guest (instantiate $guest))

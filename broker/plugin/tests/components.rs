@@ -17,14 +17,10 @@ const CALM: &str = r#"
     (func (export "stop"))
 "#;
 
-/// Passes every message: the zeros at 2048 are verdicts, the number is how many entries there are.
+/// Passes every message.
 const PASS: &str = r#"
     (func (export "batch") (param i32) (param $entries i32) (param i32 i32) (result i32)
-      (i32.store8 (i32.const 2043) (i32.const 1))
-      (i32.store (i32.const 2044) (i32.div_u (local.get $entries) (i32.const 28)))
-      (i32.store (i32.const 512) (i32.const 2043))
-      (i32.store (i32.const 516) (i32.add (i32.const 5) (i32.load (i32.const 2044))))
-      (i32.const 512))
+      (call $answer (local.get $entries)))
 "#;
 
 fn component(functions: &[&str]) -> Vec<u8> {

@@ -638,7 +638,7 @@ impl<S: Stream> Connection<S> {
     // ---- time
 
     /// The next moment at which something may be over.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, now: Instant) -> Option<Instant> {
         let write_timeout = self.broker.settings().limits.write_timeout;
         let stalled = self.stalled_at.map(|at| at + write_timeout);
         // Whoever is not read from cannot be heard.
@@ -649,7 +649,7 @@ impl<S: Stream> Connection<S> {
             self.paused_until(),
             self.reauthentication_deadline(),
             stalled,
-            self.may_rest().then(|| clock::now() + QUIET_AFTER),
+            self.may_rest().then(|| now + QUIET_AFTER),
         ]
         .into_iter()
         .flatten()
@@ -666,8 +666,9 @@ impl<S: Stream> Connection<S> {
     }
 
     fn arm(&mut self) {
-        let deadline = self.deadline();
-        let is_far = deadline.is_none_or(|at| at >= clock::now() + FAR);
+        let now = clock::now();
+        let deadline = self.deadline(now);
+        let is_far = deadline.is_none_or(|at| at >= now + FAR);
         let has_alarm = is_far && self.stream.set_alarm(deadline);
         let Some(at) = deadline.filter(|_| !has_alarm) else {
             self.timer = None;

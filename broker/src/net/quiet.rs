@@ -365,6 +365,13 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
+    /// There are as many as there are connections.
+    #[test]
+    fn a_place_is_small() {
+        let bytes = size_of::<Place>();
+        assert!(bytes <= 32, "{bytes}");
+    }
+
     #[test]
     fn an_end_that_comes_while_nothing_is_found_is_not_forgotten() {
         let mut place = Place::default();
