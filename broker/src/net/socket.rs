@@ -212,11 +212,15 @@ impl AsyncWrite for Socket {
 #[cfg(test)]
 pub(super) mod tests {
     use std::future::poll_fn;
+    use std::task::Waker;
     use std::time::Duration;
 
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    /// Longer than anything takes that comes.
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     /// An accepted socket, and the client's.
     pub(in crate::net) fn pair(among: &Arc<QuietSockets>) -> (Socket, net::TcpStream) {
@@ -225,6 +229,11 @@ pub(super) mod tests {
         let (near, _) = listener.accept().unwrap();
         near.set_nonblocking(true).unwrap();
         (Socket::new(near, among).unwrap(), far)
+    }
+
+    fn is_readable(socket: &Socket) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        socket.poll_readable(&mut cx).is_ready()
     }
 
     async fn hear(socket: &mut Socket, far: &mut net::TcpStream) {
@@ -247,6 +256,7 @@ pub(super) mod tests {
         far.write_all(b"pac").unwrap();
         socket.rest().unwrap();
         assert!(!socket.is_busy());
+        assert!(is_readable(&socket), "before the selector tells");
         far.write_all(b"ket").unwrap();
         let mut heard = [0; 6];
         socket.read_exact(&mut heard).await.unwrap();
@@ -262,9 +272,21 @@ pub(super) mod tests {
         far.write_all(b"packet").unwrap();
         drop(far);
         let mut heard = Vec::new();
-        socket.read_to_end(&mut heard).await.unwrap();
+        let hearing = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut heard)).await;
+        hearing.expect("the end").unwrap();
         assert_eq!(heard, b"packet");
         assert!(!socket.is_busy());
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_write_failed_is_read_before_the_selector_tells() {
+        let sockets = QuietSockets::watch().unwrap();
+        let (mut socket, mut far) = pair(&sockets);
+        socket.shutdown().await.unwrap();
+        far.write_all(b"packet").unwrap();
+        assert!(!is_readable(&socket));
+        assert!(socket.write_all(b"packet").await.is_err());
+        assert!(is_readable(&socket));
     }
 
     #[tokio::test(start_paused = true)]
@@ -280,7 +302,9 @@ pub(super) mod tests {
         assert!(late.set_alarm(in_secs(3600)));
         assert!(soon.set_alarm(in_secs(60)));
         for (socket, secs) in [(soon, 60), (late, 3600)] {
-            poll_fn(|cx| socket.poll_alarm(cx)).await;
+            let ringing = poll_fn(|cx| socket.poll_alarm(cx));
+            let in_time = tokio::time::timeout(Duration::from_secs(2 * 3600), ringing).await;
+            in_time.expect("it rings");
             let passed = now.elapsed();
             assert!((secs..secs + 2).contains(&passed.as_secs()), "{passed:?}");
             assert!(socket.set_alarm(None));

@@ -509,6 +509,8 @@ async fn a_client_that_was_heard_often_and_says_nothing_more_takes_little_again(
         assert!(step(&mut connection).await.is_none());
         tokio::task::yield_now().await;
     }
+    let looked_at = connection.timer.as_ref().map(|timer| timer.deadline().into_std());
+    assert!(looked_at.is_some_and(|at| at <= clock::now() + QUIET_AFTER));
     connection.handle_timer().expect("it goes on");
     assert!(connection.stream.is_busy(), "it was heard since");
     connection.handle_timer().expect("it goes on");
